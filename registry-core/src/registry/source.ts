@@ -1,0 +1,100 @@
+import type { Digest } from '../oci/digest.js'
+import type { Descriptor } from '../oci/manifest.js'
+import type { Reference, Tag } from '../oci/reference.js'
+import type { RepositoryName } from '../oci/repository.js'
+import type { JournalActor, Stage, StageState, StoredContent } from '../store/store.js'
+
+/** To pull: one interface, whether the content lies in the store or is fetched on a miss. */
+export interface Source {
+  readonly repository: RepositoryName
+  /** Undefined when there is no such manifest here. */
+  manifest(reference: Reference): Promise<StoredManifest | undefined>
+  /** Undefined when this repository does not hold the blob; `promise` for callers who may push here. */
+  blob(digest: Digest, options: { readonly promise: boolean }): Promise<StoredContent | undefined>
+  /** Undefined when there is no such repository. */
+  tags(page: PageRequest): Promise<TagsPage | undefined>
+  /** Never undefined: what nobody refers to has an empty list (distribution-spec, "Listing Referrers"). */
+  referrers(subject: Digest, request: ReferrersRequest): Promise<ReferrersPage>
+}
+
+/** A manifest as it was pushed: the same bytes, the same media type. */
+export interface StoredManifest {
+  readonly digest: Digest
+  readonly mediaType: string
+  readonly bytes: Buffer
+}
+
+/** `limit` entries after `last` (exclusive; it need not exist). An undefined limit: all. */
+export interface PageRequest {
+  readonly limit: number | undefined
+  readonly last: string | undefined
+}
+
+export interface TagsPage {
+  readonly tags: readonly Tag[]
+  readonly more: boolean
+}
+
+export interface ReferrersRequest {
+  readonly artifactType: string | undefined
+  readonly last: string | undefined
+  readonly limit: number | undefined
+}
+
+export interface ReferrersPage {
+  readonly manifests: readonly Descriptor[]
+  /** Where the next page begins; undefined on the last one. */
+  readonly next: string | undefined
+}
+
+/** What a client that pushes a manifest sent. */
+export interface ManifestPut {
+  readonly bytes: Buffer
+  /** As it came, with parameters; undefined when the header was missing. */
+  readonly contentType: string | undefined
+  readonly reference: Reference
+  /** Further tags of the query (`?tag=`), for a push by digest. */
+  readonly tags: readonly Tag[]
+  readonly actor: JournalActor
+}
+
+export interface ManifestPutResult {
+  readonly digest: Digest
+  readonly subject: Digest | undefined
+  /** Sentences for `Warning` headers. */
+  readonly warnings: readonly string[]
+}
+
+/** To push: a repository of this store. A mirror has none, so that a push into it does not compile. */
+export interface LocalRepository extends Source {
+  /** @throws RegistryError `manifest-invalid`, `manifest-blob-unknown`, `digest-mismatch` */
+  putManifest(put: ManifestPut): Promise<ManifestPutResult>
+  /** False when there was no such tag. */
+  deleteTag(tag: Tag, actor: JournalActor): Promise<boolean>
+  /** The revision and all its tags; false when there was none. */
+  deleteManifest(digest: Digest, actor: JournalActor): Promise<boolean>
+  deleteBlob(digest: Digest, actor: JournalActor): Promise<boolean>
+  /** False when the source does not hold the blob: the client uploads it. */
+  mount(digest: Digest, from: RepositoryName, actor: JournalActor): Promise<boolean>
+
+  beginUpload(algorithm: 'sha256' | 'sha512'): Promise<string>
+  findUpload(upload: string): Promise<StageState | undefined>
+  /** Makes the request the session's only writer. @throws RegistryError `upload-unknown` */
+  claimUpload(upload: string, signal: AbortSignal): Promise<Stage>
+  /** Commits, links and promises the blob (gc-protocol §4). @throws RegistryError `digest-mismatch` */
+  finishUpload(stage: Stage, digest: Digest, actor: JournalActor): Promise<void>
+  /** False when there is no such session. */
+  abortUpload(upload: string): Promise<boolean>
+}
+
+/** All repositories of the store. */
+export interface Registry {
+  repository(name: RepositoryName): LocalRepository
+  /** One more than asked for is never read: `more` says whether a page follows. */
+  catalog(page: { readonly limit: number; readonly last: string | undefined }): Promise<{
+    readonly repositories: readonly RepositoryName[]
+    readonly more: boolean
+  }>
+  /** Writes what is still held back (last pulls, journal). */
+  close(): Promise<void>
+}
