@@ -1,0 +1,160 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { accessSync, constants } from 'node:fs'
+import net from 'node:net'
+import path from 'node:path'
+import { text } from 'node:stream/consumers'
+
+import { eventually } from './eventually.js'
+
+/** How a process ended: by an exit code or by a signal. */
+export interface Ending {
+  readonly code: number | null
+  readonly signal: NodeJS.Signals | null
+}
+
+/** A child process that a test started, and answers for. */
+export interface RunningProcess {
+  readonly pid: number
+  /** Resolves when the process is gone; never rejects. */
+  readonly ended: Promise<Ending>
+  /** Everything it wrote so far, stdout and stderr in order of arrival. */
+  log(): string
+  signal(name: NodeJS.Signals): void
+  /** SIGTERM, then SIGKILL after `graceMs`. Answers at once when it has ended already. */
+  stop(graceMs?: number): Promise<Ending>
+}
+
+export interface ProcessOptions {
+  readonly cwd?: string
+  /** Added to this process's environment; `undefined` removes a variable. */
+  readonly environment?: Readonly<Record<string, string | undefined>>
+}
+
+/** Where a server listens. */
+export type Address = { readonly port: number; readonly host?: string } | { readonly socket: string }
+
+/** The absolute path of a program, looked for in PATH and in the administrator's folders; `undefined` when absent. */
+export function findProgram(program: string): string | undefined {
+  const folders = [...(process.env['PATH'] ?? '').split(':'), '/usr/sbin', '/sbin', '/usr/local/sbin']
+  return folders.map((folder) => path.join(folder, program)).find(isExecutable)
+}
+
+function isExecutable(file: string): boolean {
+  try {
+    accessSync(file, constants.X_OK)
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** Starts a program and collects what it writes. Throws when there is no such program. */
+export async function startProcess(
+  program: string,
+  args: readonly string[],
+  { cwd, environment }: ProcessOptions = {},
+): Promise<RunningProcess> {
+  const child = spawn(program, args, {
+    cwd,
+    env: { ...process.env, ...environment },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  const written: Buffer[] = []
+  child.stdout.on('data', (chunk: Buffer) => written.push(chunk))
+  child.stderr.on('data', (chunk: Buffer) => written.push(chunk))
+  const ended = new Promise<Ending>((resolve) => {
+    child.once('close', (code, signal) => resolve({ code, signal }))
+  })
+  await once(child, 'spawn')
+  const { pid } = child
+  if (pid === undefined) throw new Error(`${program} did not start`)
+  return {
+    pid,
+    ended,
+    log: () => Buffer.concat(written).toString(),
+    signal: (name) => void child.kill(name),
+    stop: (graceMs = 10_000) => stop(child, ended, graceMs),
+  }
+}
+
+async function stop(child: ChildProcess, ended: Promise<Ending>, graceMs: number): Promise<Ending> {
+  child.kill('SIGTERM')
+  const timer = setTimeout(() => child.kill('SIGKILL'), graceMs)
+  try {
+    return await ended
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+/** Runs a program to its end; the caller judges the exit code. */
+export async function runToEnd(
+  program: string,
+  args: readonly string[],
+  { cwd, environment }: ProcessOptions = {},
+): Promise<Ending & { readonly stdout: string; readonly stderr: string }> {
+  const child = spawn(program, args, {
+    cwd,
+    env: { ...process.env, ...environment },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  const ended = new Promise<Ending>((resolve, reject) => {
+    child.once('error', reject)
+    child.once('close', (code, signal) => resolve({ code, signal }))
+  })
+  const [stdout, stderr, ending] = await Promise.all([text(child.stdout), text(child.stderr), ended])
+  return { ...ending, stdout, stderr }
+}
+
+/** A TCP port of 127.0.0.1 that was free a moment ago. */
+export async function freePort(): Promise<number> {
+  const server = net.createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const address = server.address()
+  server.close()
+  await once(server, 'close')
+  if (address === null || typeof address === 'string') throw new Error('a TCP server without a port')
+  return address.port
+}
+
+/** A connected socket; what is written to it and read from it is up to the caller. */
+export async function connectTo(address: Address): Promise<net.Socket> {
+  const socket =
+    'socket' in address
+      ? net.connect({ path: address.socket })
+      : net.connect({ port: address.port, host: address.host ?? '127.0.0.1' })
+  await once(socket, 'connect')
+  return socket
+}
+
+/** Waits until something accepts connections there; fails at once, with its log, when the process ends before. */
+export async function untilListening(
+  address: Address,
+  running: RunningProcess,
+  deadlineMs = 30_000,
+): Promise<void> {
+  let ending: Ending | undefined
+  void running.ended.then((how) => {
+    ending = how
+  })
+  await eventually(
+    `process ${running.pid} listens on ${JSON.stringify(address)}`,
+    async () => {
+      if (ending)
+        throw new Error(`it ended (${JSON.stringify(ending)}) before it listened:\n${running.log()}`)
+      return accepts(address)
+    },
+    { deadlineMs },
+  )
+}
+
+async function accepts(address: Address): Promise<boolean> {
+  try {
+    const socket = await connectTo(address)
+    socket.destroy()
+    return true
+  } catch {
+    return false // refused, or no such socket yet: the caller asks again
+  }
+}
