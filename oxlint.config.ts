@@ -1,0 +1,155 @@
+// Every rule about imports, time and size stands here, once. What a linter cannot see is in registry-core/test/architecture.test.ts.
+import { defineConfig, type OxlintOverride } from 'oxlint'
+
+/** A pattern of no-restricted-imports. */
+interface Restriction {
+  /** Without lookaround: the linter drops a pattern with it in silence. */
+  readonly regex: string
+  readonly message: string
+  readonly importNames?: string[]
+  readonly allowTypeImports?: boolean
+}
+
+/** registry-core/src from the top down: a folder imports from those below it, never from one above. */
+const CORE_FOLDERS = [
+  'cli',
+  'http',
+  'access',
+  'views',
+  'housekeeping',
+  'collect',
+  'inspect',
+  'mirror',
+  'registry',
+  'store',
+  'config',
+]
+
+const CORE_ALONE: Restriction = {
+  regex: '^(@nestjs/|typeorm$|pg$|@entrepot/(control-plane|front))|/control-plane/|/nginx/',
+  message: 'registry-core stands alone.',
+}
+const TIMERS: Restriction = {
+  regex: '^(node:)?timers(/promises)?$',
+  message: 'Timers belong to the clock (system/clock.ts).',
+}
+const CHANCE: Restriction = {
+  regex: '^(node:)?crypto$',
+  importNames: ['randomUUID', 'randomBytes', 'randomInt', 'webcrypto'],
+  message: 'Chance comes from system/random.ts.',
+}
+const NOTHING_OF_OURS: Restriction = {
+  regex: '^\\.\\./',
+  message: 'oci/ and system/ are open to all and import nothing of ours.',
+}
+const CONFIG_IS_TYPES: Restriction[] = [
+  {
+    regex: '^(\\.\\./)+config/([^s]|s[^e]|se[^t])',
+    message: 'Only cli/ and compose.ts read the configuration.',
+  },
+  {
+    regex: '^(\\.\\./)+config/settings\\.js$',
+    allowTypeImports: true,
+    message: 'The types of the settings are open to all, their parser is for cli/ and compose.ts.',
+  },
+]
+
+/** The folders above this one, and the files that wire everything. */
+function above(folder: string): Restriction {
+  const upper = CORE_FOLDERS.slice(0, CORE_FOLDERS.indexOf(folder))
+  return {
+    regex: `^(\\.\\./)+((${upper.join('|')})/|(main|compose|contract)\\.js$)`,
+    message: `${folder}/ is below: imports go downwards.`,
+  }
+}
+
+function restrict(files: string[], ...patterns: Restriction[]): OxlintOverride {
+  return { files, rules: { 'no-restricted-imports': ['error', { patterns }] } }
+}
+
+const coreLayers = [
+  restrict(['registry-core/**'], CORE_ALONE, TIMERS, CHANCE),
+  // cli/ sees all
+  ...CORE_FOLDERS.slice(1).map((folder) => {
+    const others = folder === 'config' ? [] : CONFIG_IS_TYPES
+    return restrict([`registry-core/src/${folder}/**`], CORE_ALONE, TIMERS, CHANCE, ...others, above(folder))
+  }),
+  restrict(['registry-core/src/oci/**'], TIMERS, CHANCE, NOTHING_OF_OURS),
+  restrict(['registry-core/src/system/**'], NOTHING_OF_OURS),
+]
+
+export default defineConfig({
+  options: { typeAware: true, denyWarnings: true, reportUnusedDisableDirectives: 'error' },
+  plugins: ['typescript', 'unicorn', 'oxc', 'import', 'promise', 'node'],
+  categories: { correctness: 'error' },
+  ignorePatterns: ['**/dist/**'],
+  rules: {
+    'import/no-cycle': 'error',
+    'oxc/no-barrel-file': ['error', { threshold: 0 }],
+    'max-lines': ['error', { max: 300, skipBlankLines: false, skipComments: false }],
+    'max-lines-per-function': ['error', { max: 50, skipBlankLines: true, skipComments: true }],
+    eqeqeq: 'error',
+    'no-throw-literal': 'off', // only-throw-error knows types
+    'typescript/only-throw-error': 'error',
+    'typescript/no-floating-promises': 'error',
+    'typescript/no-misused-promises': 'error',
+    'typescript/no-explicit-any': 'error',
+    'typescript/no-non-null-assertion': 'error',
+    'typescript/switch-exhaustiveness-check': ['error', { considerDefaultExhaustiveForUnions: true }],
+    // jest runs tests in contexts of their own, where an error of Node is no instance of their Error.
+    'unicorn/no-instanceof-builtins': [
+      'error',
+      { strategy: 'loose', include: ['Error', 'TypeError', 'RangeError'], useErrorIsError: true },
+    ],
+    'no-restricted-globals': [
+      'error',
+      ...['setTimeout', 'setInterval', 'setImmediate'].map((name) => ({
+        name,
+        message: 'Timers belong to the clock (system/clock.ts).',
+      })),
+    ],
+    'no-restricted-properties': [
+      'error',
+      { object: 'Date', property: 'now', message: 'Ask the Clock (system/clock.ts).' },
+      { object: 'Math', property: 'random', message: 'Ask the Random (system/random.ts).' },
+      { object: 'crypto', property: 'randomUUID', message: 'Ask the Random (system/random.ts).' },
+    ],
+    'no-restricted-imports': ['error', { patterns: [TIMERS] }],
+  },
+  overrides: [
+    ...coreLayers,
+    {
+      files: ['registry-core/src/**', 'nginx/src/**'],
+      rules: { 'no-console': 'error' },
+    },
+    {
+      files: ['registry-core/src/system/**'],
+      rules: { 'no-restricted-globals': 'off', 'no-restricted-properties': 'off' },
+    },
+    {
+      // Programs of their own, for which real time and real chance are the point.
+      files: ['scripts/**', 'test/support/**', 'test/programs/**', 'test/bench/**'],
+      rules: {
+        'no-restricted-globals': 'off',
+        'no-restricted-properties': 'off',
+        'no-restricted-imports': 'off',
+      },
+    },
+    {
+      files: ['**/*.test.ts', '**/test/**', 'test/**'],
+      plugins: ['jest'],
+      rules: {
+        'max-lines-per-function': 'off',
+        'jest/no-focused-tests': 'error',
+        'jest/no-disabled-tests': 'error',
+        // Contract suites take their titles as arguments and assert through functions of their own.
+        'jest/expect-expect': 'off',
+        'jest/valid-title': 'off',
+        'jest/valid-describe-callback': 'off',
+      },
+    },
+    // The one place that leaves tests out: without CI, where a program is missing, and it says so.
+    { files: ['test/support/needs.ts'], plugins: ['jest'], rules: { 'jest/no-disabled-tests': 'off' } },
+    { files: ['**/*.cjs'], rules: { 'typescript/no-require-imports': 'off' } },
+  ],
+})

@@ -1,0 +1,60 @@
+/** Where the tests run: one row a lane. A test file that no row takes, or that two rows take, fails the run. */
+export interface Lane {
+  readonly name: string
+  /** Folders, relative to the repository: the lane runs every test below them. */
+  readonly folders: readonly string[]
+  /** Root and its tools are used in CI only (CI=true), so that `npm test` changes nothing on a stranger's machine. */
+  readonly root: boolean
+  /** Commands that the lane cannot do without. */
+  readonly commands: readonly string[]
+  /** Two queues run side by side; the lanes of one queue run one after the other, in this order. */
+  readonly queue: 'clients' | 'core'
+  /** A lane that hangs is ended. */
+  readonly minutes: number
+}
+
+export const LANES: readonly Lane[] = [
+  {
+    name: 'unit',
+    folders: ['registry-core', 'nginx'],
+    root: false,
+    commands: [],
+    queue: 'core',
+    minutes: 6,
+  },
+  {
+    name: 'api',
+    folders: ['test/support'],
+    root: false,
+    commands: [], // its targets behind nginx and docker-registry say themselves when those are missing
+    queue: 'clients',
+    minutes: 6,
+  },
+]
+
+/** Tests named `*.deep.test.ts` belong to no lane above: `npm run test:deep` runs them, one after the other. */
+export const DEEP: Lane = {
+  name: 'deep',
+  folders: ['registry-core', 'nginx', 'test'],
+  root: true,
+  commands: [],
+  queue: 'core',
+  minutes: 240,
+}
+
+/** The Debian package that has a command, where it is named otherwise. */
+const PACKAGES: Readonly<Record<string, string>> = {
+  docker: 'docker.io',
+  dockerd: 'docker.io',
+  'docker-compose': 'docker-compose',
+  busybox: 'busybox-static',
+  htpasswd: 'apache2-utils',
+  ip: 'iproute2',
+  'mkfs.ext4': 'e2fsprogs',
+  'mkfs.xfs': 'xfsprogs',
+  cc: 'gcc libc6-dev',
+}
+
+export function packagesOf(commands: readonly string[]): string {
+  return [...new Set(commands.map((command) => PACKAGES[command] ?? command))].join(' ')
+}
