@@ -1,0 +1,44 @@
+/** What a person or a program decides about the front; everything else follows in the view. */
+export interface FrontSettings {
+  /** nginx's own folder, absolute: configuration, error bodies, pid, logs and temporary folders lie in it. */
+  readonly prefix: string
+  /** The version that will run it, as `nginx -v` says it (`1.22.1`): syntax differs between them. */
+  readonly nginxVersion: string
+  /** Absolute path of the core's unix socket. */
+  readonly coreSocket: string
+  /** The folder that holds `docker/registry/v2`, absolute. */
+  readonly storeRoot: string
+  readonly listeners: readonly Listener[]
+  /** Whom workers run as when the master is root: the core's user, since both read one store. */
+  readonly user?: string
+  /** Worker processes; as many as there are processors unless said otherwise. */
+  readonly workers?: number
+  /** The largest request body, per layer, in nginx's notation (`16384m`); `0` is no limit. */
+  readonly maxUploadSize?: string
+  /** How long either side may stay silent in a transfer. */
+  readonly timeoutSeconds?: number
+}
+
+/** An address that nginx listens on, and the view that its clients get. */
+export type Listener = PlainListener | TlsListener
+
+/** Plain HTTP: for clients on this machine, which trust 127.0.0.0/8. */
+export interface PlainListener {
+  readonly kind: 'http'
+  /** An IP address, never a name. */
+  readonly address: string
+  readonly port: number
+}
+
+/** TLS with HTTP/2, as Mozilla's intermediate profile has it. */
+export interface TlsListener {
+  readonly kind: 'tls'
+  readonly address: string
+  readonly port: number
+  /** PEM files, absolute: the chain, and its key. */
+  readonly certificate: string
+  readonly key: string
+}
+
+export const DEFAULT_MAX_UPLOAD_SIZE = '16384m'
+export const DEFAULT_TIMEOUT_SECONDS = 900

@@ -1,0 +1,135 @@
+import { rmSync } from 'node:fs'
+import { afterAll, beforeAll, expect, test } from '@jest/globals'
+
+import { randomLayer } from '../support/images.js'
+import { describeNeeding } from '../support/needs.js'
+import { type RunningNginx, startNginx } from '../support/nginx.js'
+import { connectTo } from '../support/processes.js'
+import { lines, type RawAnswer, sendRaw } from '../support/raw-http.js'
+import { acceleratedHeaders, type ScriptedCore, startScriptedCore } from './scripted-core.js'
+
+const NEEDS = [
+  { program: 'nginx', debianPackage: 'nginx-light' },
+  { program: 'openssl', debianPackage: 'openssl' },
+]
+
+describeNeeding(NEEDS, 'a blob that nginx sends from disk', () => {
+  let core: ScriptedCore
+  let nginx: RunningNginx
+
+  beforeAll(async () => {
+    core = await startScriptedCore()
+    nginx = await startNginx({ coreSocket: core.socket, storeRoot: core.storeRoot, tls: false })
+  })
+
+  afterAll(async () => {
+    await nginx.stop()
+    await core.stop()
+  })
+
+  async function ask(target: string, ...headers: readonly string[]): Promise<RawAnswer> {
+    const request = lines(`GET ${target} HTTP/1.1`, 'Host: localhost', 'Connection: close', ...headers)
+    const { answers } = await sendRaw(await connectTo({ port: nginx.httpPort }), request)
+    const [answer] = answers
+    if (answer === undefined) throw new Error('no answer')
+    return answer
+  }
+
+  /** Which of these headers stand in an answer, and how often. */
+  function occurrences(answer: RawAnswer, names: readonly string[]): Readonly<Record<string, number>> {
+    return Object.fromEntries(
+      names.map((name) => [name, answer.headers.filter(([key]) => key === name).length]),
+    )
+  }
+
+  const ONCE = [
+    'content-type',
+    'content-length',
+    'docker-content-digest',
+    'docker-distribution-api-version',
+    'etag',
+    'cache-control',
+    'content-disposition',
+    'x-content-type-options',
+    'content-security-policy',
+  ]
+
+  test('is whole, and carries each header of the contract once', async () => {
+    const { bytes } = randomLayer(300_000)
+    const digest = core.put(bytes)
+    const answer = await ask(`/v2/team/app/blobs/${digest}`)
+    expect(answer.status).toBe(200)
+    expect(answer.body.equals(bytes)).toBe(true)
+    expect(occurrences(answer, [...ONCE, 'accept-ranges'])).toEqual(
+      Object.fromEntries([...ONCE, 'accept-ranges'].map((name) => [name, 1])),
+    )
+    expect(answer.header('docker-content-digest')).toBe(digest)
+    expect(answer.header('etag')).toBe(`"${digest}"`)
+    expect(answer.header('x-content-type-options')).toBe('nosniff')
+    expect(answer.header('content-security-policy')).toBe("default-src 'none'; sandbox")
+    expect(answer.header('content-disposition')).toBe('attachment')
+    expect(answer.header('cache-control')).toBe(acceleratedHeaders(digest)['x-entrepot-cache-control'])
+    expect(answer.header('last-modified')).toBeUndefined()
+    expect(answer.header('x-accel-redirect')).toBeUndefined()
+  })
+
+  test('is asked of the core with the headers that nginx alone may set', async () => {
+    const digest = core.put(Buffer.from('asked'))
+    await ask(`/v2/a/blobs/${digest}`)
+    expect(core.seen.at(-1)?.headers).toMatchObject({
+      'x-entrepot-view': 'registry',
+      'x-real-ip': '127.0.0.1',
+    })
+    expect(core.seen.at(-1)?.headers['x-entrepot-no-accel']).toBeUndefined()
+  })
+
+  test.each([
+    ['bytes=0-9', 0, 9],
+    ['bytes=299990-', 299_990, 299_999],
+    ['bytes=-10', 299_990, 299_999],
+    ['bytes=299990-400000', 299_990, 299_999],
+  ])('answers the range %s with exactly those bytes', async (range, first, last) => {
+    const { bytes } = randomLayer(300_000)
+    const digest = core.put(bytes)
+    const answer = await ask(`/v2/a/blobs/${digest}`, `Range: ${range}`)
+    expect(answer.status).toBe(206)
+    expect(answer.header('content-range')).toBe(`bytes ${first}-${last}/300000`)
+    expect(answer.body.equals(bytes.subarray(first, last + 1))).toBe(true)
+    expect(occurrences(answer, ONCE)).toEqual(Object.fromEntries(ONCE.map((name) => [name, 1])))
+  })
+
+  test('comes from the core when it was condemned a moment ago', async () => {
+    const { bytes } = randomLayer(50_000)
+    const digest = core.put(bytes)
+    core.next((_, response) => {
+      const headers = { ...acceleratedHeaders(digest), 'x-accel-redirect': '/_blobs/sha256/00/0000/data' }
+      response.writeHead(200, headers).end()
+    })
+    const target = `/v2/a/blobs/${digest}?ns=docker.io&x=%3A`
+    const answer = await ask(target)
+    expect(answer.status).toBe(200)
+    expect(answer.header('x-streamed-by')).toBe('core')
+    expect(answer.body.equals(bytes)).toBe(true)
+    expect(occurrences(answer, ONCE)).toMatchObject({ 'cache-control': 1, 'content-disposition': 1, etag: 1 })
+    expect(core.seen.at(-1)?.target).toBe(target)
+    expect(core.seen.at(-1)?.headers['x-entrepot-no-accel']).toBe('1')
+  })
+
+  test('that is gone for good is the core’s own 404, without the headers of a blob', async () => {
+    const digest = core.put(Buffer.from('gone'))
+    core.next((_, response) => {
+      rmSync(core.fileOf(digest))
+      const redirect = `/_blobs/sha256/${digest.slice(7, 9)}/${digest.slice(7)}/data`
+      response.writeHead(200, { ...acceleratedHeaders(digest), 'x-accel-redirect': redirect }).end()
+    })
+    core.next((_, response) => {
+      response.writeHead(404, { 'content-type': 'application/json' }).end('{"errors":[]}')
+    })
+    const answer = await ask(`/v2/a/blobs/${digest}`)
+    expect(answer.status).toBe(404)
+    expect(answer.body.toString()).toBe('{"errors":[]}')
+    expect(answer.header('content-type')).toBe('application/json')
+    const ofBlobs = ['cache-control', 'content-disposition', 'docker-content-digest', 'etag', 'accept-ranges']
+    expect(occurrences(answer, ofBlobs)).toEqual(Object.fromEntries(ofBlobs.map((name) => [name, 0])))
+  })
+})
