@@ -1,0 +1,71 @@
+// What `npm run bench` measures: each row's parts of the stack, its targets in turn (the first is the base), and the harness's arguments.
+// `limits` are the smallest programs that could do the job; they take part with --limits.
+
+const CHUNKED = ['--push-modes', 'chunked']
+
+export const rows = {
+  'pull-large': {
+    about: 'one blob of 512 MiB over TLS to 1 and 4 clients',
+    parts: ['peer', 'ours'],
+    targets: ['peer-nginx-tls', 'ours-nginx-tls', 'peer-own-tls'],
+    limits: ['limit-tls-tuned', 'limit-node-tls'],
+    limitPart: 'pull-limits',
+    args: ['--scenario', 'pull-large', '--clients', '1,4'],
+  },
+  small: {
+    about: 'manifests, a 4 KiB blob and HEADs over TLS on 32 connections',
+    parts: ['peer', 'ours'],
+    targets: ['peer-nginx-tls', 'ours-nginx-tls'],
+    limits: ['limit-direct-tls', 'limit-node-tls'],
+    limitPart: 'pull-limits',
+    args: ['--scenario', 'pull-small'],
+  },
+  push: {
+    about: "Docker's flow over TLS: 512 MiB, 8 x 32 MiB at once, 200 x 64 KiB",
+    parts: ['peer', 'ours'],
+    targets: ['peer-nginx-tls', 'ours-nginx-tls'],
+    limits: ['limit-up-file-tls', 'limit-up-manual-tls', 'limit-up-tail-tls'],
+    limitPart: 'upload-limits',
+    args: ['--scenario', 'push', '--push', '1x512m,8x32m,200x64k', ...CHUNKED],
+    pushes: true,
+  },
+  'upload-memory': {
+    about: 'memory while 2 GiB arrive over TLS',
+    parts: ['peer', 'ours'],
+    targets: ['peer-nginx-tls', 'ours-nginx-tls'],
+    limits: ['limit-up-manual-tls'],
+    limitPart: 'upload-limits',
+    args: ['--scenario', 'big-upload', '--big-gib', '2', ...CHUNKED],
+    pushes: true,
+  },
+  catalog: {
+    about: '10,000 repositories, and one of 10,000 tags',
+    parts: ['catalog-peer', 'catalog-ours'],
+    targets: ['peer-catalog-nginx-tls', 'ours-catalog-nginx-tls'],
+    limits: ['limit-catalog-http'],
+    limitPart: 'catalog-limit',
+    args: ['--scenario', 'catalog'],
+  },
+  start: {
+    about: 'first answer, idle memory, stopping; without nginx, over the store of 10,000 repositories',
+    parts: [],
+    starts: true,
+    targets: ['peer', 'ours'],
+    args: ['--scenario', 'start'],
+  },
+  'pull-http': {
+    about: 'as pull-large, without TLS, behind nginx',
+    parts: ['peer', 'ours'],
+    targets: ['peer-nginx-http', 'ours-nginx-http', 'peer-http'],
+    limits: ['limit-http', 'limit-node-http'],
+    limitPart: 'pull-limits',
+    args: ['--scenario', 'pull-large', '--clients', '1,4'],
+  },
+  direct: {
+    about: 'everything once more over plain HTTP, neither behind nginx',
+    parts: ['peer', 'ours'],
+    targets: ['peer-http', 'ours-http'],
+    args: ['--scenario', 'pull-large,pull-small,push', '--clients', '1,4', ...CHUNKED],
+    pushes: true,
+  },
+}
