@@ -5,7 +5,7 @@ import { listen, option } from './cli.mjs'
 const numbered = (option_, fallback, name) =>
   Array.from({ length: Number(option(option_, fallback)) }, (_, i) => name(i, String(i).padStart(5, '0')))
 const repos = numbered('--repos', 10000, (i, five) => `team${String(i % 100).padStart(3, '0')}/app${five}`)
-const names = repos.concat('big/tags').sort()
+const names = repos.concat('big/tags').sort((a, b) => (a < b ? -1 : 1))
 const fewTags = numbered('--tags', 3, (i) => `1.${i}`)
 const manyTags = numbered('--many', 10000, (_, five) => `v${five}`)
 

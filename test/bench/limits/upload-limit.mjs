@@ -148,7 +148,10 @@ function hasBody({ headers }) {
 
 function complete(req, res, id, upload, digest) {
   uploads.delete(id)
-  const end = (error) => (error ? fail(res, error) : finish(upload, digest, res).catch((e) => fail(res, e)))
+  const end = (error) => {
+    if (error) fail(res, error)
+    else finish(upload, digest, res).catch((e) => fail(res, e))
+  }
   if (hasBody(req)) return receive(req, upload, end)
   req.resume()
   end(null)
