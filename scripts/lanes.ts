@@ -30,6 +30,14 @@ export const LANES: readonly Lane[] = [
     queue: 'clients',
     minutes: 6,
   },
+  {
+    name: 'front',
+    folders: ['test/front'],
+    root: false,
+    commands: ['nginx', 'openssl'],
+    queue: 'core',
+    minutes: 5,
+  },
 ]
 
 /** Tests named `*.deep.test.ts` belong to no lane above: `npm run test:deep` runs them, one after the other. */

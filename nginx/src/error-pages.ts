@@ -10,7 +10,7 @@ export interface ErrorPage {
 }
 
 /** What the server block answers to Docker before 1.6: a code of our own that no part of nginx uses. */
-export const ANCIENT_DOCKER = 418
+const ANCIENT_DOCKER = 418
 
 /** Each answer of nginx's own, with an OCI body. */
 export function errorPages({
@@ -52,6 +52,7 @@ export function errorPages({
     page(502, 502, '502', 'UNAVAILABLE', 'the registry does not answer: it is starting, or stopped'),
     page(503, 503, '503', 'UNAVAILABLE', 'the registry is busy'),
     page(504, 504, '504', 'UNAVAILABLE', silent),
+    page(505, 505, '505', 'UNSUPPORTED', 'this version of HTTP is not supported'),
   ]
 }
 

@@ -16,9 +16,6 @@ export interface RenderedFile {
   readonly text: string
 }
 
-/** Folders below the prefix that nginx writes to; they must be there before it starts. */
-export const RUNTIME_FOLDERS: readonly string[] = ['logs', 'temp']
-
 const TEMPLATES = new URL('../templates/', import.meta.url)
 
 const nginxConf = compileTemplates()

@@ -1,8 +1,9 @@
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 
-import { type FrontSettings, RUNTIME_FOLDERS, renderFront } from '#front/render.js'
+import type { FrontSettings } from '#front/settings.js'
+import { writeFront } from '#front/write-front.js'
 
 import { type Certificates, makeCertificates } from './certificates.js'
 import { eventually } from './eventually.js'
@@ -128,16 +129,6 @@ export async function versionOf(program: string): Promise<string> {
   const version = /nginx\/(\d+\.\d+\.\d+)/.exec(stderr)?.[1]
   if (version === undefined) throw new Error(`${program} -v says no version: ${stderr}`)
   return version
-}
-
-/** Writes a rendered front into its prefix folder, ready for nginx. */
-export function writeFront(settings: FrontSettings): void {
-  for (const folder of RUNTIME_FOLDERS) mkdirSync(path.join(settings.prefix, folder), { recursive: true })
-  for (const { path: name, mode, text } of renderFront(settings)) {
-    const file = path.join(settings.prefix, name)
-    mkdirSync(path.dirname(file), { recursive: true })
-    writeFileSync(file, text, { mode })
-  }
 }
 
 /** Answers once it serves; `undefined` when somebody was faster on one of its ports. */

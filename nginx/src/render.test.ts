@@ -1,0 +1,115 @@
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import path from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { expect, test } from '@jest/globals'
+
+import { GOLDEN_EXAMPLES } from './golden-examples.js'
+import { type FrontSettings, type RenderedFile, renderFront } from './render.js'
+import { findTraps } from './traps.js'
+
+const GOLDEN = fileURLToPath(new URL('../golden/', import.meta.url))
+const examples = Object.entries(GOLDEN_EXAMPLES)
+
+/** `UPDATE_GOLDEN=1` writes the examples anew: for a change that is meant, to be read in its diff. */
+if (process.env['UPDATE_GOLDEN'] === '1') {
+  for (const [name, settings] of examples) {
+    rmSync(path.join(GOLDEN, name), { recursive: true, force: true })
+    for (const file of renderFront(settings)) {
+      mkdirSync(path.dirname(path.join(GOLDEN, name, file.path)), { recursive: true })
+      writeFileSync(path.join(GOLDEN, name, file.path), file.text)
+    }
+  }
+}
+
+function textOf(files: readonly RenderedFile[]): Readonly<Record<string, string>> {
+  return Object.fromEntries(files.map(({ path: name, text }) => [name, text]))
+}
+
+function filesBelow(folder: string): Readonly<Record<string, string>> {
+  const files = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) =>
+    entry.isFile(),
+  )
+  return Object.fromEntries(
+    files.map(({ parentPath, name }) => {
+      const file = path.join(parentPath, name)
+      return [path.relative(folder, file), readFileSync(file, 'utf8')]
+    }),
+  )
+}
+
+const SOME = firstExample()
+
+function firstExample(): FrontSettings {
+  const [first] = Object.values(GOLDEN_EXAMPLES)
+  if (first === undefined) throw new Error('no example')
+  return first
+}
+
+function confOf(changes: Partial<FrontSettings>): string {
+  return renderFront({ ...SOME, ...changes })[0]?.text ?? ''
+}
+
+test.each(examples)('%s is rendered as its golden example', (name, settings) => {
+  expect(textOf(renderFront(settings))).toEqual(filesBelow(path.join(GOLDEN, name)))
+})
+
+test('no golden example is left over', () => {
+  expect(readdirSync(GOLDEN).sort()).toEqual(Object.keys(GOLDEN_EXAMPLES).sort())
+})
+
+test.each(examples)('%s falls into no known trap', (_, settings) => {
+  const conf = renderFront(settings).filter(({ path: name }) => name.endsWith('.conf'))
+  expect(conf.map(({ text }) => findTraps(text))).toEqual([[]])
+})
+
+test.each(examples)('every body of %s is an OCI error', (_, settings) => {
+  const bodies = renderFront(settings).filter(({ path: name }) => name.startsWith('errors/'))
+  expect(bodies.length).toBeGreaterThan(10)
+  for (const { text } of bodies) {
+    const error = { code: expect.stringMatching(/^[A-Z_]+$/), message: expect.stringMatching(/^.{10}/) }
+    expect(JSON.parse(text)).toEqual({ errors: [expect.objectContaining(error)] })
+  }
+})
+
+test('every body that the configuration names is rendered', () => {
+  const files = renderFront(SOME)
+  const named = [...confOf({}).matchAll(/\/_errors\/([\w-]+\.json)/g)].map(([, name]) => `errors/${name}`)
+  expect(named.length).toBeGreaterThan(10)
+  expect(files.map(({ path: name }) => name)).toEqual(expect.arrayContaining(named))
+})
+
+const TLS = { kind: 'tls', address: '127.0.0.1', port: 1, certificate: '/c', key: '/k' } as const
+
+test.each(['1.18.0', '1.22.1', '1.25.0'])('nginx %s has HTTP/2 in the listen line', (nginxVersion) => {
+  const conf = confOf({ nginxVersion, listeners: [TLS] })
+  expect(conf).toContain('listen 127.0.0.1:1 ssl http2 backlog=4096;')
+  expect(conf).not.toContain('http2 on;')
+})
+
+test.each(['1.25.1', '1.26.3', '1.30.6', '2.0.0'])('nginx %s has HTTP/2 as a directive', (nginxVersion) => {
+  const conf = confOf({ nginxVersion, listeners: [TLS] })
+  expect(conf).toContain('listen 127.0.0.1:1 ssl backlog=4096;')
+  expect(conf).toContain('http2 on;')
+})
+
+test.each<[string, Partial<FrontSettings>]>([
+  ['prefix', { prefix: 'relative/folder' }],
+  ['prefix', { prefix: '/a/../b' }],
+  ['prefix', { prefix: '/a; include /etc/passwd' }],
+  ['storeRoot', { storeRoot: '/data/$host' }],
+  ['storeRoot', { storeRoot: '' }],
+  ['coreSocket', { coreSocket: `/${'s'.repeat(107)}` }],
+  ['nginxVersion', { nginxVersion: '1.22' }],
+  ['user', { user: 'root;' }],
+  ['workers', { workers: 0 }],
+  ['maxUploadSize', { maxUploadSize: '16384mb' }],
+  ['maxUploadSize', { maxUploadSize: '-1' }],
+  ['timeoutSeconds', { timeoutSeconds: 1.5 }],
+  ['listeners', { listeners: [] }],
+  ['listeners', { listeners: [TLS, { kind: 'http', address: '127.0.0.1', port: 1 }] }],
+  ['address', { listeners: [{ kind: 'http', address: 'localhost', port: 1 }] }],
+  ['port', { listeners: [{ kind: 'http', address: '127.0.0.1', port: 0 }] }],
+  ['certificate', { listeners: [{ ...TLS, certificate: 'c.pem' }] }],
+])('a setting that nginx would not take is refused by its name: %s %j', (setting, changes) => {
+  expect(() => confOf(changes)).toThrow(expect.objectContaining({ setting }))
+})
