@@ -76,6 +76,24 @@ export function parseStoredManifest(bytes: Uint8Array): Manifest {
   return toManifest(document, text(document, 'mediaType') ?? typeFromShape(document))
 }
 
+/**
+ * The descriptors of an index (a fallback list of referrers), or the one of an entry of ours; what is none is left out.
+ */
+export function parseIndexDescriptors(bytes: Uint8Array): readonly Descriptor[] {
+  let json: Json
+  try {
+    json = JSON.parse(UTF8.decode(bytes)) as Json
+  } catch {
+    return []
+  }
+  if (!isObject(json)) return []
+  const children = Array.isArray(json['manifests']) ? (json['manifests'] as readonly Json[]) : [json]
+  return children.flatMap((child) => {
+    const digest = isObject(child) ? findDigest(text(child, 'digest') ?? '') : undefined
+    return digest === undefined || !isObject(child) ? [] : [{ ...(child as unknown as Descriptor), digest }]
+  })
+}
+
 function typeFromShape(document: JsonObject): string {
   return 'manifests' in document ? OCI_INDEX : OCI_MANIFEST
 }

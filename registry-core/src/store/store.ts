@@ -32,8 +32,8 @@ export interface StoredContent {
   readonly sizeBytes: number
   /** False for bytes that nobody here has hashed yet (an adopted store's). */
   readonly isHashed: boolean
-  /** When the linkage was made. */
-  readonly linkedAt: Date
+  /** The linkage had been condemned and was brought back: whoever answers looks at all it reaches first (gc-protocol §3). */
+  readonly wasRescued: boolean
   readonly stat: FileStat
 }
 
@@ -83,8 +83,12 @@ export interface StageState {
 export interface Stage {
   readonly offset: number
   readonly signal: AbortSignal
-  /** Appends and hashes; what arrived before an error or an abort counts. @throws what the body throws */
-  append(body: AsyncIterable<Buffer>): Promise<void>
+  /**
+   * Appends and hashes; what arrived before an error of the body or an abort counts.
+   * @param expectedBytes what the request announced: with another number nothing of it counts
+   * @throws what the body throws; RegistryError `size-mismatch`, `upload-taken-over`
+   */
+  append(body: AsyncIterable<Buffer>, expectedBytes?: number): Promise<void>
   /** Lets go: what is there can be resumed, here or in another process. */
   settle(): Promise<void>
   /**
@@ -93,11 +97,6 @@ export interface Stage {
    */
   commit(digest: Digest): Promise<void>
 }
-
-/** Where a tag or revision came from. */
-export type Origin =
-  | { readonly kind: 'pushed' }
-  | { readonly kind: 'upstream'; readonly host: string; readonly etag?: string }
 
 /** What each repository holds: tags, revisions, layers, referrers. */
 export interface Links {
@@ -112,10 +111,10 @@ export interface Links {
     limit: number,
   ): Promise<{ readonly tags: readonly Tag[]; readonly more: boolean } | undefined>
   publishLayer(repository: RepositoryName, digest: Digest): Promise<void>
-  /** Writes the origin, then a fresh link. The caller looks at all it reaches before it answers. */
-  publishRevision(repository: RepositoryName, digest: Digest, origin: Origin): Promise<void>
+  /** Notes that a client pushed it, then writes a fresh link. The caller looks at all it reaches before it answers. */
+  publishRevision(repository: RepositoryName, digest: Digest): Promise<void>
   /** gc-protocol §5: index entry, link by rename, takes revoked, looked at. */
-  publishTag(repository: RepositoryName, tag: Tag, digest: Digest, origin: Origin): Promise<void>
+  publishTag(repository: RepositoryName, tag: Tag, digest: Digest): Promise<void>
   /** Removes the tag if it still is what the condition says (gc-protocol §5). */
   takeTag(repository: RepositoryName, tag: Tag, ifStill: TagCondition): Promise<'removed' | 'changed'>
   /** Explicit DELETE; false when there was none. */
@@ -175,6 +174,8 @@ export interface Space {
   /** @throws RegistryError `storage-full` when `bytes` more would eat into the reserve */
   reserve(bytes: number): Promise<void>
   freeBytes(): Promise<number>
+  /** Removes what crashed processes left under temporary names before `limit`; answers how many. */
+  purgeTemporary(limit: Date, signal: AbortSignal): Promise<number>
 }
 
 /** What happened to content, for inventory, notifications and last-pull copies. */
@@ -214,10 +215,13 @@ export interface JournalEntry {
 /** Append-only; each process writes files of its own, readers merge them. A lost cursor means a rebuild. */
 export interface Journal {
   append(event: JournalEvent, actor: JournalActor): void
-  /** What was written since the cursor (undefined: everything kept), and where to go on. */
+  /**
+   * What was written since the cursor (undefined: everything kept), in portions, and where to go on.
+   * Undefined when the cursor is lost: what it named is not kept any more.
+   */
   read(
     cursor: string | undefined,
-  ): Promise<{ readonly entries: readonly JournalEntry[]; readonly cursor: string }>
+  ): Promise<{ readonly entries: readonly JournalEntry[]; readonly cursor: string } | undefined>
   /** Waits until everything appended so far has been handed to the system. */
   flush(): Promise<void>
 }

@@ -1,0 +1,110 @@
+import { algorithmOf, type Digest, digestOfBytes } from '../oci/digest.js'
+import { RegistryError } from '../oci/failure.js'
+import { type Manifest, parseManifest } from '../oci/manifest.js'
+import type { RepositoryName } from '../oci/repository.js'
+import type { Store } from '../store/store.js'
+import type { ManifestCache } from './manifest-cache.js'
+import type { Reach } from './reach.js'
+import { referrerDescriptor } from './referrers.js'
+import type { ManifestPut, ManifestPutResult } from './source.js'
+
+interface Parts {
+  readonly store: Store
+  readonly reach: Reach
+  readonly manifests: ManifestCache
+}
+
+/**
+ * Takes a pushed manifest, in the order of gc-protocol §4 ("Manifest PUT"), to be read beside it. Whatever makes a
+ * root publishes first, then looks at everything it reaches, then answers; when something is missing then, it is an
+ * error and nothing is rolled back (it may be another's root).
+ * @throws RegistryError `manifest-invalid`, `manifest-blob-unknown`, `digest-mismatch`
+ */
+export async function putManifest(
+  parts: Parts,
+  repository: RepositoryName,
+  put: ManifestPut,
+): Promise<ManifestPutResult> {
+  const { content, links, journal } = parts.store
+  const digest = verifiedDigest(put)
+  const manifest = parseManifest(put.bytes, put.contentType)
+  const tags = put.reference.kind === 'tag' ? [put.reference.tag] : put.tags
+
+  const { wrongSizes } = await lookAtAll(parts, repository, manifest, true) // (1) (2)
+  await content.commitBytes(digest, put.bytes) // (3)
+  await indexReferrer(parts, repository, digest, manifest, put.bytes.length)
+  await links.publishRevision(repository, digest) // (4)
+  await lookAtAll(parts, repository, manifest, false) // (5)
+  for (const tag of tags) {
+    await links.publishTag(repository, tag, digest) // (6)
+    await lookAtRoot(parts, repository, digest, put.bytes) // (7)
+    await lookAtAll(parts, repository, manifest, false)
+  }
+  parts.manifests.keep(digest, manifest)
+  const { mediaType } = manifest
+  for (const tag of tags.length === 0 ? [undefined] : tags)
+    journal.append(
+      {
+        kind: 'manifest-pushed',
+        repository,
+        digest,
+        mediaType,
+        sizeBytes: put.bytes.length,
+        ...(tag && { tag }),
+      },
+      put.actor,
+    )
+  return {
+    digest,
+    subject: manifest.subject,
+    warnings: wrongSizes.map((one) => `the manifest gives ${one} another size than its content has`),
+  }
+}
+
+function verifiedDigest({ reference, bytes }: ManifestPut): Digest {
+  const algorithm = reference.kind === 'digest' ? algorithmOf(reference.digest) : 'sha256'
+  const actual = digestOfBytes(algorithm, bytes)
+  if (reference.kind === 'digest' && reference.digest !== actual)
+    throw new RegistryError('digest-mismatch', { expected: reference.digest, actual })
+  return actual
+}
+
+async function lookAtAll(
+  { reach }: Parts,
+  repository: RepositoryName,
+  manifest: Manifest,
+  renew: boolean,
+): Promise<{ readonly wrongSizes: readonly Digest[] }> {
+  const reached = await reach.look(repository, manifest, renew)
+  if (reached.missing.length > 0)
+    throw new RegistryError('manifest-blob-unknown', { digests: reached.missing, repository })
+  return reached
+}
+
+/** The revision and its bytes, once the tag stands: an old order may have condemned either in between. */
+async function lookAtRoot(
+  { store }: Parts,
+  repository: RepositoryName,
+  digest: Digest,
+  bytes: Buffer,
+): Promise<void> {
+  const { content, links } = store
+  if ((await content.look('revision', repository, digest)) !== undefined) return
+  await content.commitBytes(digest, bytes)
+  await links.publishRevision(repository, digest)
+  if ((await content.look('revision', repository, digest)) === undefined)
+    throw new RegistryError('manifest-blob-unknown', { digests: [digest], repository })
+}
+
+/** Before the revision is published: an entry without its revision is not answered, a missing one would be a lie. */
+async function indexReferrer(
+  { store }: Parts,
+  repository: RepositoryName,
+  digest: Digest,
+  manifest: Manifest,
+  sizeBytes: number,
+): Promise<void> {
+  if (manifest.subject === undefined) return
+  const descriptor = referrerDescriptor(digest, manifest, sizeBytes)
+  await store.links.addReferrer(repository, manifest.subject, digest, Buffer.from(JSON.stringify(descriptor)))
+}

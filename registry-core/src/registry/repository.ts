@@ -1,0 +1,167 @@
+import type { Algorithm, Digest } from '../oci/digest.js'
+import { isRegistryError, RegistryError } from '../oci/failure.js'
+import { MANIFEST_LIMIT_BYTES, type Manifest } from '../oci/manifest.js'
+import { type Reference, referenceText, type Tag } from '../oci/reference.js'
+import type { RepositoryName } from '../oci/repository.js'
+import type { JournalActor, Stage, StageState, Store, StoredContent } from '../store/store.js'
+import type { LastPulls } from './last-pull.js'
+import type { ManifestCache } from './manifest-cache.js'
+import { putManifest } from './put-manifest.js'
+import type { Reach } from './reach.js'
+import { listReferrers } from './referrers.js'
+import type {
+  LocalRepository,
+  ManifestPut,
+  ManifestPutResult,
+  PageRequest,
+  ReferrersPage,
+  ReferrersRequest,
+  StoredManifest,
+  TagsPage,
+} from './source.js'
+
+export interface RepositoryParts {
+  readonly store: Store
+  readonly reach: Reach
+  readonly manifests: ManifestCache
+  readonly lastPulls: LastPulls
+}
+
+/** A repository in this store. */
+export class StoredRepository implements LocalRepository {
+  readonly repository: RepositoryName
+  readonly #parts: RepositoryParts
+
+  constructor(repository: RepositoryName, parts: RepositoryParts) {
+    this.repository = repository
+    this.#parts = parts
+  }
+
+  async manifest(reference: Reference): Promise<StoredManifest | undefined> {
+    const { store, lastPulls } = this.#parts
+    const digest =
+      reference.kind === 'digest'
+        ? reference.digest
+        : await store.links.findTag(this.repository, reference.tag)
+    const stored = digest && (await store.content.look('revision', this.repository, digest))
+    if (digest === undefined || stored === undefined) return undefined
+    const bytes = await store.content.readVerified(stored, MANIFEST_LIMIT_BYTES)
+    if (bytes === undefined) return undefined
+    const manifest = this.#meaning(digest, bytes)
+    if (stored.wasRescued && manifest !== undefined) await this.#lookAtAll(reference, manifest)
+    lastPulls.note(this.repository, digest)
+    return { digest, bytes, mediaType: manifest?.mediaType ?? mediaTypeOfOthers(bytes) }
+  }
+
+  /** What a reader brought back from trash is a root again: all of it must be here before it is answered. */
+  async #lookAtAll(reference: Reference, manifest: Manifest): Promise<void> {
+    const { missing } = await this.#parts.reach.look(this.repository, manifest, false)
+    if (missing.length > 0)
+      throw new RegistryError('manifest-unknown', {
+        reference: referenceText(reference),
+        repository: this.repository,
+      })
+  }
+
+  #meaning(digest: Digest, bytes: Buffer): Manifest | undefined {
+    try {
+      return this.#parts.manifests.parse(digest, bytes)
+    } catch (error) {
+      if (isRegistryError(error)) return undefined
+      throw error
+    }
+  }
+
+  blob(digest: Digest, { promise }: { readonly promise: boolean }): Promise<StoredContent | undefined> {
+    const { content } = this.#parts.store
+    return promise
+      ? content.promise('layer', this.repository, digest)
+      : content.look('layer', this.repository, digest)
+  }
+
+  tags({ limit, last }: PageRequest): Promise<TagsPage | undefined> {
+    return this.#parts.store.links.tags(this.repository, last, limit ?? Number.POSITIVE_INFINITY)
+  }
+
+  referrers(subject: Digest, request: ReferrersRequest): Promise<ReferrersPage> {
+    return listReferrers(this.#parts.store, this.repository, subject, request)
+  }
+
+  putManifest(put: ManifestPut): Promise<ManifestPutResult> {
+    return putManifest(this.#parts, this.repository, put)
+  }
+
+  async deleteTag(tag: Tag, actor: JournalActor): Promise<boolean> {
+    const { links, journal } = this.#parts.store
+    const wasThere = await links.removeTag(this.repository, tag)
+    if (wasThere) journal.append({ kind: 'tag-deleted', repository: this.repository, tag }, actor)
+    return wasThere
+  }
+
+  async deleteManifest(digest: Digest, actor: JournalActor): Promise<boolean> {
+    const { links, content, journal } = this.#parts.store
+    const stored = await content.look('revision', this.repository, digest)
+    const bytes = stored && (await content.readVerified(stored, MANIFEST_LIMIT_BYTES))
+    const subject = bytes && this.#meaning(digest, bytes)?.subject
+    const wasThere = await links.removeRevision(this.repository, digest)
+    if (subject !== undefined) await links.removeReferrer(this.repository, subject, digest)
+    if (wasThere) journal.append({ kind: 'manifest-deleted', repository: this.repository, digest }, actor)
+    return wasThere
+  }
+
+  async deleteBlob(digest: Digest, actor: JournalActor): Promise<boolean> {
+    const { links, journal } = this.#parts.store
+    const wasThere = await links.removeLayer(this.repository, digest)
+    if (wasThere) journal.append({ kind: 'blob-deleted', repository: this.repository, digest }, actor)
+    return wasThere
+  }
+
+  /** gc-protocol §4, "Mount": whatever is unknown on the way makes the client upload. */
+  async mount(digest: Digest, from: RepositoryName, actor: JournalActor): Promise<boolean> {
+    const { content, links, journal } = this.#parts.store
+    const source = await content.promise('layer', from, digest)
+    if (source === undefined) return false
+    await links.publishLayer(this.repository, digest)
+    const mounted = await content.promise('layer', this.repository, digest)
+    if (mounted === undefined) return false
+    journal.append({ kind: 'blob-mounted', repository: this.repository, digest, from }, actor)
+    return true
+  }
+
+  beginUpload(algorithm: Algorithm): Promise<string> {
+    return this.#parts.store.stages.begin(this.repository, algorithm)
+  }
+
+  findUpload(upload: string): Promise<StageState | undefined> {
+    return this.#parts.store.stages.find(this.repository, upload)
+  }
+
+  async claimUpload(upload: string, signal: AbortSignal): Promise<Stage> {
+    const stage = await this.#parts.store.stages.claim(this.repository, upload, signal)
+    if (stage === undefined) throw new RegistryError('upload-unknown', { upload })
+    return stage
+  }
+
+  async finishUpload(stage: Stage, digest: Digest, actor: JournalActor): Promise<void> {
+    const { content, links, journal } = this.#parts.store
+    const sizeBytes = stage.offset
+    await stage.commit(digest)
+    await links.publishLayer(this.repository, digest)
+    if ((await content.promise('layer', this.repository, digest)) === undefined)
+      throw new RegistryError('storage-failing', {
+        cause: `the blob ${digest} vanished after it was written`,
+      })
+    journal.append({ kind: 'blob-pushed', repository: this.repository, digest, sizeBytes }, actor)
+  }
+
+  abortUpload(upload: string): Promise<boolean> {
+    return this.#parts.store.stages.abort(this.repository, upload)
+  }
+}
+
+/** A store of registry:2 may hold what we do not take any more (schema 1): served as what it says it is. */
+function mediaTypeOfOthers(bytes: Buffer): string {
+  return /"schemaVersion"\s*:\s*1\b/.test(bytes.toString('latin1'))
+    ? 'application/vnd.docker.distribution.manifest.v1+prettyjws'
+    : 'application/octet-stream'
+}

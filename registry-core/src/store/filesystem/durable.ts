@@ -1,0 +1,156 @@
+import { basename, dirname } from 'node:path'
+import type { Clock } from '../../system/clock.js'
+import type { Random } from '../../system/random.js'
+import { errorCode, type Fs } from '../fs.js'
+import type { WriteHealth } from './write-health.js'
+
+/** Folders that somebody may remove and another make anew: their names are never taken for durable. */
+const REMOVABLE = /^[0-9a-f]{64,128}$|\/tags\//
+const KNOWN_LIMIT = 100_000
+/** A folder can vanish under us (a tidying remover) this often before we give up. */
+const ATTEMPTS = 8
+
+/** Writes that are still there after a power cut: every file synced before its name, every name before the answer. */
+export class Durable {
+  readonly fs: Fs
+  readonly #root: string
+  readonly #temporary: string
+  readonly #random: Random
+  readonly #clock: Clock
+  readonly #health: WriteHealth
+  readonly #known = new Set<string>()
+  readonly #syncs = new Map<string, { readonly running: Promise<void>; queued?: Promise<void> }>()
+
+  constructor(options: {
+    fs: Fs
+    root: string
+    temporary: string
+    random: Random
+    clock: Clock
+    health: WriteHealth
+  }) {
+    this.fs = options.fs
+    this.#root = options.root
+    this.#temporary = options.temporary
+    this.#random = options.random
+    this.#clock = options.clock
+    this.#health = options.health
+  }
+
+  /** A name of our own outside the tree. */
+  temporaryName(): string {
+    return `${this.#temporary}/${this.#random.hex(12)}`
+  }
+
+  /** Makes the folder and those above it; all of their names are durable afterwards. */
+  async makeFolder(path: string): Promise<void> {
+    if (path === this.#root || this.#known.has(path)) return
+    const parent = dirname(path)
+    const isRemovable = REMOVABLE.test(basename(path)) || REMOVABLE.test(path)
+    if (!isRemovable || !(await this.#makeAlone(path))) {
+      await this.makeFolder(parent)
+      await this.#makeAlone(path)
+    }
+    await this.syncFolder(parent)
+    if (isRemovable) return
+    if (this.#known.size > KNOWN_LIMIT) this.#known.clear()
+    this.#known.add(path)
+  }
+
+  /** False when the parent is missing. */
+  async #makeAlone(path: string): Promise<boolean> {
+    try {
+      await this.fs.makeDirectory(path)
+      return true
+    } catch (error) {
+      if (errorCode(error) === 'ENOENT') return false
+      throw error
+    }
+  }
+
+  /**
+   * fsync of a folder. Those who ask while one is under way share the next one.
+   * @throws the system's error: nothing that was to be made durable may be acknowledged
+   */
+  syncFolder(path: string): Promise<void> {
+    const current = this.#syncs.get(path)
+    if (current === undefined) return this.#startSync(path)
+    current.queued ??= current.running.catch(() => undefined).then(() => this.#startSync(path))
+    return current.queued
+  }
+
+  #startSync(path: string): Promise<void> {
+    const running = this.#health.watchSync(this.fs.syncDirectory(path)).finally(() => {
+      if (this.#syncs.get(path)?.running === running) this.#syncs.delete(path)
+    })
+    this.#syncs.set(path, { running })
+    return running
+  }
+
+  /** Writes a file under a name of our own and syncs it; answers the name. Nothing stays when it fails. */
+  async writeTemporary(bytes: Uint8Array): Promise<string> {
+    const path = this.temporaryName()
+    const file = await this.fs.create(path)
+    try {
+      try {
+        await file.write([bytes], 0)
+        await this.#health.watchSync(file.sync())
+      } finally {
+        await file.close()
+      }
+    } catch (error) {
+      await this.#dropQuietly(path)
+      throw error
+    }
+    return path
+  }
+
+  /** Publishes a small file: temporary, fsync, rename over `path`, fsync of the folder. */
+  async publish(path: string, bytes: Uint8Array, time?: Date): Promise<void> {
+    const temporary = await this.writeTemporary(bytes)
+    try {
+      if (time !== undefined) this.fs.touchNow(temporary, time)
+      await this.moveIn(temporary, path)
+    } catch (error) {
+      await this.#dropQuietly(temporary)
+      throw error
+    }
+  }
+
+  /** Renames a synced file to its place and makes the name durable; makes the folder as often as somebody removes it. */
+  async moveIn(temporary: string, path: string): Promise<void> {
+    const folder = dirname(path)
+    for (let attempt = 1; ; attempt += 1) {
+      await this.makeFolder(folder)
+      try {
+        await this.fs.rename(temporary, path)
+        await this.syncFolder(folder)
+        return
+      } catch (error) {
+        if (errorCode(error) !== 'ENOENT' || attempt === ATTEMPTS) throw error
+        if (this.fs.statNow(temporary) === undefined && this.fs.statNow(path) === undefined) throw error
+      }
+    }
+  }
+
+  /** Makes an empty file, or renews the time of the one that is there. */
+  async makeEmpty(path: string, time: Date = this.#clock.now()): Promise<void> {
+    if (this.fs.touchNow(path, time)) return
+    try {
+      const file = await this.fs.create(path)
+      await file.close()
+    } catch (error) {
+      if (errorCode(error) !== 'EEXIST') throw error
+    }
+    this.fs.touchNow(path, time)
+  }
+
+  /** For cleaning up after a failure that is reported already. */
+  async #dropQuietly(path: string): Promise<void> {
+    try {
+      await this.fs.unlink(path)
+    } catch {
+      // The first failure is the one to report; what is left lies in tmp/ and ends with the next start.
+    }
+  }
+}

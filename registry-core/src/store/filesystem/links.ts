@@ -1,0 +1,196 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import type { Digest } from '../../oci/digest.js'
+import { findTag, type Tag } from '../../oci/reference.js'
+import type { RepositoryName } from '../../oci/repository.js'
+import type { Clock } from '../../system/clock.js'
+import type { Keys } from '../keys.js'
+import type { Linkage, Links, Records, StoreObject, TagCondition } from '../store.js'
+import { listRepositories } from './catalog.js'
+import type { Durable } from './durable.js'
+import { firstAfter, type Listings } from './listing.js'
+import type { ReferrersIndex } from './referrers-index.js'
+import type { FileTags } from './tags.js'
+
+/** Synchronous calls in a row before others get their turn. */
+const CALLS_A_TURN = 500
+
+interface Options {
+  readonly keys: Keys
+  readonly durable: Durable
+  readonly clock: Clock
+  readonly listings: Listings
+  readonly tags: FileTags
+  readonly referrersIndex: ReferrersIndex
+  readonly records: Records
+  readonly hasAllReferrers: () => boolean
+}
+
+/** Which repository holds what, on a file system. */
+export class FileLinks implements Links {
+  readonly #options: Options
+  readonly hasAllReferrers: () => boolean
+
+  constructor(options: Options) {
+    this.#options = options
+    this.hasAllReferrers = options.hasAllReferrers
+  }
+
+  hasRepository(repository: RepositoryName): boolean {
+    const { keys, durable } = this.#options
+    const folder = keys.repository(repository)
+    return (
+      durable.fs.statNow(`${folder}/_layers`) !== undefined ||
+      durable.fs.statNow(`${folder}/_manifests`) !== undefined
+    )
+  }
+
+  repositories(last: string | undefined, limit: number): Promise<readonly RepositoryName[]> {
+    const { keys, durable, listings } = this.#options
+    return listRepositories({ fs: durable.fs, keys, listings }, last, limit)
+  }
+
+  findTag(repository: RepositoryName, tag: Tag): Promise<Digest | undefined> {
+    return this.#options.tags.find(repository, tag)
+  }
+
+  async tags(
+    repository: RepositoryName,
+    last: string | undefined,
+    limit: number,
+  ): Promise<{ readonly tags: readonly Tag[]; readonly more: boolean } | undefined> {
+    if (!this.hasRepository(repository)) return undefined
+    const { keys, listings } = this.#options
+    const names = (await listings.folders(keys.tags(repository))) ?? []
+    const tags: Tag[] = []
+    let seen = 0
+    for (let index = firstAfter(names, last); index < names.length; index += 1) {
+      const tag = findTag(names[index] ?? '')
+      // A tag's folder without a link is a tag that was deleted, or is not there yet.
+      if (tag === undefined || !this.#isLinked(repository, tag)) continue
+      if (tags.length === limit) return { tags, more: true }
+      tags.push(tag)
+      seen += 1
+      if (seen % CALLS_A_TURN === 0) await nextTurn()
+    }
+    return { tags, more: false }
+  }
+
+  #isLinked(repository: RepositoryName, tag: Tag): boolean {
+    const { keys, durable } = this.#options
+    return durable.fs.statNow(keys.tagLink(repository, tag)) !== undefined
+  }
+
+  async tagsOf(repository: RepositoryName, digest: Digest): Promise<readonly Tag[]> {
+    const { keys, listings, tags } = this.#options
+    const names = (await listings.folders(keys.tags(repository))) ?? []
+    const found: Tag[] = []
+    for (const [index, name] of names.entries()) {
+      if (index % CALLS_A_TURN === CALLS_A_TURN - 1) await nextTurn()
+      const tag = findTag(name)
+      if (tag !== undefined && tags.read(repository, tag)?.digest === digest) found.push(tag)
+    }
+    return found
+  }
+
+  async publishLayer(repository: RepositoryName, digest: Digest): Promise<void> {
+    const { keys, durable } = this.#options
+    await durable.publish(keys.link('layer', repository, digest), Buffer.from(digest))
+  }
+
+  async publishRevision(repository: RepositoryName, digest: Digest): Promise<void> {
+    const { keys, durable, clock } = this.#options
+    // Distribution's walk knows a repository by this folder; without it its collector deletes live images.
+    await durable.makeFolder(`${keys.repository(repository)}/_layers`)
+    const link = keys.link('revision', repository, digest)
+    const pushed = `${keys.linkFolder('revision', repository, digest)}/pushed`
+    await durable.makeFolder(keys.linkFolder('revision', repository, digest))
+    const time = clock.now()
+    await durable.makeEmpty(pushed, time)
+    await durable.publish(link, Buffer.from(digest), time)
+    // Another pusher, or a remover that tidies, may have come between: the file must not be older than the link.
+    const linkedAtMs = durable.fs.statNow(link)?.mtimeMs ?? 0
+    if ((durable.fs.statNow(pushed)?.mtimeMs ?? 0) < linkedAtMs) await durable.makeEmpty(pushed)
+  }
+
+  publishTag(repository: RepositoryName, tag: Tag, digest: Digest): Promise<void> {
+    return this.#options.tags.publish(repository, tag, digest)
+  }
+
+  takeTag(repository: RepositoryName, tag: Tag, ifStill: TagCondition): Promise<'removed' | 'changed'> {
+    return this.#options.tags.take(repository, tag, ifStill)
+  }
+
+  removeTag(repository: RepositoryName, tag: Tag): Promise<boolean> {
+    return this.#options.tags.remove(repository, tag)
+  }
+
+  /** Its tags first, each only if it still stands for this digest: a push that moves one meanwhile keeps it. */
+  async removeRevision(repository: RepositoryName, digest: Digest): Promise<boolean> {
+    const { tags } = this.#options
+    for (const tag of await this.tagsOf(repository, digest)) {
+      const held = tags.read(repository, tag)
+      if (held?.digest === digest) await tags.take(repository, tag, held)
+    }
+    return this.#removeLink('revision', repository, digest)
+  }
+
+  removeLayer(repository: RepositoryName, digest: Digest): Promise<boolean> {
+    return this.#removeLink('layer', repository, digest)
+  }
+
+  /** Explicit DELETE (gc-protocol §4): a record, names in trash, the link, names in trash again. Data is never touched. */
+  async #removeLink(linkage: Linkage, repository: RepositoryName, digest: Digest): Promise<boolean> {
+    const { keys, durable, records } = this.#options
+    const { fs } = durable
+    const link = keys.link(linkage, repository, digest)
+    if (fs.statNow(link) === undefined) return false
+    const folder = keys.linkFolder(linkage, repository, digest)
+    const ours = linkage === 'revision' ? ['pushed', 'upstream', 'pulled'] : []
+    const times = Object.fromEntries(
+      ['link', ...ours].map((name) => [`${name}AtMs`, fs.statNow(`${folder}/${name}`)?.mtimeMs]),
+    )
+    await records.add({ kind: `delete-${linkage}`, repository, digest, ...times })
+    const object: StoreObject = { kind: linkage, repository, digest }
+    await this.#removeTrashNames(object)
+    const wasThere = await fs.unlink(link)
+    await durable.syncFolder(folder)
+    await this.#removeTrashNames(object)
+    if (fs.statNow(link) === undefined) for (const name of ours) await fs.unlink(`${folder}/${name}`)
+    await fs.removeDirectory(folder)
+    return wasThere
+  }
+
+  async #removeTrashNames(object: StoreObject): Promise<void> {
+    const { keys, durable } = this.#options
+    const { folder, hex } = keys.trash(object)
+    for (const { name } of (await durable.fs.list(folder)) ?? [])
+      if (name.startsWith(`${hex}.`)) await durable.fs.unlink(`${folder}/${name}`)
+  }
+
+  async touchPull(repository: RepositoryName, digest: Digest, time: Date): Promise<void> {
+    const { keys, durable } = this.#options
+    if (durable.fs.statNow(keys.link('revision', repository, digest)) === undefined) return
+    await durable.makeEmpty(`${keys.linkFolder('revision', repository, digest)}/pulled`, time)
+  }
+
+  addReferrer(
+    repository: RepositoryName,
+    subject: Digest,
+    referrer: Digest,
+    descriptor: Uint8Array,
+  ): Promise<void> {
+    return this.#options.referrersIndex.add(repository, subject, referrer, descriptor)
+  }
+
+  removeReferrer(repository: RepositoryName, subject: Digest, referrer: Digest): Promise<void> {
+    return this.#options.referrersIndex.remove(repository, subject, referrer)
+  }
+
+  referrers(
+    repository: RepositoryName,
+    subject: Digest,
+    last: string | undefined,
+  ): ReturnType<Links['referrers']> {
+    return this.#options.referrersIndex.list(repository, subject, last)
+  }
+}

@@ -1,0 +1,120 @@
+import type { Clock } from '../../system/clock.js'
+import type { Identity } from '../../system/identity.js'
+import type { Log } from '../../system/log.js'
+import type { Random } from '../../system/random.js'
+import type { Fs } from '../fs.js'
+import { FileJournal } from '../journal.js'
+import { Keys } from '../keys.js'
+import type { Store } from '../store.js'
+import { FileContent } from './content.js'
+import { Durable } from './durable.js'
+import { findForeignWriter } from './foreign-writer.js'
+import { FileLinks } from './links.js'
+import { Listings } from './listing.js'
+import { Looker } from './look.js'
+import { openMarker } from './marker.js'
+import { FileRecords } from './records.js'
+import { ReferrersIndex } from './referrers-index.js'
+import { testFileSystem } from './self-test.js'
+import { FileSpace } from './space.js'
+import { FileStages } from './stages.js'
+import { FileTags } from './tags.js'
+import { FileTrash } from './trash.js'
+import { WriteHealth } from './write-health.js'
+
+export interface StoreOptions {
+  /** An existing folder: the root of registry:2's volume. */
+  readonly root: string
+  readonly fs: Fs
+  readonly clock: Clock
+  readonly random: Random
+  readonly identity: Identity
+  readonly log: Log
+  /** The id that the store must have; undefined: any. */
+  readonly expectedId?: string | undefined
+  /** Bytes kept free; undefined: 1 % of the disk, 256 MiB at most. */
+  readonly reserveBytes?: number | undefined
+  /** Whether a second process shares these files; see second-process.ts. */
+  readonly trySecondProcess: (folder: string) => Promise<boolean>
+}
+
+/** A store on a file system, and what its parts say of their state. */
+export interface OpenedStore extends Store {
+  readonly id: string
+  /** The folder was marked at this start. */
+  readonly isNew: boolean
+  /** What the file system cannot do; not empty: nothing may be collected. */
+  readonly faults: readonly string[]
+  /** Why no pushes are taken; undefined while they are. */
+  refusal(): string | undefined
+  /** What a person should know, in sentences; serving goes on. */
+  warnings(): readonly string[]
+  /** Looks for a live registry:2 on the volume; said in `warnings`. */
+  lookForForeignWriter(signal: AbortSignal): Promise<void>
+}
+
+/** Opens the store under `root`; marks an unmarked one. @throws when the marker is damaged or the folder cannot be written */
+export async function openStore(options: StoreOptions): Promise<OpenedStore> {
+  const { fs, clock, random, identity, log } = options
+  const keys = new Keys(options.root)
+  const health = new WriteHealth(clock)
+  const durable = new Durable({ fs, root: keys.root, temporary: keys.temporary, random, clock, health })
+  const { marker, isNew } = await openMarker({ keys, durable, clock, random })
+  const faults = await testFileSystem(
+    { fs, keys, name: `self-test-${random.hex(8)}` },
+    options.trySecondProcess,
+  )
+  let foreignWriter: string | undefined
+  const refusal = (): string | undefined => findRefusal(options.expectedId, marker.id) ?? health.cause
+
+  const looker = new Looker({ keys, durable, clock })
+  const records = new FileRecords({ keys, durable, health, clock, identity })
+  const listings = new Listings({ fs, clock })
+  const journal = new FileJournal({ fs, folder: `${keys.own}/journal`, clock, identity, log })
+  return {
+    id: marker.id,
+    isNew,
+    faults,
+    content: new FileContent({ keys, durable, looker, identity, log }),
+    stages: new FileStages({ keys, durable, health, clock, random, identity }),
+    links: new FileLinks({
+      keys,
+      durable,
+      clock,
+      listings,
+      records,
+      tags: new FileTags({ keys, durable, clock, identity, records, log }),
+      referrersIndex: new ReferrersIndex({ keys, durable }),
+      hasAllReferrers: () => marker.hasAllReferrers && foreignWriter === undefined,
+    }),
+    trash: new FileTrash({ keys, durable }),
+    space: new FileSpace({
+      keys,
+      durable,
+      health,
+      reserveBytes: options.reserveBytes,
+      refusal: () => findRefusal(options.expectedId, marker.id),
+    }),
+    journal,
+    records,
+    refusal,
+    warnings: () => [
+      ...faults.map((fault) => `the file system is not safe for two processes or for collection: ${fault}`),
+      ...(foreignWriter === undefined
+        ? []
+        : [`another program (registry:2?) writes this volume: ${foreignWriter}; stop that process`]),
+    ],
+    async lookForForeignWriter(signal) {
+      foreignWriter = await findForeignWriter({ fs, keys, listings }, Date.parse(marker.createdAt), signal)
+    },
+    async close() {
+      await journal.close()
+      await records.close()
+    },
+  }
+}
+
+function findRefusal(expectedId: string | undefined, id: string): string | undefined {
+  if (expectedId === undefined || expectedId === id) return undefined
+  return `the configuration names the store ${expectedId}, this is ${id}: is the right disk mounted?`
+}

@@ -1,0 +1,163 @@
+import { type Algorithm, type Digest, findDigest, parseAlgorithm } from '../../oci/digest.js'
+import { findRepositoryName, type RepositoryName } from '../../oci/repository.js'
+import { errorCode, type Fs } from '../fs.js'
+import type { Keys } from '../keys.js'
+
+/**
+ * The files of one upload session (ADR 0003):
+ *
+ *     uploads/<id>/claim.<generation>    made by O_EXCL: who makes it is the only writer of that generation
+ *     uploads/<id>/settled.<generation>  where the session stands when that writer has ended all of its writes
+ *     uploads/<id>/data.<generation>     the bytes; written by the process that made it alone
+ */
+export interface Settled {
+  readonly repository: RepositoryName
+  readonly startedAtMs: number
+  readonly generation: number
+  readonly algorithm: Algorithm
+  readonly offset: number
+  /** Of the first `offset` bytes of `file`. */
+  readonly digest: Digest
+  /** Empty while nothing has come. */
+  readonly file: string
+  /** The boot in which it was written: after another one the bytes are read again, never trusted. */
+  readonly boot: string
+}
+
+const SETTLED_LIMIT_BYTES = 4096
+const NUMBERED = /^(claim|settled|data)\.(\d{8})$/
+const ID_SHAPE = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
+
+export class SessionFiles {
+  readonly #fs: Fs
+  readonly #keys: Keys
+
+  constructor(options: { fs: Fs; keys: Keys }) {
+    this.#fs = options.fs
+    this.#keys = options.keys
+  }
+
+  /** Makes the folder and its first settled state. */
+  async begin(id: string, state: Settled): Promise<void> {
+    await this.#fs.makeDirectory(this.#keys.upload(id))
+    await this.#write(this.path(id, 'settled', state.generation), state)
+  }
+
+  path(id: string, kind: 'claim' | 'settled' | 'data', generation: number): string {
+    return `${this.#keys.upload(id)}/${kind}.${String(generation).padStart(8, '0')}`
+  }
+
+  /** The last settled state of a session; undefined when there is none of that name. */
+  async find(id: string): Promise<{ state: Settled; newest: number } | undefined> {
+    if (!ID_SHAPE.test(id)) return undefined
+    // Between the listing and the reading a writer may settle anew and remove the older state: list again.
+    for (let attempt = 0; attempt < 3; attempt += 1) {
+      const numbers = await this.#numbers(id)
+      if (numbers === undefined || numbers.settled < 0) return undefined
+      const bytes = this.#fs.readNow(this.path(id, 'settled', numbers.settled), SETTLED_LIMIT_BYTES)
+      const state = bytes && parseSettled(bytes)
+      if (state) return { state, newest: numbers.newest }
+    }
+    return undefined
+  }
+
+  /** Becomes the only writer of a generation; false when somebody else was faster. */
+  async claim(id: string, generation: number, owner: string): Promise<boolean> {
+    const path = this.path(id, 'claim', generation)
+    try {
+      const file = await this.#fs.create(path)
+      try {
+        await file.write([Buffer.from(owner)], 0)
+      } finally {
+        await file.close()
+      }
+    } catch (error) {
+      const code = errorCode(error)
+      if (code === 'EEXIST' || code === 'ENOENT') return false
+      throw error
+    }
+    // An older claim may have been cleaned away since we listed: only the newest generation owns the session.
+    return (await this.#numbers(id))?.newest === generation
+  }
+
+  isClaimed(id: string, generation: number): boolean {
+    return this.#fs.statNow(this.path(id, 'claim', generation)) !== undefined
+  }
+
+  /** Publishes where the session stands. @throws code `ENOENT` when the session has ended meanwhile */
+  async settle(id: string, state: Settled): Promise<void> {
+    const { generation } = state
+    const next = `${this.#keys.upload(id)}/next.${generation}`
+    await this.#write(next, state)
+    await this.#fs.rename(next, this.path(id, 'settled', generation))
+    for (const kind of ['claim', 'settled'] as const)
+      await this.#fs.unlink(this.path(id, kind, generation - 1))
+  }
+
+  /** Takes the whole folder away in one step, then empties it. False when it was gone. */
+  async remove(id: string, temporary: string): Promise<boolean> {
+    if (!ID_SHAPE.test(id)) return false
+    try {
+      await this.#fs.rename(this.#keys.upload(id), temporary)
+    } catch (error) {
+      if (errorCode(error) === 'ENOENT') return false
+      throw error
+    }
+    await this.empty(temporary)
+    return true
+  }
+
+  async empty(folder: string): Promise<void> {
+    for (const { name } of (await this.#fs.list(folder)) ?? []) await this.#fs.unlink(`${folder}/${name}`)
+    await this.#fs.removeDirectory(folder)
+  }
+
+  async ids(): Promise<readonly string[]> {
+    return ((await this.#fs.list(this.#keys.upload(''))) ?? []).map(({ name }) => name)
+  }
+
+  async #numbers(id: string): Promise<{ settled: number; newest: number } | undefined> {
+    const entries = await this.#fs.list(this.#keys.upload(id))
+    if (entries === undefined) return undefined
+    let settled = -1
+    let newest = -1
+    for (const { name } of entries) {
+      const [, kind, digits] = NUMBERED.exec(name) ?? []
+      if (kind === undefined || kind === 'data') continue
+      newest = Math.max(newest, Number(digits))
+      if (kind === 'settled') settled = Math.max(settled, Number(digits))
+    }
+    return { settled, newest }
+  }
+
+  async #write(path: string, state: Settled): Promise<void> {
+    const file = await this.#fs.create(path)
+    try {
+      await file.write([Buffer.from(JSON.stringify(state))], 0)
+    } finally {
+      await file.close()
+    }
+  }
+}
+
+/** A state that a crash has torn is no state: undefined. */
+function parseSettled(bytes: Buffer): Settled | undefined {
+  try {
+    const json = JSON.parse(bytes.toString()) as Record<string, unknown>
+    const repository = findRepositoryName(String(json['repository']))
+    const digest = findDigest(String(json['digest']))
+    if (repository === undefined || digest === undefined) return undefined
+    return {
+      repository,
+      digest,
+      startedAtMs: Number(json['startedAtMs']),
+      generation: Number(json['generation']),
+      algorithm: parseAlgorithm(String(json['algorithm'])),
+      offset: Number(json['offset']),
+      file: String(json['file']),
+      boot: String(json['boot']),
+    }
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,73 @@
+import { RegistryError } from '../../oci/failure.js'
+import type { Keys } from '../keys.js'
+import type { Space } from '../store.js'
+import type { Durable } from './durable.js'
+import type { WriteHealth } from './write-health.js'
+
+/** Kept free so that links, records and journals of what is under way still fit: 1 % of the disk, at most this. */
+const RESERVE_MAX_BYTES = 256 * 1024 * 1024
+const RESERVE_PART = 0.01
+
+/** Room on the disk that the store lies on. */
+export class FileSpace implements Space {
+  readonly #keys: Keys
+  readonly #durable: Durable
+  readonly #health: WriteHealth
+  readonly #reserveBytes: number | undefined
+  readonly #refusal: () => string | undefined
+
+  constructor(options: {
+    keys: Keys
+    durable: Durable
+    health: WriteHealth
+    reserveBytes: number | undefined
+    refusal: () => string | undefined
+  }) {
+    this.#keys = options.keys
+    this.#durable = options.durable
+    this.#health = options.health
+    this.#reserveBytes = options.reserveBytes
+    this.#refusal = options.refusal
+  }
+
+  async reserve(bytes: number): Promise<void> {
+    const why = this.#refusal()
+    if (why !== undefined) throw new RegistryError('store-refused', { why })
+    await this.#health.check(() => this.#probe())
+    const { totalBytes, freeBytes, totalInodes, freeInodes } = await this.#durable.fs.space(this.#keys.own)
+    const reserveBytes = this.#reserveBytes ?? Math.min(RESERVE_MAX_BYTES, totalBytes * RESERVE_PART)
+    const neededBytes = Math.ceil(bytes + reserveBytes)
+    if (freeBytes < neededBytes || (totalInodes > 0 && freeInodes === 0))
+      throw new RegistryError('storage-full', { freeBytes, neededBytes })
+  }
+
+  async freeBytes(): Promise<number> {
+    return (await this.#durable.fs.space(this.#keys.own)).freeBytes
+  }
+
+  async purgeTemporary(limit: Date, signal: AbortSignal): Promise<number> {
+    const { fs } = this.#durable
+    let purged = 0
+    for (const { name, kind } of (await fs.list(this.#keys.temporary)) ?? []) {
+      signal.throwIfAborted()
+      const path = `${this.#keys.temporary}/${name}`
+      const stat = fs.statNow(path)
+      if (stat === undefined || stat.mtimeMs >= limit.getTime()) continue
+      if (kind === 'directory') await this.#removeFolder(path)
+      else await fs.unlink(path)
+      purged += 1
+    }
+    return purged
+  }
+
+  /** An upload session whose end was interrupted: files only. */
+  async #removeFolder(path: string): Promise<void> {
+    const { fs } = this.#durable
+    for (const { name } of (await fs.list(path)) ?? []) await fs.unlink(`${path}/${name}`)
+    await fs.removeDirectory(path)
+  }
+
+  async #probe(): Promise<void> {
+    await this.#durable.fs.unlink(await this.#durable.writeTemporary(Buffer.from('probe')))
+  }
+}

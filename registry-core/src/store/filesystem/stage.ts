@@ -1,0 +1,287 @@
+import { createHash, type Hash } from 'node:crypto'
+import { algorithmOf, type Algorithm, type Digest, digestOf } from '../../oci/digest.js'
+import { RegistryError } from '../../oci/failure.js'
+import { errorCode, type Fs, type OpenFile } from '../fs.js'
+import type { Stage } from '../store.js'
+import type { SessionFiles, Settled } from './session-files.js'
+import type { WriteHealth } from './write-health.js'
+
+const READ_BYTES = 1024 * 1024
+/** Bytes gathered for one write, over all uploads of the process; one that is alone takes 1 MiB at a time. */
+const BATCH_BUDGET_BYTES = 64 * 1024 * 1024
+const BATCH_MAX_BYTES = 1024 * 1024
+const BATCH_MIN_BYTES = 64 * 1024
+
+/** What a process keeps of a session it has settled, so that its next request goes on without reading. */
+export interface Resumable {
+  readonly generation: number
+  readonly hash: Hash
+}
+
+export interface StageParts {
+  readonly fs: Fs
+  readonly files: SessionFiles
+  readonly health: WriteHealth
+  readonly boot: string
+  /** Uploads that are being written in this process now. */
+  readonly active: () => number
+  /** gc-protocol §4. */
+  readonly commit: (digest: Digest, path: string, sizeBytes: number) => Promise<void>
+  readonly remove: () => Promise<boolean>
+  /** Called once when the stage has ended, with what the next request of this process can go on from. */
+  readonly ended: (resumable: Resumable | undefined) => void
+}
+
+/** One claimed generation of an upload session; its request is the only writer. */
+export class FileStage implements Stage {
+  readonly upload: string
+  readonly signal: AbortSignal
+  readonly #parts: StageParts
+  readonly #previous: Settled
+  readonly #generation: number
+  #hash: Hash | undefined
+  #file: OpenFile | undefined
+  #path: string
+  #offset: number
+  #hasFailed = false
+  #hasEnded = false
+
+  constructor(options: {
+    upload: string
+    signal: AbortSignal
+    parts: StageParts
+    previous: Settled
+    generation: number
+    resumable: Resumable | undefined
+  }) {
+    this.upload = options.upload
+    this.signal = options.signal
+    this.#parts = options.parts
+    this.#previous = options.previous
+    this.#generation = options.generation
+    this.#hash = options.resumable?.hash
+    this.#path = options.previous.file
+    this.#offset = options.previous.offset
+  }
+
+  get offset(): number {
+    return this.#offset
+  }
+
+  get #algorithm(): Algorithm {
+    return this.#previous.algorithm
+  }
+
+  async append(body: AsyncIterable<Buffer>, expectedBytes?: number): Promise<void> {
+    const before = {
+      offset: this.#offset,
+      hash: expectedBytes === undefined ? undefined : this.#hash?.copy(),
+    }
+    const { file, hash } = await this.#open()
+    const undo = expectedBytes === undefined ? undefined : (before.hash ?? hash.copy())
+    await this.#take(body, file, hash)
+    const received = this.#offset - before.offset
+    if (expectedBytes === undefined || undo === undefined || received === expectedBytes) return
+    await this.#writing(file.truncate(before.offset))
+    this.#offset = before.offset
+    this.#hash = undo
+    throw new RegistryError('size-mismatch', { declared: expectedBytes, received })
+  }
+
+  /** The hot loop: hash what comes, write a batch while the next one arrives. */
+  async #take(body: AsyncIterable<Buffer>, file: OpenFile, hash: Hash): Promise<void> {
+    const batchBytes = Math.max(
+      BATCH_MIN_BYTES,
+      Math.min(BATCH_MAX_BYTES, BATCH_BUDGET_BYTES / this.#parts.active()),
+    )
+    let batch: Buffer[] = []
+    let gathered = 0
+    let writing = Promise.resolve()
+    const flush = async (): Promise<void> => {
+      await writing
+      const [buffers, at] = [batch, this.#offset]
+      this.#offset += gathered
+      batch = []
+      gathered = 0
+      writing = this.#writing(file.write(buffers, at))
+      writing.catch(() => undefined) // awaited by the next flush or at the end
+    }
+    try {
+      for await (const chunk of untilAborted(body, this.signal, this.upload)) {
+        hash.update(chunk)
+        batch.push(chunk)
+        gathered += chunk.length
+        if (gathered >= batchBytes) await flush()
+      }
+    } finally {
+      if (gathered > 0 && !this.#hasFailed) await flush()
+      await writing
+    }
+  }
+
+  /** After a write has failed nothing in the file is trusted: the session ends with its stage. */
+  async #writing<T>(call: Promise<T>): Promise<T> {
+    try {
+      return await call
+    } catch (error) {
+      this.#hasFailed = true
+      throw error
+    }
+  }
+
+  /** Opens the file to go on in; one that another process or boot has written is copied and hashed anew. */
+  async #open(): Promise<{ file: OpenFile; hash: Hash }> {
+    const { fs, files } = this.#parts
+    if (this.#file !== undefined && this.#hash !== undefined) return { file: this.#file, hash: this.#hash }
+    if (this.#hash !== undefined && this.#path !== '') {
+      this.#file = await fs.openToWrite(this.#path)
+      if (this.#file === undefined) throw new RegistryError('upload-unknown', { upload: this.upload })
+      return { file: this.#file, hash: this.#hash }
+    }
+    const source = this.#path
+    const hash = createHash(this.#algorithm)
+    this.#path = files.path(this.upload, 'data', this.#generation)
+    this.#file = await this.#writing(fs.create(this.#path))
+    if (this.#offset > 0) await this.#copyPrefix(source, this.#file, hash)
+    this.#hash = hash
+    return { file: this.#file, hash }
+  }
+
+  async #copyPrefix(source: string, target: OpenFile, hash: Hash): Promise<void> {
+    await this.#readPrefix(source, hash, (block, at) => this.#writing(target.write([block], at)))
+    if (digestOf(this.#algorithm, hash.copy()) === this.#previous.digest) return
+    this.#hasFailed = true // a power cut took bytes back
+    throw new RegistryError('upload-unknown', { upload: this.upload })
+  }
+
+  /** Reads the first `offset` bytes; the hash of one block is computed while the next one is read. */
+  async #readPrefix(
+    path: string,
+    hash: Hash,
+    use: (block: Buffer, at: number) => Promise<void>,
+  ): Promise<void> {
+    const file = await this.#parts.fs.openToRead(path)
+    if (file === undefined) throw new RegistryError('upload-unknown', { upload: this.upload })
+    try {
+      for (let at = 0; at < this.#offset; ) {
+        this.signal.throwIfAborted()
+        const block = Buffer.allocUnsafe(Math.min(READ_BYTES, this.#offset - at))
+        const bytes = await file.read(block, at)
+        if (bytes === 0) break
+        hash.update(block.subarray(0, bytes))
+        await use(block.subarray(0, bytes), at)
+        at += bytes
+      }
+    } finally {
+      await file.close()
+    }
+  }
+
+  async settle(): Promise<void> {
+    if (this.#hasEnded) return
+    const hash = this.#hash
+    try {
+      await this.#close()
+      if (this.#hasFailed) await this.#parts.remove()
+      else await this.#publishState(hash)
+    } finally {
+      this.#end(hash && !this.#hasFailed ? { generation: this.#generation, hash } : undefined)
+    }
+  }
+
+  /** @throws RegistryError `upload-unknown` when the session has ended, `upload-taken-over` when another owns it */
+  async #publishState(hash: Hash | undefined): Promise<void> {
+    const state: Settled = {
+      ...this.#previous,
+      generation: this.#generation,
+      offset: this.#offset,
+      digest: hash ? digestOf(this.#algorithm, hash.copy()) : this.#previous.digest,
+      file: this.#path,
+      boot: hash ? this.#parts.boot : this.#previous.boot,
+    }
+    try {
+      await this.#parts.files.settle(this.upload, state)
+    } catch (error) {
+      if (errorCode(error) !== 'ENOENT') throw error
+      throw new RegistryError('upload-unknown', { upload: this.upload }, { cause: error })
+    }
+    if (this.#parts.files.isClaimed(this.upload, this.#generation + 1))
+      throw new RegistryError('upload-taken-over', { upload: this.upload })
+  }
+
+  async commit(digest: Digest): Promise<void> {
+    try {
+      if (this.#path === '') await this.#open()
+      const actual = await this.#digestIn(algorithmOf(digest))
+      if (actual !== digest) throw new RegistryError('digest-mismatch', { expected: digest, actual })
+      await this.#sync()
+      await this.#close()
+      await this.#parts.commit(digest, this.#path, this.#offset)
+    } finally {
+      this.#end(undefined)
+      await this.#close()
+      await this.#parts.remove()
+    }
+  }
+
+  /** What was hashed on the way is not read again; only another algorithm, or another boot, reads the bytes. */
+  async #digestIn(algorithm: Algorithm): Promise<Digest> {
+    const isKnown = algorithm === this.#algorithm
+    if (isKnown && this.#hash !== undefined) return digestOf(algorithm, this.#hash.copy())
+    if (isKnown && this.#previous.boot === this.#parts.boot && (await this.#hasSettledSize()))
+      return this.#previous.digest
+    const hash = createHash(algorithm)
+    await this.#readPrefix(this.#path, hash, async () => undefined)
+    return digestOf(algorithm, hash)
+  }
+
+  async #hasSettledSize(): Promise<boolean> {
+    return this.#parts.fs.statNow(this.#path)?.sizeBytes === this.#offset
+  }
+
+  async #sync(): Promise<void> {
+    const file = this.#file ?? (await this.#parts.fs.openToWrite(this.#path))
+    if (file === undefined) throw new RegistryError('upload-unknown', { upload: this.upload })
+    this.#file = file
+    await this.#writing(this.#parts.health.watchSync(file.sync()))
+  }
+
+  async #close(): Promise<void> {
+    const file = this.#file
+    this.#file = undefined
+    await file?.close()
+  }
+
+  #end(resumable: Resumable | undefined): void {
+    if (this.#hasEnded) return
+    this.#hasEnded = true
+    this.#parts.ended(resumable)
+  }
+}
+
+/** The body until it ends or the signal fires: a request that waits for its client must not outlive its claim. */
+async function* untilAborted(
+  body: AsyncIterable<Buffer>,
+  signal: AbortSignal,
+  upload: string,
+): AsyncIterable<Buffer> {
+  const chunks = body[Symbol.asyncIterator]()
+  let giveUp: (reason: unknown) => void = () => undefined
+  const abort = (): void => giveUp(new RegistryError('upload-taken-over', { upload }))
+  signal.addEventListener('abort', abort, { once: true })
+  try {
+    while (!signal.aborted) {
+      // A promise for each chunk: racing a long-lived one would keep every chunk's reaction until the end.
+      const next = await new Promise<IteratorResult<Buffer>>((resolve, reject) => {
+        giveUp = reject
+        chunks.next().then(resolve, reject)
+      })
+      if (next.done === true) return
+      yield next.value
+    }
+    throw new RegistryError('upload-taken-over', { upload })
+  } finally {
+    signal.removeEventListener('abort', abort)
+    void chunks.return?.()
+  }
+}

@@ -1,0 +1,164 @@
+import { type Digest, findDigest } from '../../oci/digest.js'
+import type { Tag } from '../../oci/reference.js'
+import type { RepositoryName } from '../../oci/repository.js'
+import type { Clock } from '../../system/clock.js'
+import type { Identity } from '../../system/identity.js'
+import type { Log } from '../../system/log.js'
+import { errorCode } from '../fs.js'
+import type { Keys } from '../keys.js'
+import type { Records, TagCondition } from '../store.js'
+import { LINK_LIMIT_BYTES } from './content.js'
+import type { Durable } from './durable.js'
+
+/** A reader that misses a tag which somebody is removing looks again this long: a push may publish it anew. */
+const SECOND_LOOK_MS = 100
+const SECOND_LOOK_EVERY_MS = 5
+/** A remover can take a value before it sees that a push revoked its take; each does so once. */
+const PUBLISH_ATTEMPTS = 100
+
+interface Options {
+  readonly keys: Keys
+  readonly durable: Durable
+  readonly clock: Clock
+  readonly identity: Identity
+  readonly records: Records
+  readonly log: Log
+}
+
+/** Tags, each a linearizable register (gc-protocol §5). */
+export class FileTags {
+  readonly #options: Options
+
+  constructor(options: Options) {
+    this.#options = options
+  }
+
+  async find(repository: RepositoryName, tag: Tag): Promise<Digest | undefined> {
+    const found = this.read(repository, tag)
+    if (found !== undefined || !(await this.#isBeingTaken(repository, tag))) return found?.digest
+    const { clock } = this.#options
+    for (const endMs = clock.elapsedMs() + SECOND_LOOK_MS; clock.elapsedMs() < endMs; ) {
+      await clock.sleep(SECOND_LOOK_EVERY_MS)
+      const again = this.read(repository, tag)
+      if (again !== undefined) return again.digest
+    }
+    return undefined
+  }
+
+  /** What the tag's link holds now; undefined when it is absent or damaged. */
+  read(repository: RepositoryName, tag: Tag): TagCondition | undefined {
+    const { keys, durable, log } = this.#options
+    const path = keys.tagLink(repository, tag)
+    const stat = durable.fs.statNow(path)
+    const text = stat && durable.fs.readNow(path, LINK_LIMIT_BYTES)?.toString('latin1')
+    if (stat === undefined || text === undefined) return undefined
+    const digest = findDigest(text.trim())
+    if (digest !== undefined) return { digest, linkedAtMs: stat.mtimeMs }
+    log.warn({ path }, 'a damaged tag was found: push it again')
+    return undefined
+  }
+
+  async publish(repository: RepositoryName, tag: Tag, digest: Digest): Promise<void> {
+    const { keys, durable } = this.#options
+    const link = keys.tagLink(repository, tag)
+    await durable.fs.unlink(`${keys.tagFolder(repository, tag)}/upstream`)
+    for (let attempt = 0; attempt < PUBLISH_ATTEMPTS; attempt += 1) {
+      await durable.publish(keys.tagIndexLink(repository, tag, digest), Buffer.from(digest))
+      await durable.publish(link, Buffer.from(digest))
+      await this.#revokeTakes(repository, tag)
+      if (durable.fs.statNow(link) !== undefined) return
+    }
+    throw new Error(`the tag ${repository}:${tag} was taken away ${PUBLISH_ATTEMPTS} times`)
+  }
+
+  /** Removes every announcement of a remover: it may have read an older value, and gets ENOENT now. */
+  async #revokeTakes(repository: RepositoryName, tag: Tag): Promise<void> {
+    for (const path of await this.#takesOf(repository, tag))
+      await this.#options.durable.fs.removeDirectory(path)
+  }
+
+  async #isBeingTaken(repository: RepositoryName, tag: Tag): Promise<boolean> {
+    return (await this.#takesOf(repository, tag)).length > 0
+  }
+
+  async #takesOf(repository: RepositoryName, tag: Tag): Promise<readonly string[]> {
+    const { keys, durable } = this.#options
+    const { folder, key } = keys.takes(repository, tag)
+    const entries = (await durable.fs.list(folder)) ?? []
+    return entries.filter(({ name }) => name.startsWith(`${key}.`)).map(({ name }) => `${folder}/${name}`)
+  }
+
+  async take(repository: RepositoryName, tag: Tag, ifStill: TagCondition): Promise<'removed' | 'changed'> {
+    const { keys, durable, identity, records } = this.#options
+    const { fs } = durable
+    await records.add({ kind: 'take-tag', repository, tag, ...ifStill })
+    const { folder, key } = keys.takes(repository, tag)
+    const own = `${folder}/${key}.${identity.newRunId()}`
+    await fs.makeDirectory(own)
+    if (!meets(this.read(repository, tag), ifStill)) {
+      await fs.removeDirectory(own)
+      return 'changed'
+    }
+    const taken = `${own}/link`
+    try {
+      await fs.rename(keys.tagLink(repository, tag), taken)
+    } catch (error) {
+      if (errorCode(error) !== 'ENOENT') throw error
+      await fs.removeDirectory(own) // a push has revoked the take, or the tag is gone
+      return 'changed'
+    }
+    await durable.syncFolder(own)
+    await durable.syncFolder(`${keys.tagFolder(repository, tag)}/current`).catch(ignoreAbsence)
+    const wasMeant = meets(this.#readTaken(taken), ifStill)
+    await fs.unlink(taken)
+    await fs.removeDirectory(own)
+    await this.#tidy(repository, tag)
+    return wasMeant ? 'removed' : 'changed'
+  }
+
+  #readTaken(path: string): TagCondition | undefined {
+    const { fs } = this.#options.durable
+    const stat = fs.statNow(path)
+    const digest = stat && findDigest((fs.readNow(path, LINK_LIMIT_BYTES)?.toString('latin1') ?? '').trim())
+    return stat && digest ? { digest, linkedAtMs: stat.mtimeMs } : undefined
+  }
+
+  /** DELETE by name: a record, then a plain unlink. */
+  async remove(repository: RepositoryName, tag: Tag): Promise<boolean> {
+    const { keys, durable, records } = this.#options
+    const link = keys.tagLink(repository, tag)
+    if (durable.fs.statNow(link) === undefined) return false
+    const held = this.read(repository, tag)
+    await records.add({ kind: 'delete-tag', repository, tag, ...held })
+    const wasThere = await durable.fs.unlink(link)
+    await durable.syncFolder(`${keys.tagFolder(repository, tag)}/current`).catch(ignoreAbsence)
+    await this.#tidy(repository, tag)
+    return wasThere
+  }
+
+  /** Only our own files, index entries and empty folders: a push that comes meanwhile makes them anew. */
+  async #tidy(repository: RepositoryName, tag: Tag): Promise<void> {
+    const { keys, durable } = this.#options
+    const { fs } = durable
+    const folder = keys.tagFolder(repository, tag)
+    if ((await fs.removeDirectory(`${folder}/current`)) === 'not-empty') return
+    await fs.unlink(`${folder}/upstream`)
+    for (const { name: algorithm } of (await fs.list(`${folder}/index`)) ?? []) {
+      for (const { name: hex } of (await fs.list(`${folder}/index/${algorithm}`)) ?? []) {
+        await fs.unlink(`${folder}/index/${algorithm}/${hex}/link`)
+        await fs.removeDirectory(`${folder}/index/${algorithm}/${hex}`)
+      }
+      await fs.removeDirectory(`${folder}/index/${algorithm}`)
+    }
+    await fs.removeDirectory(`${folder}/index`)
+    await fs.removeDirectory(folder)
+  }
+}
+
+function meets(found: TagCondition | undefined, condition: TagCondition): boolean {
+  return found?.digest === condition.digest && found.linkedAtMs === condition.linkedAtMs
+}
+
+function ignoreAbsence(error: unknown): void {
+  if (errorCode(error) !== 'ENOENT') throw error
+}

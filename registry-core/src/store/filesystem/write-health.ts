@@ -1,0 +1,51 @@
+import { RegistryError } from '../../oci/failure.js'
+import type { Clock } from '../../system/clock.js'
+
+const FAILURES_BEFORE_READ_ONLY = 3
+const PROBE_EVERY_MS = 1000
+
+/**
+ * After three failed fsyncs in a row the store takes no pushes (a disk that loses writes must not be filled with
+ * promises) until a probe has written and synced again. Reads go on.
+ */
+export class WriteHealth {
+  readonly #clock: Clock
+  #failures = 0
+  #lastProbeMs = Number.NEGATIVE_INFINITY
+  #lastCause = ''
+
+  constructor(clock: Clock) {
+    this.#clock = clock
+  }
+
+  /** Counts the outcome of an fsync. */
+  async watchSync(sync: Promise<void>): Promise<void> {
+    try {
+      await sync
+      this.#failures = 0
+    } catch (error) {
+      this.#failures += 1
+      this.#lastCause = Error.isError(error) ? error.message : String(error)
+      throw error
+    }
+  }
+
+  /** Why no pushes are taken; undefined while all is well. */
+  get cause(): string | undefined {
+    return this.#failures < FAILURES_BEFORE_READ_ONLY ? undefined : `fsync fails: ${this.#lastCause}`
+  }
+
+  /**
+   * Lets pushes pass while the disk is well; else probes, once a second at most.
+   * @throws RegistryError `storage-failing`
+   */
+  async check(probe: () => Promise<void>): Promise<void> {
+    if (this.cause === undefined) return
+    const nowMs = this.#clock.elapsedMs()
+    if (nowMs - this.#lastProbeMs >= PROBE_EVERY_MS) {
+      this.#lastProbeMs = nowMs
+      await probe().catch(() => undefined)
+    }
+    if (this.cause !== undefined) throw new RegistryError('storage-failing', { cause: this.cause })
+  }
+}

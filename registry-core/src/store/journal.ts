@@ -1,0 +1,142 @@
+import type { Clock } from '../system/clock.js'
+import type { Identity } from '../system/identity.js'
+import type { Log } from '../system/log.js'
+import type { Fs, OpenFile } from './fs.js'
+import type { Journal, JournalActor, JournalEntry, JournalEvent } from './store.js'
+
+const FILE_LIMIT_BYTES = 16 * 1024 * 1024
+const KEPT_FILES = 32
+const PORTION_BYTES = 1024 * 1024
+/** Entries that wait for a disk that does not take them; more are dropped, and readers rebuild. */
+const WAITING_LIMIT = 100_000
+
+/** Where a reader stands: bytes read of each file. */
+type Cursor = Readonly<Record<string, number>>
+
+/**
+ * `entrepot/journal/<runId>.ndjson`: each process appends to files of its own, a line an entry. Not synced: a power
+ * cut may take the last seconds, and whoever needs more rebuilds from the store, which is the truth (ADR 0002).
+ */
+export class FileJournal implements Journal {
+  readonly #options: { fs: Fs; folder: string; clock: Clock; identity: Identity; log: Log }
+  #waiting: string[] = []
+  #writing: Promise<void> | undefined
+  #file: OpenFile | undefined
+  #sizeBytes = 0
+
+  constructor(options: { fs: Fs; folder: string; clock: Clock; identity: Identity; log: Log }) {
+    this.#options = options
+  }
+
+  append(event: JournalEvent, actor: JournalActor): void {
+    if (this.#waiting.length >= WAITING_LIMIT) return
+    const entry: JournalEntry = { time: this.#options.clock.now().toISOString(), event, actor }
+    this.#waiting.push(`${JSON.stringify(entry)}\n`)
+    this.#writing ??= this.#write().finally(() => {
+      this.#writing = undefined
+    })
+  }
+
+  async #write(): Promise<void> {
+    while (this.#waiting.length > 0) {
+      const lines = Buffer.from(this.#waiting.join(''))
+      this.#waiting = []
+      try {
+        await this.#writeLines(lines)
+      } catch (error) {
+        await this.#close().catch(() => undefined)
+        this.#options.log.warn({ err: error }, 'the journal could not be written: its readers will rebuild')
+      }
+    }
+  }
+
+  async #writeLines(lines: Buffer): Promise<void> {
+    const { fs, folder, identity } = this.#options
+    if (this.#sizeBytes > FILE_LIMIT_BYTES) await this.#close()
+    if (this.#file === undefined) {
+      this.#file = await fs.openToAppend(`${folder}/${identity.newRunId()}.ndjson`)
+      await this.#prune()
+    }
+    await this.#file.write([lines], 0)
+    this.#sizeBytes += lines.length
+  }
+
+  async #prune(): Promise<void> {
+    const { fs, folder } = this.#options
+    for (const name of (await this.#names()).slice(0, -KEPT_FILES)) await fs.unlink(`${folder}/${name}`)
+  }
+
+  /** Run ids begin with the time, so that names sort by age. */
+  async #names(): Promise<readonly string[]> {
+    const { fs, folder } = this.#options
+    return ((await fs.list(folder)) ?? []).map(({ name }) => name).sort()
+  }
+
+  async read(
+    text: string | undefined,
+  ): Promise<{ readonly entries: readonly JournalEntry[]; readonly cursor: string } | undefined> {
+    const cursor = text === undefined ? {} : parseCursor(text)
+    const names = await this.#names()
+    if (cursor === undefined || Object.keys(cursor).some((name) => !names.includes(name))) return undefined
+    const next: Record<string, number> = {}
+    const entries: JournalEntry[] = []
+    for (const name of names) {
+      const from = cursor[name] ?? 0
+      next[name] = from
+      if (entries.length > 0 && from === 0 && !(name in cursor)) continue
+      const portion = await this.#readPortion(name, from)
+      next[name] = from + portion.bytes
+      entries.push(...portion.entries)
+    }
+    entries.sort((a, b) => (a.time < b.time ? -1 : a.time > b.time ? 1 : 0))
+    return { entries, cursor: Buffer.from(JSON.stringify(next)).toString('base64url') }
+  }
+
+  /** Whole lines only: what a crash has torn off is no entry. */
+  async #readPortion(name: string, from: number): Promise<{ bytes: number; entries: JournalEntry[] }> {
+    const file = await this.#options.fs.openToRead(`${this.#options.folder}/${name}`)
+    if (file === undefined) return { bytes: 0, entries: [] }
+    try {
+      const buffer = Buffer.alloc(PORTION_BYTES)
+      const bytes = await file.read(buffer, from)
+      const whole = buffer.lastIndexOf(0x0a, bytes - 1) + 1
+      const lines = buffer.subarray(0, whole).toString().split('\n')
+      return { bytes: whole, entries: lines.flatMap(parseEntry) }
+    } finally {
+      await file.close()
+    }
+  }
+
+  async flush(): Promise<void> {
+    while (this.#writing !== undefined) await this.#writing
+  }
+
+  async #close(): Promise<void> {
+    const file = this.#file
+    this.#file = undefined
+    this.#sizeBytes = 0
+    await file?.close()
+  }
+
+  async close(): Promise<void> {
+    await this.flush()
+    await this.#close()
+  }
+}
+
+function parseEntry(line: string): JournalEntry[] {
+  try {
+    return line === '' ? [] : [JSON.parse(line) as JournalEntry]
+  } catch {
+    return []
+  }
+}
+
+function parseCursor(text: string): Cursor | undefined {
+  try {
+    const json: unknown = JSON.parse(Buffer.from(text, 'base64url').toString())
+    return typeof json === 'object' && json !== null ? (json as Cursor) : undefined
+  } catch {
+    return undefined
+  }
+}
