@@ -1,0 +1,95 @@
+import type { Fs, OpenFile } from '#core/store/fs.js'
+
+/** A call of the file system by its name in `Fs` or `OpenFile`. */
+export type CallName = keyof Fs | keyof OpenFile
+
+/** One system call as a simulated process made it. */
+export interface Call {
+  /** 1 for the first call of its process. */
+  readonly number: number
+  readonly name: CallName
+  readonly path: string
+  /** Where to, of a rename or link. */
+  readonly to?: string
+}
+
+/** What a system call may fail with here. */
+export type FaultCode = 'EIO' | 'ENOSPC' | 'EROFS' | 'EMFILE'
+
+export const FAULT_CODES: readonly FaultCode[] = ['EIO', 'ENOSPC', 'EROFS', 'EMFILE']
+
+/** Which calls fail, and how often. */
+export interface Fault {
+  readonly code: FaultCode
+  /** Only calls that this fits (all, when left out). */
+  readonly fits?: (call: Call) => boolean
+  /** Fails this many fitting calls and then no more (for ever, when left out). */
+  readonly times?: number
+}
+
+const OPENS: ReadonlySet<CallName> = new Set([
+  'readNow',
+  'openToRead',
+  'openToWrite',
+  'openToAppend',
+  'create',
+  'list',
+  'syncDirectory',
+] as const)
+
+const GROWS: ReadonlySet<CallName> = new Set([
+  'create',
+  'openToAppend',
+  'makeDirectory',
+  'rename',
+  'link',
+  'write',
+  'sync',
+  'syncDirectory',
+] as const)
+
+const CHANGES: ReadonlySet<CallName> = new Set([
+  'touchNow',
+  'create',
+  'openToWrite',
+  'openToAppend',
+  'makeDirectory',
+  'rename',
+  'link',
+  'unlink',
+  'removeDirectory',
+  'write',
+  'truncate',
+] as const)
+
+/** Whether a kernel can answer this call so: a read never meets a full disk. */
+export function canFail(name: CallName, code: FaultCode): boolean {
+  if (code === 'EMFILE') return OPENS.has(name)
+  if (code === 'ENOSPC') return GROWS.has(name)
+  if (code === 'EROFS') return CHANGES.has(name)
+  return true
+}
+
+/** The faults that a process has been given. */
+export class FaultPlan {
+  #faults: readonly (Fault & { readonly left: number })[] = []
+
+  add(fault: Fault): void {
+    this.#faults = [...this.#faults, { ...fault, left: fault.times ?? Number.POSITIVE_INFINITY }]
+  }
+
+  clear(): void {
+    this.#faults = []
+  }
+
+  /** The code this call fails with, if it does. */
+  next(call: Call): FaultCode | undefined {
+    const index = this.#faults.findIndex(
+      ({ code, fits, left }) => left > 0 && canFail(call.name, code) && (fits?.(call) ?? true),
+    )
+    const fault = this.#faults[index]
+    if (fault === undefined) return undefined
+    this.#faults = this.#faults.with(index, { ...fault, left: fault.left - 1 })
+    return fault.code
+  }
+}

@@ -1,0 +1,209 @@
+import type { DiskSpace, FileStat, FolderEntry, Fs, OpenFile } from '#core/store/fs.js'
+
+import type { SimulatedDisk } from './simulated-disk.js'
+import { type Call, type CallName, type Fault, type FaultCode, FaultPlan } from './simulated-faults.js'
+import { type FileAccess, type FileCall, SimulatedFile } from './simulated-file.js'
+import { systemError } from './simulated-node.js'
+
+/** Who decides when a call happens: the explorer of interleavings. */
+export interface Scheduling {
+  /** Resolves when it is this call's turn. */
+  turn(call: Call, process: SimulatedFs): Promise<void>
+  /** Before a synchronous call, which cannot wait: others may be let through first. */
+  passing(call: Call, process: SimulatedFs): void
+}
+
+const AT_ONCE: Scheduling = { turn: async () => undefined, passing: () => undefined }
+
+/** Thrown by a synchronous call of a process that is dead: nothing it does afterwards has an effect. */
+export class Crash extends Error {
+  readonly code = 'CRASH'
+}
+
+/**
+ * One process's view of a simulated disk: its own open files, faults and log of calls. Once dead, its asynchronous
+ * calls never return and its synchronous ones throw `Crash`.
+ */
+export class SimulatedFs implements Fs {
+  readonly disk: SimulatedDisk
+  /** Every call so far. */
+  readonly calls: Call[] = []
+  /** Called before each call takes effect, and once more halfway through a larger write. */
+  beforeEffect: (call: Call) => void = () => undefined
+  /** Bytes that read calls have answered so far. */
+  bytesRead = 0
+  /** How many files are open. */
+  openFiles = 0
+  /** Resolves when the process dies. */
+  readonly died: Promise<void>
+
+  readonly #faults = new FaultPlan()
+  readonly #scheduling: Scheduling
+  readonly #totalBytes: number
+  #crashNumber = Number.POSITIVE_INFINITY
+  #isDead = false
+  #die: () => void = () => undefined
+
+  constructor(
+    disk: SimulatedDisk,
+    { scheduling = AT_ONCE, totalBytes = 2 ** 40 }: { scheduling?: Scheduling; totalBytes?: number } = {},
+  ) {
+    this.disk = disk
+    this.#scheduling = scheduling
+    this.#totalBytes = totalBytes
+    this.died = new Promise((resolve) => {
+      this.#die = resolve
+    })
+  }
+
+  /** Lets calls fail from now on. */
+  fail(fault: Fault): void {
+    this.#faults.add(fault)
+  }
+
+  /** No call fails any more. */
+  heal(): void {
+    this.#faults.clear()
+  }
+
+  /** The process dies at its n-th call (1 is its first one), before the call has an effect. */
+  crashAt(number: number): void {
+    this.#crashNumber = number
+  }
+
+  /** The process dies now (kill -9); the page cache stays with the disk. */
+  kill(): void {
+    this.#isDead = true
+    this.#die()
+  }
+
+  statNow(path: string): FileStat | undefined {
+    return this.#now('statNow', path, () => this.disk.stat(path))
+  }
+
+  readNow(path: string, limitBytes: number): Buffer | undefined {
+    return this.#now('readNow', path, () => {
+      const stat = this.disk.stat(path)
+      if (stat === undefined) return undefined
+      if (stat.kind !== 'file') throw systemError('EINVAL', 'open', path)
+      if (stat.sizeBytes > limitBytes) throw systemError('EFBIG', 'read', path)
+      this.bytesRead += stat.sizeBytes
+      return Buffer.from(this.disk.bytesOf(stat.inode))
+    })
+  }
+
+  touchNow(path: string, time: Date): boolean {
+    return this.#now('touchNow', path, () => this.disk.touch(path, time))
+  }
+
+  openToRead(path: string): Promise<OpenFile | undefined> {
+    return this.#call({ name: 'openToRead', path }, () => this.#openExisting(path, 'read'))
+  }
+
+  create(path: string): Promise<OpenFile> {
+    return this.#call({ name: 'create', path }, () => this.#opened(this.disk.createFile(path), path, 'write'))
+  }
+
+  openToWrite(path: string): Promise<OpenFile | undefined> {
+    return this.#call({ name: 'openToWrite', path }, () => {
+      if (this.disk.stat(path)?.kind === 'directory') throw systemError('EISDIR', 'open', path)
+      return this.#openExisting(path, 'write')
+    })
+  }
+
+  openToAppend(path: string): Promise<OpenFile> {
+    return this.#call({ name: 'openToAppend', path }, () => {
+      const stat = this.disk.stat(path)
+      if (stat?.kind === 'directory') throw systemError('EISDIR', 'open', path)
+      if (stat?.kind === 'other') throw systemError('ELOOP', 'open', path)
+      return this.#opened(stat?.inode ?? this.disk.createFile(path), path, 'append')
+    })
+  }
+
+  makeDirectory(path: string): Promise<boolean> {
+    return this.#call({ name: 'makeDirectory', path }, () => this.disk.makeDirectory(path))
+  }
+
+  rename(path: string, to: string): Promise<void> {
+    return this.#call({ name: 'rename', path, to }, () => this.disk.rename(path, to))
+  }
+
+  link(path: string, to: string): Promise<'linked' | 'exists'> {
+    return this.#call({ name: 'link', path, to }, () => this.disk.link(path, to))
+  }
+
+  unlink(path: string): Promise<boolean> {
+    return this.#call({ name: 'unlink', path }, () => this.disk.unlink(path))
+  }
+
+  removeDirectory(path: string): Promise<'removed' | 'not-empty' | 'absent'> {
+    return this.#call({ name: 'removeDirectory', path }, () => this.disk.removeDirectory(path))
+  }
+
+  list(path: string): Promise<readonly FolderEntry[] | undefined> {
+    return this.#call({ name: 'list', path }, () => this.disk.list(path))
+  }
+
+  syncDirectory(path: string): Promise<void> {
+    return this.#call({ name: 'syncDirectory', path }, () => this.disk.syncDirectory(path))
+  }
+
+  space(path: string): Promise<DiskSpace> {
+    return this.#call({ name: 'space', path }, () => {
+      const freeBytes = this.#totalBytes - this.disk.usedBytes()
+      return { totalBytes: this.#totalBytes, freeBytes, totalInodes: 2 ** 30, freeInodes: 2 ** 29 }
+    })
+  }
+
+  #openExisting(path: string, access: FileAccess): OpenFile | undefined {
+    const stat = this.disk.stat(path)
+    if (stat === undefined) return undefined
+    if (stat.kind !== 'file') throw systemError('EINVAL', 'open', path)
+    return this.#opened(stat.inode, path, access)
+  }
+
+  #opened(inode: number, path: string, access: FileAccess): OpenFile {
+    this.openFiles += 1
+    const call: FileCall = (name, effect, broken) => this.#call({ name, path }, effect, broken)
+    return new SimulatedFile(this, call, { inode, path, access })
+  }
+
+  async #call<T>(
+    call: Omit<Call, 'number'>,
+    effect: () => T,
+    broken?: (code: FaultCode) => void,
+  ): Promise<T> {
+    const numbered = this.#begin(call)
+    if (numbered === undefined) return never()
+    await this.#scheduling.turn(numbered, this)
+    if (this.#isDead) return never()
+    return this.#take(numbered, effect, broken)
+  }
+
+  #now<T>(name: CallName, path: string, effect: () => T): T {
+    const call = this.#begin({ name, path })
+    if (call === undefined) throw new Crash('the process is dead')
+    this.#scheduling.passing(call, this)
+    return this.#take(call, effect)
+  }
+
+  #begin(call: Omit<Call, 'number'>): Call | undefined {
+    if (this.calls.length + 1 >= this.#crashNumber) this.kill()
+    if (this.#isDead) return undefined
+    const numbered = { ...call, number: this.calls.length + 1 }
+    this.calls.push(numbered)
+    return numbered
+  }
+
+  #take<T>(call: Call, effect: () => T, broken?: (code: FaultCode) => void): T {
+    this.beforeEffect(call)
+    const code = this.#faults.next(call)
+    if (code === undefined) return effect()
+    broken?.(code)
+    throw systemError(code, call.name, call.path)
+  }
+}
+
+function never<T>(): Promise<T> {
+  return new Promise(() => undefined)
+}
