@@ -121,7 +121,7 @@ export class StoredRepository implements LocalRepository {
     const { content, links, journal } = this.#parts.store
     const source = await content.promise('layer', from, digest)
     if (source === undefined) return false
-    await links.publishLayer(this.repository, digest)
+    await links.publishLayer(this.repository, digest, source.dataDigest)
     const mounted = await content.promise('layer', this.repository, digest)
     if (mounted === undefined) return false
     journal.append({ kind: 'blob-mounted', repository: this.repository, digest, from }, actor)
@@ -146,7 +146,7 @@ export class StoredRepository implements LocalRepository {
     const { content, links, journal } = this.#parts.store
     const sizeBytes = stage.offset
     await stage.commit(digest)
-    await links.publishLayer(this.repository, digest)
+    await links.publishLayer(this.repository, digest, digest)
     if ((await content.promise('layer', this.repository, digest)) === undefined)
       throw new RegistryError('storage-failing', {
         cause: `the blob ${digest} vanished after it was written`,

@@ -110,7 +110,8 @@ export interface Links {
     last: string | undefined,
     limit: number,
   ): Promise<{ readonly tags: readonly Tag[]; readonly more: boolean } | undefined>
-  publishLayer(repository: RepositoryName, digest: Digest): Promise<void>
+  /** `dataDigest` is where the bytes lie: another one only for sha512 layers that registry:2 wrote. */
+  publishLayer(repository: RepositoryName, digest: Digest, dataDigest: Digest): Promise<void>
   /** Notes that a client pushed it, then writes a fresh link. The caller looks at all it reaches before it answers. */
   publishRevision(repository: RepositoryName, digest: Digest): Promise<void>
   /** gc-protocol §5: index entry, link by rename, takes revoked, looked at. */

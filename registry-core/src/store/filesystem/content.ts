@@ -1,4 +1,4 @@
-import { algorithmOf, type Digest, digestOfBytes, findDigest, hexOf } from '../../oci/digest.js'
+import { algorithmOf, type Digest, digestOfBytes, hexOf } from '../../oci/digest.js'
 import type { RepositoryName } from '../../oci/repository.js'
 import type { Identity } from '../../system/identity.js'
 import type { Log } from '../../system/log.js'
@@ -7,11 +7,10 @@ import { blobPath, type Keys } from '../keys.js'
 import type { Content, Linkage, StoredContent } from '../store.js'
 import { commitFile } from './commit.js'
 import type { Durable } from './durable.js'
-import type { Looker } from './look.js'
+import { readLinkNow } from './link-file.js'
+import { isWhole, type Looker } from './look.js'
 import { VerifiedBytes } from './verified-bytes.js'
 
-/** A link holds one digest; anything longer is damage. */
-export const LINK_LIMIT_BYTES = 256
 const READ_BYTES = 1024 * 1024
 
 /** Content on a file system (gc-protocol §3, §4). */
@@ -47,26 +46,29 @@ export class FileContent implements Content {
   ): Promise<StoredContent | undefined> {
     const link = await this.#looker.look({ kind: linkage, repository, digest }, renew)
     if (link === undefined) return undefined
-    const dataDigest = this.#readLink(this.#keys.link(linkage, repository, digest))
+    const { fs } = this.#durable
+    const dataDigest = readLinkNow({ fs, log: this.#log }, this.#keys.link(linkage, repository, digest))
     if (dataDigest === undefined) return undefined
     const data = await this.#looker.look({ kind: 'data', digest: dataDigest }, renew)
-    if (data === undefined) return undefined
+    if (data === undefined) {
+      await this.#clearDamage(dataDigest)
+      return undefined
+    }
     return {
       digest,
       dataDigest,
       sizeBytes: data.stat.sizeBytes,
-      isHashed: this.#durable.fs.statNow(this.#keys.lease(dataDigest)) !== undefined,
+      isHashed: fs.statNow(this.#keys.lease(dataDigest)) !== undefined,
       wasRescued: link.wasRescued,
       stat: data.stat,
     }
   }
 
-  #readLink(path: string): Digest | undefined {
-    const text = this.#durable.fs.readNow(path, LINK_LIMIT_BYTES)?.toString('latin1')
-    if (text === undefined) return undefined
-    const digest = findDigest(text.trim())
-    if (digest === undefined) this.#log.warn({ path }, 'a damaged link was found: push its content again')
-    return digest
+  /** What lies where bytes should and is none (empty, a symbolic link, a pipe) is taken away: a re-push heals. */
+  async #clearDamage(digest: Digest): Promise<void> {
+    const stat = this.#durable.fs.statNow(this.#keys.data(digest))
+    if (stat !== undefined && !isWhole({ kind: 'data', digest }, stat))
+      await this.#quarantineData(digest, 'what lies there is no content')
   }
 
   async *read(
@@ -94,21 +96,21 @@ export class FileContent implements Content {
   async readVerified(content: StoredContent, limitBytes: number): Promise<Buffer | undefined> {
     const known = this.#verified.find(content.dataDigest, content.stat)
     if (known !== undefined) return known
-    const bytes = this.#readWhole(content, limitBytes)
-    if (bytes === undefined) return undefined
-    if (digestOfBytes(algorithmOf(content.dataDigest), bytes) !== content.dataDigest) {
-      await this.quarantine(content, 'the bytes do not have their digest')
+    if (content.sizeBytes > limitBytes) return undefined // a blob, no manifest
+    const bytes = this.#readWhole(content)
+    if (bytes === undefined || digestOfBytes(algorithmOf(content.dataDigest), bytes) !== content.dataDigest) {
+      await this.quarantine(content, 'the bytes cannot be read, or do not have their digest')
       return undefined
     }
     this.#verified.keep(content.dataDigest, content.stat, bytes)
     return bytes
   }
 
-  #readWhole(content: StoredContent, limitBytes: number): Buffer | undefined {
+  #readWhole(content: StoredContent): Buffer | undefined {
     try {
-      return this.#durable.fs.readNow(this.#keys.data(content.dataDigest), limitBytes)
+      return this.#durable.fs.readNow(this.#keys.data(content.dataDigest), content.sizeBytes)
     } catch (error) {
-      if (errorCode(error) === 'EFBIG') return undefined // a blob, no manifest
+      if (errorCode(error) === 'EFBIG' || errorCode(error) === 'EIO') return undefined
       throw error
     }
   }
@@ -123,12 +125,21 @@ export class FileContent implements Content {
   }
 
   async quarantine(content: StoredContent, why: string): Promise<void> {
-    const { fs } = this.#durable
     const digest = content.dataDigest
-    if (!isSame(fs.statNow(this.#keys.data(digest)), content.stat)) return // healed meanwhile
+    if (isSame(this.#durable.fs.statNow(this.#keys.data(digest)), content.stat))
+      await this.#quarantineData(digest, why) // else it was healed meanwhile
+  }
+
+  async #quarantineData(digest: Digest, why: string): Promise<void> {
+    const { fs } = this.#durable
     const target = `${this.#keys.quarantine(digest)}/${hexOf(digest)}.${this.#identity.newRunId()}`
     await fs.unlink(this.#keys.lease(digest))
-    await fs.rename(this.#keys.data(digest), target)
+    try {
+      await fs.rename(this.#keys.data(digest), target)
+    } catch (error) {
+      if (errorCode(error) === 'ENOENT') return // somebody else was faster
+      throw error
+    }
     await this.#durable.syncFolder(this.#keys.blobFolder(digest))
     this.#log.error({ digest, why }, 'damaged content was quarantined: push or pull it again')
   }

@@ -1,4 +1,4 @@
-import { type Digest, findDigest } from '../../oci/digest.js'
+import type { Digest } from '../../oci/digest.js'
 import type { Tag } from '../../oci/reference.js'
 import type { RepositoryName } from '../../oci/repository.js'
 import type { Clock } from '../../system/clock.js'
@@ -7,8 +7,8 @@ import type { Log } from '../../system/log.js'
 import { errorCode } from '../fs.js'
 import type { Keys } from '../keys.js'
 import type { Records, TagCondition } from '../store.js'
-import { LINK_LIMIT_BYTES } from './content.js'
 import type { Durable } from './durable.js'
+import { readLinkNow } from './link-file.js'
 
 /** A reader that misses a tag which somebody is removing looks again this long: a push may publish it anew. */
 const SECOND_LOOK_MS = 100
@@ -47,15 +47,14 @@ export class FileTags {
 
   /** What the tag's link holds now; undefined when it is absent or damaged. */
   read(repository: RepositoryName, tag: Tag): TagCondition | undefined {
-    const { keys, durable, log } = this.#options
-    const path = keys.tagLink(repository, tag)
+    return this.#readAt(this.#options.keys.tagLink(repository, tag))
+  }
+
+  #readAt(path: string): TagCondition | undefined {
+    const { durable, log } = this.#options
     const stat = durable.fs.statNow(path)
-    const text = stat && durable.fs.readNow(path, LINK_LIMIT_BYTES)?.toString('latin1')
-    if (stat === undefined || text === undefined) return undefined
-    const digest = findDigest(text.trim())
-    if (digest !== undefined) return { digest, linkedAtMs: stat.mtimeMs }
-    log.warn({ path }, 'a damaged tag was found: push it again')
-    return undefined
+    const digest = stat && readLinkNow({ fs: durable.fs, log }, path)
+    return stat && digest && { digest, linkedAtMs: stat.mtimeMs }
   }
 
   async publish(repository: RepositoryName, tag: Tag, digest: Digest): Promise<void> {
@@ -109,18 +108,11 @@ export class FileTags {
     }
     await durable.syncFolder(own)
     await durable.syncFolder(`${keys.tagFolder(repository, tag)}/current`).catch(ignoreAbsence)
-    const wasMeant = meets(this.#readTaken(taken), ifStill)
+    const wasMeant = meets(this.#readAt(taken), ifStill)
     await fs.unlink(taken)
     await fs.removeDirectory(own)
     await this.#tidy(repository, tag)
     return wasMeant ? 'removed' : 'changed'
-  }
-
-  #readTaken(path: string): TagCondition | undefined {
-    const { fs } = this.#options.durable
-    const stat = fs.statNow(path)
-    const digest = stat && findDigest((fs.readNow(path, LINK_LIMIT_BYTES)?.toString('latin1') ?? '').trim())
-    return stat && digest ? { digest, linkedAtMs: stat.mtimeMs } : undefined
   }
 
   /** DELETE by name: a record, then a plain unlink. */
