@@ -62,8 +62,8 @@ const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
  * @throws RegistryError `manifest-invalid`
  */
 export function parseManifest(bytes: Uint8Array, contentType: string | undefined): Manifest {
-  const document = parseDocument(bytes)
-  return toManifest(document, agreedMediaType(document, withoutParameters(contentType)))
+  const { source, document } = parseDocument(bytes)
+  return toManifest(source, document, agreedMediaType(document, withoutParameters(contentType)))
 }
 
 /**
@@ -72,8 +72,8 @@ export function parseManifest(bytes: Uint8Array, contentType: string | undefined
  * @throws RegistryError `manifest-invalid`
  */
 export function parseStoredManifest(bytes: Uint8Array): Manifest {
-  const document = parseDocument(bytes)
-  return toManifest(document, text(document, 'mediaType') ?? typeFromShape(document))
+  const { source, document } = parseDocument(bytes)
+  return toManifest(source, document, text(document, 'mediaType') ?? typeFromShape(document))
 }
 
 /**
@@ -90,15 +90,27 @@ export function parseIndexDescriptors(bytes: Uint8Array): readonly Descriptor[] 
   const children = Array.isArray(json['manifests']) ? (json['manifests'] as readonly Json[]) : [json]
   return children.flatMap((child) => {
     const digest = isObject(child) ? findDigest(text(child, 'digest') ?? '') : undefined
-    return digest === undefined || !isObject(child) ? [] : [{ ...(child as unknown as Descriptor), digest }]
+    return isObject(child) && digest !== undefined ? [looseDescriptor(child, digest)] : []
   })
+}
+
+function looseDescriptor(json: JsonObject, digest: Digest): Descriptor {
+  const artifactType = text(json, 'artifactType')
+  const notes = json['annotations']
+  return {
+    mediaType: text(json, 'mediaType') ?? '',
+    digest,
+    size: typeof json['size'] === 'number' ? json['size'] : 0,
+    ...(artifactType !== undefined && { artifactType }),
+    ...(isObject(notes) && { annotations: annotations(notes) ?? {} }),
+  }
 }
 
 function typeFromShape(document: JsonObject): string {
   return 'manifests' in document ? OCI_INDEX : OCI_MANIFEST
 }
 
-function parseDocument(bytes: Uint8Array): JsonObject {
+function parseDocument(bytes: Uint8Array): { source: string; document: JsonObject } {
   let source: string
   let document: Json
   try {
@@ -113,7 +125,7 @@ function parseDocument(bytes: Uint8Array): JsonObject {
     throw invalid('it is not JSON', cause)
   }
   if (!isObject(document)) throw invalid('it is not a JSON object')
-  return document
+  return { source, document }
 }
 
 /** Brackets inside strings count too: no honest manifest comes near the limit, and the scan stays linear. */
@@ -149,7 +161,7 @@ function agreedMediaType(document: JsonObject, sent: string): string {
   return sent
 }
 
-function toManifest(document: JsonObject, mediaType: string): Manifest {
+function toManifest(source: string, document: JsonObject, mediaType: string): Manifest {
   const kind = findManifestKind(mediaType)
   if (kind === undefined) throw invalid(`${mediaType} is not the media type of a manifest`)
   if (document['schemaVersion'] !== 2) throw invalid('schemaVersion is not 2')
@@ -166,12 +178,13 @@ function toManifest(document: JsonObject, mediaType: string): Manifest {
     subject: subject?.digest,
     artifactType: nonEmpty(text(document, 'artifactType')) ?? config?.mediaType,
     annotations: annotations(document['annotations']),
-    mentioned: digestsIn(JSON.stringify(document)),
+    mentioned: digestsIn(source),
   }
 }
 
+/** Some tools leave out `layers`, or write null, where there are none. */
 function imageReferences(document: JsonObject, config: Descriptor | undefined): Reference[] {
-  const layers = list(document['layers'], 'layers').map((layer, index) =>
+  const layers = list(document['layers'] ?? [], 'layers').map((layer, index) =>
     descriptor(layer, `layers[${index}]`),
   )
   return [...(config ? [config] : []), ...layers].map((one) => ({
@@ -183,7 +196,8 @@ function imageReferences(document: JsonObject, config: Descriptor | undefined): 
 }
 
 function indexReferences(document: JsonObject): Reference[] {
-  return list(document['manifests'], 'manifests').map((child, index) => {
+  const children = 'manifests' in document ? (document['manifests'] ?? []) : undefined
+  return list(children, 'manifests').map((child, index) => {
     const one = descriptor(child, `manifests[${index}]`)
     return { digest: one.digest, sizeBytes: one.size, kind: 'manifest', optional: false }
   })

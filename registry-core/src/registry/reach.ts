@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Digest } from '../oci/digest.js'
 import { isRegistryError, RegistryError } from '../oci/failure.js'
 import { MANIFEST_LIMIT_BYTES, type Manifest } from '../oci/manifest.js'
@@ -7,6 +8,9 @@ import type { ManifestCache } from './manifest-cache.js'
 
 /** Indexes in indexes deeper than this are refused (attack row 31). */
 const MAX_DEPTH = 4
+
+/** Synchronous looks in a row before others get their turn. */
+const LOOKS_A_TURN = 200
 
 export interface Reached {
   /** What the manifest needs and the repository does not hold. */
@@ -41,13 +45,14 @@ export class Reach {
   }
 
   async #walk(walk: Walk, manifest: Manifest, depth: number): Promise<void> {
-    if (depth > MAX_DEPTH)
+    if (manifest.kind === 'index' && depth > MAX_DEPTH)
       throw new RegistryError('manifest-invalid', {
         why: `indexes are nested deeper than ${MAX_DEPTH}`,
       })
     for (const { digest, sizeBytes, kind, optional } of manifest.references) {
       if (walk.seen.has(digest)) continue
       walk.seen.add(digest)
+      if (walk.seen.size % LOOKS_A_TURN === 0) await nextTurn()
       const found =
         kind === 'manifest' ? await this.#child(walk, digest, depth) : await this.#see(walk, 'layer', digest)
       if (found === undefined && !optional) walk.missing.push(digest)
