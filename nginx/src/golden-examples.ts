@@ -18,7 +18,7 @@ const TLS = {
 
 /** The settings whose rendered files lie in golden/, by folder. */
 export const GOLDEN_EXAMPLES: Readonly<Record<string, FrontSettings>> = {
-  'plain-1.22': { ...COMMON, nginxVersion: '1.22.1', listeners: [PLAIN], user: 'nobody' },
+  'plain-1.22': { ...COMMON, nginxVersion: '1.22.1', listeners: [PLAIN], user: 'nobody', group: 'nogroup' },
   'tls-1.22': {
     ...COMMON,
     nginxVersion: '1.22.1',

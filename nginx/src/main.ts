@@ -16,6 +16,7 @@ Writes the front's whole nginx configuration into a folder of its own, and says 
   --certificate FILE       the certificate chain of the TLS listeners, PEM
   --key FILE               its key, PEM
   --user NAME              whom workers run as when nginx is started by root: the user of registry-core
+  --group NAME             their group (default: named as the user)
   --workers N              worker processes (default: one a processor)
   --max-upload-size SIZE   the largest request body, per layer (default 16384m, 0 is no limit)
   --timeout-seconds N      how long either side may stay silent (default 900)
@@ -29,7 +30,7 @@ class UsageError extends Error {}
 function settingsOf(args: readonly string[]): FrontSettings | undefined {
   const { values } = parse(args)
   if (values.help) return undefined
-  const { workers, user } = values
+  const { workers, user, group } = values
   const maxUploadSize = values['max-upload-size']
   const timeoutSeconds = values['timeout-seconds']
   return {
@@ -49,6 +50,7 @@ function settingsOf(args: readonly string[]): FrontSettings | undefined {
     ],
     nginxVersion: values['nginx-version'] ?? installedVersion(),
     ...(user === undefined ? {} : { user }),
+    ...(group === undefined ? {} : { group }),
     ...(workers === undefined ? {} : { workers: Number(workers) }),
     ...(maxUploadSize === undefined ? {} : { maxUploadSize }),
     ...(timeoutSeconds === undefined ? {} : { timeoutSeconds: Number(timeoutSeconds) }),
@@ -70,6 +72,7 @@ function parse(args: readonly string[]) {
         certificate: text,
         key: text,
         user: text,
+        group: text,
         workers: text,
         'max-upload-size': text,
         'timeout-seconds': text,

@@ -92,6 +92,17 @@ test.each(['1.25.1', '1.26.3', '1.30.6', '2.0.0'])('nginx %s has HTTP/2 as a dir
   expect(conf).toContain('http2 on;')
 })
 
+test('both wildcards listen side by side on one port', () => {
+  const conf = confOf({
+    listeners: [
+      { ...TLS, address: '0.0.0.0' },
+      { ...TLS, address: '::' },
+    ],
+  })
+  expect(conf).toContain('listen 0.0.0.0:1 ')
+  expect(conf).toContain('listen [::]:1 ')
+})
+
 test.each<[string, Partial<FrontSettings>]>([
   ['prefix', { prefix: 'relative/folder' }],
   ['prefix', { prefix: '/a/../b' }],
@@ -107,7 +118,18 @@ test.each<[string, Partial<FrontSettings>]>([
   ['timeoutSeconds', { timeoutSeconds: 1.5 }],
   ['listeners', { listeners: [] }],
   ['listeners', { listeners: [TLS, { kind: 'http', address: '127.0.0.1', port: 1 }] }],
+  ['listeners', { listeners: [{ ...TLS, address: '0.0.0.0' }, TLS] }],
+  [
+    'listeners',
+    {
+      listeners: [
+        { ...TLS, address: '::1' },
+        { ...TLS, address: '0:0:0::1' },
+      ],
+    },
+  ],
   ['address', { listeners: [{ kind: 'http', address: 'localhost', port: 1 }] }],
+  ['address', { listeners: [{ kind: 'http', address: '::ffff:127.0.0.1', port: 1 }] }],
   ['port', { listeners: [{ kind: 'http', address: '127.0.0.1', port: 0 }] }],
   ['certificate', { listeners: [{ ...TLS, certificate: 'c.pem' }] }],
 ])('a setting that nginx would not take is refused by its name: %s %j', (setting, changes) => {

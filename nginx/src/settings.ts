@@ -11,6 +11,8 @@ export interface FrontSettings {
   readonly listeners: readonly Listener[]
   /** Whom workers run as when the master is root: the core's user, since both read one store. */
   readonly user?: string
+  /** Their group; of the user's name unless said otherwise. */
+  readonly group?: string
   /** Worker processes; as many as there are processors unless said otherwise. */
   readonly workers?: number
   /** The largest request body, per layer, in nginx's notation (`16384m`); `0` is no limit. */

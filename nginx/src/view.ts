@@ -24,6 +24,7 @@ export type View = {
   readonly prefix: DirectiveValue
   readonly hasUser: boolean
   readonly user: DirectiveValue
+  readonly group: DirectiveValue
   readonly workers: DirectiveValue
   readonly coreSocket: DirectiveValue
   readonly storeRoot: DirectiveValue
@@ -55,11 +56,12 @@ const UNUSED = directiveValue('unused', '-')
 
 /** Settings → the complete view. Throws SettingRefused, naming the setting, for what nginx would not take. */
 export function viewOf(settings: FrontSettings): View {
-  const { user } = settings
+  const { user, group = user } = settings
   return {
     prefix: folder('prefix', settings.prefix),
     hasUser: user !== undefined,
-    user: user === undefined ? UNUSED : userName(user),
+    user: user === undefined ? UNUSED : accountName('user', user),
+    group: group === undefined ? UNUSED : accountName('group', group),
     workers: directiveValue(
       'workers',
       settings.workers === undefined ? 'auto' : count('workers', settings.workers, 256),
@@ -82,11 +84,23 @@ export function viewOf(settings: FrontSettings): View {
 
 function servers({ listeners, nginxVersion }: FrontSettings): readonly ServerView[] {
   const http2IsDirective = isAtLeast(nginxVersion, [1, 25, 1])
+  if (listeners.length === 0) throw new SettingRefused('listeners', '[]', 'at least one listener')
   const views = listeners.map((listener) => serverView(listener, http2IsDirective))
-  if (views.length === 0) throw new SettingRefused('listeners', '[]', 'at least one listener')
-  const twice = views.find(({ listen }, at) => views.findIndex((other) => other.listen === listen) < at)
-  if (twice) throw new SettingRefused('listeners', twice.listen, 'each address and port once')
+  for (const [at, { listen }] of views.entries()) {
+    const meets = views.slice(0, at).some((earlier) => isSamePlace(earlier.listen, listen))
+    if (meets) throw new SettingRefused('listeners', listen, 'each port of an address once')
+  }
   return views
+}
+
+/** One address twice, or an address beside the wildcard of its family: nginx could bind only one of them. */
+function isSamePlace(one: string, other: string): boolean {
+  const pattern = /^(.*):(\d+)$/
+  const [, host, port] = pattern.exec(one) ?? []
+  const [, otherHost, otherPort] = pattern.exec(other) ?? []
+  if (port !== otherPort) return false
+  const isWildcard = [host, otherHost].some((name) => name === '0.0.0.0' || name === '[::]')
+  return host === otherHost || (isWildcard && host?.startsWith('[') === otherHost?.startsWith('['))
 }
 
 function serverView(listener: Listener, http2IsDirective: boolean): ServerView {
@@ -104,9 +118,13 @@ function serverView(listener: Listener, http2IsDirective: boolean): ServerView {
 
 function listenAddress({ address, port }: Listener): DirectiveValue {
   const family = net.isIP(address)
-  if (family === 0 || address.includes('%')) throw new SettingRefused('address', address, 'an IP address')
+  if (family === 0 || address.includes('%') || /^::ffff:/i.test(address)) {
+    throw new SettingRefused('address', address, 'an IP address')
+  }
+  // In its one short form, so that two spellings of an address are seen to be one.
+  const canonical = new net.SocketAddress({ address, family: family === 6 ? 'ipv6' : 'ipv4' }).address
   count('port', port, 65_535)
-  return directiveValue('address', family === 6 ? `[${address}]:${port}` : `${address}:${port}`)
+  return directiveValue('address', family === 6 ? `[${canonical}]:${port}` : `${canonical}:${port}`)
 }
 
 function isAtLeast(version: string, wanted: readonly [number, number, number]): boolean {
@@ -140,9 +158,10 @@ function socketPath(setting: string, text: string): DirectiveValue {
   return value
 }
 
-function userName(text: string): DirectiveValue {
-  if (!/^[a-z_][a-z0-9_-]{0,31}$/.test(text)) throw new SettingRefused('user', text, "a user's name")
-  return directiveValue('user', text)
+function accountName(setting: string, text: string): DirectiveValue {
+  if (!/^[a-z_][a-z0-9_-]{0,31}$/.test(text))
+    throw new SettingRefused(setting, text, 'a name as in /etc/passwd')
+  return directiveValue(setting, text)
 }
 
 function count(setting: string, value: number, most: number): string {

@@ -1,40 +1,12 @@
 import { rmSync } from 'node:fs'
-import { afterAll, beforeAll, expect, test } from '@jest/globals'
+import { expect, test } from '@jest/globals'
 
 import { randomLayer } from '../support/images.js'
-import { describeNeeding } from '../support/needs.js'
-import { type RunningNginx, startNginx } from '../support/nginx.js'
-import { connectTo } from '../support/processes.js'
-import { lines, type RawAnswer, sendRaw } from '../support/raw-http.js'
-import { acceleratedHeaders, type ScriptedCore, startScriptedCore } from './scripted-core.js'
+import type { RawAnswer } from '../support/raw-http.js'
+import { acceleratedHeaders } from './scripted-core.js'
+import { describeFront } from './suite.js'
 
-const NEEDS = [
-  { program: 'nginx', debianPackage: 'nginx-light' },
-  { program: 'openssl', debianPackage: 'openssl' },
-]
-
-describeNeeding(NEEDS, 'a blob that nginx sends from disk', () => {
-  let core: ScriptedCore
-  let nginx: RunningNginx
-
-  beforeAll(async () => {
-    core = await startScriptedCore()
-    nginx = await startNginx({ coreSocket: core.socket, storeRoot: core.storeRoot, tls: false })
-  })
-
-  afterAll(async () => {
-    await nginx.stop()
-    await core.stop()
-  })
-
-  async function ask(target: string, ...headers: readonly string[]): Promise<RawAnswer> {
-    const request = lines(`GET ${target} HTTP/1.1`, 'Host: localhost', 'Connection: close', ...headers)
-    const { answers } = await sendRaw(await connectTo({ port: nginx.httpPort }), request)
-    const [answer] = answers
-    if (answer === undefined) throw new Error('no answer')
-    return answer
-  }
-
+describeFront('a blob that nginx sends from disk', { tls: false }, (front) => {
   /** Which of these headers stand in an answer, and how often. */
   function occurrences(answer: RawAnswer, names: readonly string[]): Readonly<Record<string, number>> {
     return Object.fromEntries(
@@ -56,8 +28,8 @@ describeNeeding(NEEDS, 'a blob that nginx sends from disk', () => {
 
   test('is whole, and carries each header of the contract once', async () => {
     const { bytes } = randomLayer(300_000)
-    const digest = core.put(bytes)
-    const answer = await ask(`/v2/team/app/blobs/${digest}`)
+    const digest = front.core.put(bytes)
+    const answer = await front.ask(`/v2/team/app/blobs/${digest}`)
     expect(answer.status).toBe(200)
     expect(answer.body.equals(bytes)).toBe(true)
     expect(occurrences(answer, [...ONCE, 'accept-ranges'])).toEqual(
@@ -74,13 +46,13 @@ describeNeeding(NEEDS, 'a blob that nginx sends from disk', () => {
   })
 
   test('is asked of the core with the headers that nginx alone may set', async () => {
-    const digest = core.put(Buffer.from('asked'))
-    await ask(`/v2/a/blobs/${digest}`)
-    expect(core.seen.at(-1)?.headers).toMatchObject({
+    const digest = front.core.put(Buffer.from('asked'))
+    await front.ask(`/v2/a/blobs/${digest}`)
+    expect(front.core.seen.at(-1)?.headers).toMatchObject({
       'x-entrepot-view': 'registry',
       'x-real-ip': '127.0.0.1',
     })
-    expect(core.seen.at(-1)?.headers['x-entrepot-no-accel']).toBeUndefined()
+    expect(front.core.seen.at(-1)?.headers['x-entrepot-no-accel']).toBeUndefined()
   })
 
   test.each([
@@ -90,8 +62,8 @@ describeNeeding(NEEDS, 'a blob that nginx sends from disk', () => {
     ['bytes=299990-400000', 299_990, 299_999],
   ])('answers the range %s with exactly those bytes', async (range, first, last) => {
     const { bytes } = randomLayer(300_000)
-    const digest = core.put(bytes)
-    const answer = await ask(`/v2/a/blobs/${digest}`, `Range: ${range}`)
+    const digest = front.core.put(bytes)
+    const answer = await front.ask(`/v2/a/blobs/${digest}`, `Range: ${range}`)
     expect(answer.status).toBe(206)
     expect(answer.header('content-range')).toBe(`bytes ${first}-${last}/300000`)
     expect(answer.body.equals(bytes.subarray(first, last + 1))).toBe(true)
@@ -100,32 +72,32 @@ describeNeeding(NEEDS, 'a blob that nginx sends from disk', () => {
 
   test('comes from the core when it was condemned a moment ago', async () => {
     const { bytes } = randomLayer(50_000)
-    const digest = core.put(bytes)
-    core.next((_, response) => {
+    const digest = front.core.put(bytes)
+    front.core.next((_, response) => {
       const headers = { ...acceleratedHeaders(digest), 'x-accel-redirect': '/_blobs/sha256/00/0000/data' }
       response.writeHead(200, headers).end()
     })
     const target = `/v2/a/blobs/${digest}?ns=docker.io&x=%3A`
-    const answer = await ask(target)
+    const answer = await front.ask(target)
     expect(answer.status).toBe(200)
     expect(answer.header('x-streamed-by')).toBe('core')
     expect(answer.body.equals(bytes)).toBe(true)
     expect(occurrences(answer, ONCE)).toMatchObject({ 'cache-control': 1, 'content-disposition': 1, etag: 1 })
-    expect(core.seen.at(-1)?.target).toBe(target)
-    expect(core.seen.at(-1)?.headers['x-entrepot-no-accel']).toBe('1')
+    expect(front.core.seen.at(-1)?.target).toBe(target)
+    expect(front.core.seen.at(-1)?.headers['x-entrepot-no-accel']).toBe('1')
   })
 
   test('that is gone for good is the core’s own 404, without the headers of a blob', async () => {
-    const digest = core.put(Buffer.from('gone'))
-    core.next((_, response) => {
-      rmSync(core.fileOf(digest))
+    const digest = front.core.put(Buffer.from('gone'))
+    front.core.next((_, response) => {
+      rmSync(front.core.fileOf(digest))
       const redirect = `/_blobs/sha256/${digest.slice(7, 9)}/${digest.slice(7)}/data`
       response.writeHead(200, { ...acceleratedHeaders(digest), 'x-accel-redirect': redirect }).end()
     })
-    core.next((_, response) => {
+    front.core.next((_, response) => {
       response.writeHead(404, { 'content-type': 'application/json' }).end('{"errors":[]}')
     })
-    const answer = await ask(`/v2/a/blobs/${digest}`)
+    const answer = await front.ask(`/v2/a/blobs/${digest}`)
     expect(answer.status).toBe(404)
     expect(answer.body.toString()).toBe('{"errors":[]}')
     expect(answer.header('content-type')).toBe('application/json')

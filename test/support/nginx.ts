@@ -7,14 +7,8 @@ import { writeFront } from '#front/write-front.js'
 
 import { type Certificates, makeCertificates } from './certificates.js'
 import { eventually } from './eventually.js'
-import {
-  type Ending,
-  findProgram,
-  freePort,
-  type RunningProcess,
-  runToEnd,
-  startProcess,
-} from './processes.js'
+import { type NginxProgram, nginxPrograms } from './nginx-programs.js'
+import { type Ending, freePort, type RunningProcess, startProcess } from './processes.js'
 
 export interface NginxOptions {
   /** The core's unix socket; it may appear later. */
@@ -23,8 +17,8 @@ export interface NginxOptions {
   readonly storeRoot: string
   /** A TLS listener beside the plain one, with a certificate for localhost and 127.0.0.1 made for it; on by default. */
   readonly tls?: boolean
-  /** The nginx to run, `nginx` of the machine unless said otherwise. */
-  readonly program?: string
+  /** The nginx to run, the machine's own unless said otherwise. */
+  readonly program?: NginxProgram
   readonly settings?: Partial<Pick<FrontSettings, 'maxUploadSize' | 'timeoutSeconds' | 'workers' | 'user'>>
 }
 
@@ -49,15 +43,14 @@ export interface RunningNginx {
 
 /** Renders the front's configuration and runs nginx on it. */
 export async function startNginx(options: NginxOptions): Promise<RunningNginx> {
-  const program = options.program ?? findProgram('nginx')
+  const program = options.program ?? (await nginxPrograms())[0]
   if (program === undefined) throw new Error('nginx missing: apt-get install nginx-light')
   const prefix = mkdtempSync(path.join(os.tmpdir(), 'e-'))
   chmodSync(prefix, 0o755)
   try {
     const certificates = options.tls === false ? undefined : await makeCertificates(prefix)
-    const nginxVersion = await versionOf(program)
     for (let attempt = 1; ; attempt++) {
-      const settings = await settingsFor(options, { prefix, nginxVersion, certificates })
+      const settings = await settingsFor(options, { prefix, nginxVersion: program.version, certificates })
       writeFront(settings)
       const running = await start(program, settings)
       if (running) return nginx(running, settings, certificates)
@@ -123,18 +116,14 @@ async function settingsFor(
   }
 }
 
-/** The version that a program is, as in `1.22.1`. */
-export async function versionOf(program: string): Promise<string> {
-  const { stderr } = await runToEnd(program, ['-v'])
-  const version = /nginx\/(\d+\.\d+\.\d+)/.exec(stderr)?.[1]
-  if (version === undefined) throw new Error(`${program} -v says no version: ${stderr}`)
-  return version
-}
-
 /** Answers once it serves; `undefined` when somebody was faster on one of its ports. */
-async function start(program: string, { prefix }: FrontSettings): Promise<RunningProcess | undefined> {
+async function start(
+  { command: [file, ...args] }: NginxProgram,
+  { prefix }: FrontSettings,
+): Promise<RunningProcess | undefined> {
   const conf = path.join(prefix, 'nginx.conf')
-  const running = await startProcess(program, [
+  const running = await startProcess(file, [
+    ...args,
     '-p',
     prefix,
     '-c',

@@ -78,9 +78,18 @@ async function write(
   }
   for await (const piece of request) {
     if (socket.destroyed) return
-    if (!socket.write(piece))
-      await new Promise((resolve) => socket.once('drain', resolve).once('close', resolve))
+    if (!socket.write(piece)) await drained(socket)
   }
+}
+
+async function drained(socket: Socket): Promise<void> {
+  await new Promise<void>((resolve) => {
+    const done = (): void => {
+      socket.off('drain', done).off('close', done)
+      resolve()
+    }
+    socket.once('drain', done).once('close', done)
+  })
 }
 
 /** A request text out of its lines: CRLF between them and an empty line at the end. */
