@@ -182,7 +182,7 @@ export interface Space {
 /** What happened to content, for inventory, notifications and last-pull copies. */
 export type JournalEvent =
   | {
-      readonly kind: 'manifest-pushed' | 'manifest-pulled' | 'manifest-deleted'
+      readonly kind: 'manifest-pushed' | 'manifest-deleted'
       readonly repository: RepositoryName
       readonly digest: Digest
       readonly tag?: Tag
