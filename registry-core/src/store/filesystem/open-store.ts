@@ -13,6 +13,7 @@ import { FileLinks } from './links.js'
 import { Listings } from './listing.js'
 import { Looker } from './look.js'
 import { openMarker } from './marker.js'
+import { becomeOnlyWriter } from './only-writer.js'
 import { FileRecords } from './records.js'
 import { ReferrersIndex } from './referrers-index.js'
 import { testFileSystem } from './self-test.js'
@@ -64,6 +65,8 @@ export async function openStore(options: StoreOptions): Promise<OpenedStore> {
     { fs, keys, name: `self-test-${random.hex(8)}` },
     options.trySecondProcess,
   )
+  const giveUpPlace =
+    faults.length === 0 ? undefined : await becomeOnlyWriter({ keys, durable, identity }, faults)
   let foreignWriter: string | undefined
   const refusal = (): string | undefined => findRefusal(options.expectedId, marker.id) ?? health.cause
 
@@ -99,7 +102,10 @@ export async function openStore(options: StoreOptions): Promise<OpenedStore> {
     records,
     refusal,
     warnings: () => [
-      ...faults.map((fault) => `the file system is not safe for two processes or for collection: ${fault}`),
+      ...faults.map(
+        (fault) =>
+          `the file system is not safe for two processes, so this one is alone, and nothing is collected: ${fault}`,
+      ),
       ...(foreignWriter === undefined
         ? []
         : [`another program (registry:2?) writes this volume: ${foreignWriter}; stop that process`]),
@@ -110,6 +116,7 @@ export async function openStore(options: StoreOptions): Promise<OpenedStore> {
     async close() {
       await journal.close()
       await records.close()
+      await giveUpPlace?.()
     },
   }
 }
