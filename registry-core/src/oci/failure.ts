@@ -5,6 +5,7 @@
 interface Details {
   'target-malformed': { readonly why: string }
   'target-too-long': { readonly limitBytes: number }
+  'endpoint-unknown': { readonly path: string }
   'header-malformed': { readonly header: string; readonly found: string; readonly allowed: string }
   'method-unsupported': { readonly method: string; readonly allowed: string }
   'body-too-large': { readonly limitBytes: number }
@@ -47,6 +48,7 @@ export type FailureDetail<F extends Failure> = Details[F]
 const SENTENCES: { readonly [F in Failure]: (detail: Details[F]) => string } = {
   'target-malformed': ({ why }) => `the request target cannot be read: ${why}`,
   'target-too-long': ({ limitBytes }) => `the request target is longer than ${limitBytes} bytes`,
+  'endpoint-unknown': ({ path }) => `nothing is served at ${path}`,
   'header-malformed': ({ header, found, allowed }) =>
     `the header ${header} reads "${found}"; allowed is ${allowed}`,
   'method-unsupported': ({ method, allowed }) => `${method} is not supported here; allowed: ${allowed}`,

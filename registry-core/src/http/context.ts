@@ -1,0 +1,107 @@
+import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http'
+import type { Caller } from '../access/caller.js'
+import type { Registry } from '../registry/source.js'
+import type { Content, JournalActor, Space } from '../store/store.js'
+import type { Clock } from '../system/clock.js'
+import type { Readiness } from '../system/readiness.js'
+import type { View } from '../views/views.js'
+import type { Answer } from './answer.js'
+import { ClientGone, type RequestBody } from './body.js'
+import type { RepositoryCallKind, CallKind, CallOf } from './target.js'
+
+/** What endpoints work with. */
+export interface Parts {
+  readonly registry: Registry
+  readonly content: Content
+  readonly space: Space
+  readonly readiness: Readiness
+  readonly clock: Clock
+  readonly deletesOn: boolean
+  /** The most that one page of the catalog holds. */
+  readonly catalogLimit: number
+}
+
+/** One request on its way, as endpoints see it. */
+export interface Context {
+  readonly parts: Parts
+  readonly method: string
+  readonly headers: IncomingHttpHeaders
+  readonly caller: Caller
+  readonly body: RequestBody
+  /** Aborted when the client goes. */
+  readonly signal: AbortSignal
+  /** Who it is, for the journal. */
+  readonly actor: JournalActor
+}
+
+/** A typed call in, an answer out: parses no path, writes no socket. */
+export type Endpoint<K extends CallKind> = (call: CallOf<K>, context: Context) => Promise<Answer> | Answer
+
+/** The same for a call to a repository, which a view has found. */
+export type RepositoryEndpoint<K extends RepositoryCallKind> = (
+  call: CallOf<K>,
+  view: View,
+  context: Context,
+) => Promise<Answer> | Answer
+
+/** Who is at the other end, and under which id the request is known in logs. */
+export interface Peer {
+  readonly requestId: string
+  readonly remoteAddress: string
+  readonly caller: Caller
+}
+
+/** The context of a node request. What few requests need is made when it is first asked for. */
+export class RequestContext implements Context {
+  readonly parts: Parts
+  readonly method: string
+  readonly headers: IncomingHttpHeaders
+  readonly body: RequestBody
+  readonly peer: Peer
+  readonly #response: ServerResponse
+  #signal: AbortSignal | undefined
+
+  constructor(
+    parts: Parts,
+    exchange: { readonly request: IncomingMessage; readonly response: ServerResponse },
+    body: RequestBody,
+    peer: Peer,
+  ) {
+    this.parts = parts
+    this.method = exchange.request.method ?? ''
+    this.headers = exchange.request.headers
+    this.body = body
+    this.peer = peer
+    this.#response = exchange.response
+  }
+
+  get caller(): Caller {
+    return this.peer.caller
+  }
+
+  get signal(): AbortSignal {
+    this.#signal ??= this.#watch()
+    return this.#signal
+  }
+
+  get actor(): JournalActor {
+    return {
+      requestId: this.peer.requestId,
+      remoteAddress: this.peer.remoteAddress,
+      method: this.method,
+      userAgent: this.headers['user-agent'] ?? '',
+      account: this.peer.caller.account,
+    }
+  }
+
+  #watch(): AbortSignal {
+    const controller = new AbortController()
+    const response = this.#response
+    const gone = (): void => {
+      if (!response.writableFinished) controller.abort(new ClientGone('the client has gone'))
+    }
+    if (response.destroyed) gone()
+    else response.on('close', gone)
+    return controller.signal
+  }
+}

@@ -1,0 +1,45 @@
+import { mayAnything } from '../../access/may.js'
+import { RegistryError } from '../../oci/failure.js'
+import type { Endpoint } from '../context.js'
+import { type Answer, json } from '../answer.js'
+
+/** GET / : empty, as registry:2 answers (load balancers ask it). */
+export const getRoot: Endpoint<'root'> = () => ({ status: 200, headers: { 'Cache-Control': 'no-cache' } })
+
+/** GET /v2 : moves on, as registry:2 does. */
+export const redirectToVersion: Endpoint<'version-redirect'> = () => ({
+  status: 301,
+  headers: { Location: '/v2/' },
+})
+
+/** GET /v2/ (end-1): says that this is a registry, to whoever has any right here. */
+export const getVersion: Endpoint<'version'> = (_call, { caller }) => {
+  if (!mayAnything(caller)) throw new RegistryError('denied', { action: 'use', name: 'this registry' })
+  return { status: 200, body: json({}) }
+}
+
+/** GET /healthz : the process lives. */
+export const getHealth: Endpoint<'healthz'> = () => ({
+  status: 200,
+  headers: NOT_STORED,
+  body: json({ status: 'alive' }),
+})
+
+/** GET /readyz : whether to send requests here, and what somebody should look at. */
+export const getReadiness: Endpoint<'readyz'> = (_call, { parts }) => {
+  const hindrances = parts.readiness.hindrances()
+  const failing = hindrances.filter(({ level }) => level === 'failing').map(({ cause }) => cause)
+  const warnings = hindrances.filter(({ level }) => level === 'warning').map(({ cause }) => cause)
+  return readinessAnswer(failing, warnings)
+}
+
+const NOT_STORED = { 'Cache-Control': 'no-store' } as const
+
+function readinessAnswer(failing: readonly string[], warnings: readonly string[]): Answer {
+  const isReady = failing.length === 0
+  return {
+    status: isReady ? 200 : 503,
+    headers: NOT_STORED,
+    body: json({ status: isReady ? 'ready' : 'not ready', causes: failing, warnings }),
+  }
+}

@@ -1,0 +1,62 @@
+import { may } from '../../access/may.js'
+import { RegistryError } from '../../oci/failure.js'
+import { OCI_INDEX } from '../../oci/media-type.js'
+import { json } from '../answer.js'
+import type { Endpoint, RepositoryEndpoint } from '../context.js'
+
+/** More tags than this are never put on one page that was asked for with a number. */
+const TAGS_LIMIT = 10_000
+
+/** GET /v2/<name>/tags/list (end-8a, end-8b): all, or one page of `n` after `last`. */
+export const listTags: RepositoryEndpoint<'tags'> = async ({ repository, page }, { pull }) => {
+  const limit = page.limit === undefined ? undefined : Math.min(page.limit, TAGS_LIMIT)
+  const found = await pull.tags({ limit, last: page.last })
+  if (found === undefined) throw new RegistryError('name-unknown', { name: repository })
+  const last = found.more ? found.tags.at(-1) : undefined
+  return {
+    status: 200,
+    headers: last === undefined ? {} : nextPage(`/v2/${repository}/tags/list`, { last, n: `${limit}` }),
+    body: json({ name: repository, tags: found.tags }),
+  }
+}
+
+/** GET /v2/_catalog: the repositories that the caller may pull, a page at a time. */
+export const listRepositories: Endpoint<'catalog'> = async ({ page }, { parts, caller }) => {
+  const limit = Math.min(page.limit ?? parts.catalogLimit, parts.catalogLimit)
+  const found = await parts.registry.catalog({ limit, last: page.last })
+  const last = found.more ? found.repositories.at(-1) : undefined
+  return {
+    status: 200,
+    headers: last === undefined ? {} : nextPage('/v2/_catalog', { last, n: `${limit}` }),
+    body: json({ repositories: found.repositories.filter((name) => may(caller, 'pull', name)) }),
+  }
+}
+
+/** GET /v2/<name>/referrers/<digest> (end-12a, end-12b): an index of what refers to it, never 404. */
+export const listReferrers: RepositoryEndpoint<'referrers'> = async (call, { pull }) => {
+  const { repository, digest, artifactType, page } = call
+  const found = await pull.referrers(digest, { artifactType, ...page })
+  const filter = artifactType === undefined ? {} : { artifactType }
+  const bytes = JSON.stringify({ schemaVersion: 2, mediaType: OCI_INDEX, manifests: found.manifests })
+  return {
+    status: 200,
+    headers: {
+      ...(artifactType !== undefined && { 'OCI-Filters-Applied': 'artifactType' }),
+      ...(found.next !== undefined &&
+        nextPage(`/v2/${repository}/referrers/${digest}`, {
+          ...filter,
+          last: found.next,
+          ...(page.limit !== undefined && { n: `${page.limit}` }),
+        })),
+    },
+    body: { kind: 'bytes', bytes: Buffer.from(bytes), type: OCI_INDEX },
+  }
+}
+
+/** The `Link` header that leads on (RFC 8288), in the form that Distribution writes and clients match. */
+function nextPage(path: string, parameters: Readonly<Record<string, string>>): Record<string, string> {
+  const query = Object.entries(parameters)
+    .map(([name, value]) => `${name}=${encodeURIComponent(value)}`)
+    .join('&')
+  return { Link: `<${path}?${query}>; rel="next"` }
+}

@@ -1,0 +1,229 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { type AnonymousLevel, anonymousCaller } from '../access/caller.js'
+import { may } from '../access/may.js'
+import { RegistryError } from '../oci/failure.js'
+import type { Random } from '../system/random.js'
+import type { ListenerView, Views } from '../views/views.js'
+import type { Answer } from './answer.js'
+import { type BodyOptions, isClientGone, RequestBody } from './body.js'
+import { type Parts, type Peer, RequestContext } from './context.js'
+import { errorAnswer } from './errors.js'
+import { endingOf, endLate } from './linger.js'
+import { allowedMethods, findEndpoint, findRoute } from './routes.js'
+import { type Outlet, sendAnswer, type SendOptions } from './send.js'
+import { type Call, type CallKind, type CallOf, parseTarget, type RepositoryCallKind } from './target.js'
+
+/** What holds for every request of a listener. */
+export interface ListenerRules {
+  readonly view: ListenerView
+  readonly anonymous: AnonymousLevel
+  /** nginx stands in front and overwrites the headers that it owns. */
+  readonly isBehindNginx: boolean
+}
+
+/** How a request went, for the access log and the metrics. */
+export interface Outcome {
+  readonly request: IncomingMessage
+  readonly peer: Peer
+  readonly call: Call | undefined
+  /** 499 when the client left before there was an answer. */
+  readonly status: number
+  readonly bytesOut: number
+  readonly bytesIn: number
+  readonly durationMs: number
+  /** `ok`, a failure of the closed list, a system error's code, `client-gone`, `cut`. */
+  readonly outcome: string
+  /** What was thrown, when it was a bug or a broken backend. */
+  readonly error: unknown
+}
+
+export interface HandlerOptions {
+  readonly parts: Parts
+  readonly views: Views
+  readonly random: Random
+  readonly body: BodyOptions
+  readonly send: SendOptions
+  /** Names and values in turn: what stands in every answer. */
+  readonly headers: readonly string[]
+  readonly isDraining: () => boolean
+  readonly report: (outcome: Outcome) => void
+}
+
+/** One request: target → call → endpoint → answer. The one try and catch of the edge. */
+export async function handleRequest(
+  exchange: { readonly request: IncomingMessage; readonly response: ServerResponse },
+  rules: ListenerRules,
+  options: HandlerOptions,
+): Promise<void> {
+  const { request, response } = exchange
+  const started = options.parts.clock.elapsedMs()
+  const peer = peerOf(request, rules, options.random)
+  const body = new RequestBody(request, options.body, () => {
+    if (request.headers.expect !== undefined) response.writeContinue()
+  })
+  const context = new RequestContext(options.parts, exchange, body, peer)
+  const outlet = { ...exchange, isBehindNginx: rules.isBehindNginx, body, context, options }
+  let call: Call | undefined
+  let result: Result
+  try {
+    checkHeaders(request)
+    call = parseTarget(request.url ?? '')
+    const { answer, headers } = await answerTo(call, context, rules, options.views)
+    result = { outcome: 'ok', status: answer.status, bytesOut: await send(answer, headers, outlet) }
+  } catch (error) {
+    result = await afterError(error, call, outlet)
+  }
+  options.report({
+    request,
+    peer,
+    call,
+    error: undefined,
+    bytesIn: body.receivedBytes,
+    durationMs: options.parts.clock.elapsedMs() - started,
+    ...result,
+  })
+}
+
+type Result = Pick<Outcome, 'status' | 'bytesOut' | 'outcome'> & { readonly error?: unknown }
+
+interface Sending {
+  readonly request: IncomingMessage
+  readonly response: ServerResponse
+  readonly isBehindNginx: boolean
+  readonly body: RequestBody
+  readonly context: RequestContext
+  readonly options: HandlerOptions
+}
+
+/** What origin and cache words an answer carries (design §3). */
+type OriginHeaders = readonly string[]
+const NO_ORIGIN: OriginHeaders = ['X-Cache', 'bypass']
+
+async function answerTo(
+  call: Call,
+  context: RequestContext,
+  rules: ListenerRules,
+  views: Views,
+): Promise<{ readonly answer: Answer; readonly headers: OriginHeaders }> {
+  if ('repository' in call) return answerInRepository(call, context, rules, views)
+  if (context.method === 'OPTIONS') return { answer: optionsOf(call.kind), headers: NO_ORIGIN }
+  return { answer: await answerPlain(call, context), headers: NO_ORIGIN }
+}
+
+function answerPlain<K extends Exclude<CallKind, RepositoryCallKind>>(
+  call: CallOf<K>,
+  context: RequestContext,
+) {
+  const endpoint = findEndpoint(call.kind, context.method)
+  if (endpoint === undefined) throw unsupported(context.method, call.kind)
+  return endpoint(call, context)
+}
+
+async function answerInRepository<K extends RepositoryCallKind>(
+  call: CallOf<K>,
+  context: RequestContext,
+  { view: listenerView }: ListenerRules,
+  views: Views,
+): Promise<{ readonly answer: Answer; readonly headers: OriginHeaders }> {
+  if (context.method === 'OPTIONS') return { answer: optionsOf(call.kind), headers: NO_ORIGIN }
+  const route = findRoute(call.kind, context.method)
+  if (route === undefined) throw unsupported(context.method, call.kind)
+  const { repository, namespace } = call
+  if (!may(context.caller, route.action, repository))
+    throw new RegistryError('denied', { action: route.action, name: repository })
+  const header = context.headers['x-entrepot-view']
+  const view = views.open({
+    view: listenerView,
+    header: typeof header === 'string' ? header : undefined,
+    namespace,
+    repository,
+  })
+  const answer = await route.endpoint(call, view, context)
+  return { answer, headers: ['X-Entrepot-Origin', view.origin, 'X-Cache', 'hit'] }
+}
+
+function send(answer: Answer, origin: OriginHeaders, sending: Sending): Promise<number> | number {
+  const { options, body, context, request, response } = sending
+  const headers = [...options.headers, ...origin, 'X-Request-Id', context.peer.requestId]
+  const ending = endingOf(body, request, options.isDraining())
+  if (ending !== 'keep') headers.push('Connection', 'close')
+  if (!body.isOver) body.discard()
+  const outlet: Outlet = {
+    request,
+    response,
+    isBehindNginx: sending.isBehindNginx,
+    headers,
+    signal: () => context.signal,
+    end: (bytes) => {
+      if (ending === 'linger') endLate(sending, bytes, options.parts.clock)
+      else response.end(bytes)
+    },
+  }
+  return sendAnswer(answer, outlet, options.send)
+}
+
+async function afterError(error: unknown, call: Call | undefined, sending: Sending): Promise<Result> {
+  const { request, response, context } = sending
+  if (isClientGone(error) || response.destroyed) {
+    response.destroy()
+    return { outcome: 'client-gone', status: response.headersSent ? response.statusCode : 499, bytesOut: 0 }
+  }
+  if (response.headersSent) {
+    response.destroy()
+    return { outcome: 'cut', status: response.statusCode, bytesOut: 0, error }
+  }
+  const { answer, outcome, isBug } = errorAnswer(error, context.method, call)
+  const cause = isBug || answer.status >= 500 ? { error } : {}
+  try {
+    const bytesOut = await send(answer, NO_ORIGIN, sending)
+    return { outcome, status: answer.status, bytesOut, ...cause }
+  } catch (second) {
+    request.destroy()
+    return {
+      outcome: isClientGone(second) ? 'client-gone' : outcome,
+      status: answer.status,
+      bytesOut: 0,
+      error: second,
+    }
+  }
+}
+
+/** What node's parser lets through and no proxy agrees on (attack rows 15, 17). */
+function checkHeaders(request: IncomingMessage): void {
+  const { rawHeaders } = request
+  let hosts = 0
+  for (let at = 0; at < rawHeaders.length; at += 2) {
+    const name = rawHeaders[at]
+    if (name?.length === 4 && name.toLowerCase() === 'host') hosts += 1
+  }
+  if (hosts > 1 || (hosts === 0 && request.httpVersionMinor > 0))
+    throw new RegistryError('header-malformed', {
+      header: 'Host',
+      found: hosts === 0 ? '' : 'two of them',
+      allowed: 'exactly one',
+    })
+}
+
+const REQUEST_ID_SHAPE = /^[A-Za-z0-9-]{8,64}$/
+
+function peerOf(request: IncomingMessage, rules: ListenerRules, random: Random): Peer {
+  const caller = anonymousCaller(rules.anonymous)
+  const remoteAddress = `${request.socket.remoteAddress ?? ''}`
+  if (!rules.isBehindNginx) return { requestId: random.uuid(), remoteAddress, caller }
+  const id = request.headers['x-request-id']
+  const address = request.headers['x-real-ip']
+  return {
+    requestId: typeof id === 'string' && REQUEST_ID_SHAPE.test(id) ? id : random.uuid(),
+    remoteAddress: typeof address === 'string' ? address : remoteAddress,
+    caller,
+  }
+}
+
+/** As registry:2 answers: the methods, and nothing else. */
+function optionsOf(kind: CallKind): Answer {
+  return { status: 200, headers: { Allow: allowedMethods(kind) } }
+}
+
+function unsupported(method: string, kind: CallKind): RegistryError {
+  return new RegistryError('method-unsupported', { method, allowed: allowedMethods(kind) })
+}

@@ -1,0 +1,72 @@
+import { once } from 'node:events'
+import { chmodSync, lstatSync, unlinkSync } from 'node:fs'
+import type { Server } from 'node:http'
+import { connect } from 'node:net'
+import { errorCode } from '../store/fs.js'
+
+/** Where to listen. */
+export type ListenAddress =
+  | { readonly kind: 'tcp'; readonly host: string | undefined; readonly port: number }
+  | { readonly kind: 'unix'; readonly path: string }
+
+export interface Listening {
+  readonly name: string
+  readonly port: number | undefined
+}
+
+/** @throws code `EADDRINUSE` and the like, with a sentence that names the address */
+export async function listen(server: Server, address: ListenAddress): Promise<Listening> {
+  if (address.kind === 'unix') await removeStaleSocket(address.path)
+  const arrived = once(server, 'listening')
+  if (address.kind === 'unix') server.listen(address.path)
+  else server.listen(address.port, address.host)
+  try {
+    await arrived
+  } catch (error) {
+    throw Object.assign(
+      new Error(`cannot listen on ${nameOf(address)}: ${sentenceOf(error)}`, { cause: error }),
+      {
+        code: errorCode(error),
+      },
+    )
+  }
+  if (address.kind === 'unix') {
+    chmodSync(address.path, 0o660)
+    return { name: `unix:${address.path}`, port: undefined }
+  }
+  const bound = server.address()
+  const port = typeof bound === 'object' && bound !== null ? bound.port : address.port
+  return { name: nameOf({ ...address, port }), port }
+}
+
+/** A socket that a killed process has left behind is removed; a live one, and whatever is no socket, stays. */
+async function removeStaleSocket(path: string): Promise<void> {
+  if (!lstatSync(path, { throwIfNoEntry: false })?.isSocket()) return
+  const probe = connect(path)
+  try {
+    await once(probe, 'connect')
+  } catch (error) {
+    if (errorCode(error) === 'ECONNREFUSED') unlinkSync(path)
+  } finally {
+    probe.destroy()
+  }
+}
+
+function nameOf(address: ListenAddress): string {
+  if (address.kind === 'unix') return `unix:${address.path}`
+  const host = address.host ?? '[::]'
+  return `${host.includes(':') && !host.startsWith('[') ? `[${host}]` : host}:${address.port}`
+}
+
+function sentenceOf(error: unknown): string {
+  switch (errorCode(error)) {
+    case 'EADDRINUSE':
+      return 'another process listens there already'
+    case 'EACCES':
+      return 'this user may not (ports below 1024 belong to root)'
+    case 'EADDRNOTAVAIL':
+      return 'this machine does not have that address'
+    default:
+      return Error.isError(error) ? error.message : 'it failed'
+  }
+}

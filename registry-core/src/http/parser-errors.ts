@@ -1,0 +1,48 @@
+import { STATUS_CODES, type ServerResponse } from 'node:http'
+import type { Duplex } from 'node:stream'
+import type { Failure } from '../oci/failure.js'
+import { errorCode } from '../store/fs.js'
+import { errorBody, errorStatus } from './errors.js'
+
+/**
+ * Answers what node's parser refused, on the bare socket: there is no request to answer. Anything already on its way
+ * on the connection is left as it is, and the connection destroyed.
+ */
+export function answerParserError(error: Error, socket: Duplex, current: ServerResponse | undefined): void {
+  const isAnswered = current !== undefined && current.headersSent && !current.writableFinished
+  if (errorCode(error) === 'ECONNRESET' || !socket.writable || isAnswered) {
+    socket.destroy()
+    return
+  }
+  const { status, body } = refusal(errorCode(error))
+  const head = [
+    `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}`,
+    'Content-Type: application/json; charset=utf-8',
+    `Content-Length: ${Buffer.byteLength(body)}`,
+    'Docker-Distribution-Api-Version: registry/2.0',
+    'X-Content-Type-Options: nosniff',
+    'Connection: close',
+  ]
+  socket.end(`${head.join('\r\n')}\r\n\r\n${body}`, () => socket.destroy())
+}
+
+function refusal(code: string | undefined): { readonly status: number; readonly body: string } {
+  switch (code) {
+    case 'HPE_HEADER_OVERFLOW':
+      return row('header-malformed', { header: 'in all', found: 'too much', allowed: '32 KiB' }, 431)
+    case 'HPE_CHUNK_EXTENSIONS_OVERFLOW':
+      return row('body-too-large', { limitBytes: 16 * 1024 })
+    case 'ERR_HTTP_REQUEST_TIMEOUT':
+      return row('request-timeout', { seconds: 60 })
+    default:
+      return row('target-malformed', { why: 'this is not HTTP/1.1 as RFC 9112 has it' })
+  }
+}
+
+function row<F extends Failure>(
+  failure: F,
+  detail: Parameters<typeof errorBody<F>>[1],
+  status = errorStatus(failure),
+): { readonly status: number; readonly body: string } {
+  return { status, body: errorBody(failure, detail) }
+}

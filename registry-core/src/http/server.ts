@@ -1,0 +1,92 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
+import type { Log } from '../system/log.js'
+import { answerParserError } from './parser-errors.js'
+import { handleRequest, type HandlerOptions, type ListenerRules } from './handle.js'
+import { type Listening, listen, type ListenAddress } from './listen.js'
+
+/** One address that takes requests. */
+export interface ListenerSettings extends ListenerRules {
+  readonly address: ListenAddress
+}
+
+export interface EdgeOptions extends Omit<HandlerOptions, 'isDraining'> {
+  readonly listeners: readonly ListenerSettings[]
+  readonly log: Log
+}
+
+/** The listeners of a registry. */
+export interface Edge {
+  /** Where it listens, in words: `127.0.0.1:5000`, `unix:run/core.sock`. */
+  readonly addresses: readonly string[]
+  /** The TCP ports, for those who asked for any. */
+  readonly ports: readonly number[]
+  /** Takes no more connections, lets what runs end for `graceMs`, then cuts it. */
+  stop(graceMs: number): Promise<void>
+}
+
+/** nginx keeps its connections for 75 s (60 s in older versions): ours must outlive them, or it meets a closed one. */
+const KEEP_ALIVE_MS = 620_000
+const HEADERS_MS = 60_000
+const HEADER_LIMIT_BYTES = 32 * 1024
+
+/** Opens every listener, or none. */
+export async function openEdge(options: EdgeOptions): Promise<Edge> {
+  let isDraining = false
+  const handler: HandlerOptions = { ...options, isDraining: () => isDraining }
+  const opened: { readonly server: Server; readonly listening: Listening }[] = []
+  try {
+    for (const settings of options.listeners) {
+      const server = makeServer(settings, handler)
+      const listening = await listen(server, settings.address)
+      // Without a descriptor left, accept fails: the server goes on and takes the next one (fault 16).
+      server.on('error', (error) =>
+        options.log.error({ error: error.message }, 'a connection could not be accepted'),
+      )
+      opened.push({ server, listening })
+    }
+  } catch (error) {
+    for (const { server } of opened) server.close()
+    throw error
+  }
+  return {
+    addresses: opened.map(({ listening }) => listening.name),
+    ports: opened.flatMap(({ listening }) => listening.port ?? []),
+    async stop(graceMs) {
+      isDraining = true
+      await Promise.all(opened.map(({ server }) => closeServer(server, graceMs, options)))
+    },
+  }
+}
+
+function makeServer(rules: ListenerRules, options: HandlerOptions): Server {
+  const busy = new WeakMap<Socket, ServerResponse>()
+  const server = createServer({
+    // Body-wide limits would cut long uploads: body.ts limits the time between two pieces instead.
+    requestTimeout: 0,
+    headersTimeout: HEADERS_MS,
+    connectionsCheckingInterval: 5000,
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    maxHeaderSize: HEADER_LIMIT_BYTES,
+    // Ours is the answer of an OCI registry.
+    requireHostHeader: false,
+    noDelay: true,
+  })
+  const onRequest = (request: IncomingMessage, response: ServerResponse): void => {
+    busy.set(request.socket, response)
+    void handleRequest({ request, response }, rules, options)
+  }
+  server.on('request', onRequest)
+  // The 100 is sent when the body is wanted, so that a refused upload is never sent at all.
+  server.on('checkContinue', onRequest)
+  server.on('clientError', (error, socket) => answerParserError(error, socket, busy.get(socket as Socket)))
+  return server
+}
+
+async function closeServer(server: Server, graceMs: number, { parts }: EdgeOptions): Promise<void> {
+  const closed = new Promise<void>((resolve) => server.close(() => resolve()))
+  server.closeIdleConnections()
+  const stopTimer = parts.clock.after(graceMs, () => server.closeAllConnections())
+  await closed
+  stopTimer()
+}
