@@ -69,8 +69,8 @@ export const ERRORS: { readonly [F in Failure]: ErrorRow } = {
 /** What the system says when there is no room left. */
 const FULL: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT', 'EFBIG'])
 
-/** What sending says of content that is not what its name says (stream.ts, verified.ts). */
-const DAMAGED: ReadonlySet<string> = new Set(['WRONG_LENGTH', 'WRONG_DIGEST'])
+/** What sending says of content that is not what its name says (stream.ts, verified.ts), or was removed just now. */
+const GONE: ReadonlySet<string> = new Set(['WRONG_LENGTH', 'WRONG_DIGEST', 'ENOENT'])
 
 /** What the system says when the disk, or the process, is not well; in words. */
 const FAILING: Readonly<Record<string, string>> = {
@@ -135,7 +135,7 @@ function toRegistryError(error: unknown, call: Call | undefined): RegistryError 
   const code = errorCode(error)
   if (code === undefined) return undefined
   // Damaged content has been taken away when this is thrown: to the client it is not here, a re-push heals.
-  if (DAMAGED.has(code) && call?.kind === 'blob') return blobGone(call, error)
+  if (GONE.has(code) && call?.kind === 'blob') return blobGone(call, error)
   if (FULL.has(code))
     return new RegistryError(
       'storage-failing',

@@ -2,12 +2,8 @@ import { once } from 'node:events'
 import { chmodSync, lstatSync, unlinkSync } from 'node:fs'
 import type { Server } from 'node:http'
 import { connect } from 'node:net'
+import type { ListenAddress } from '../config/settings.js'
 import { errorCode } from '../store/fs.js'
-
-/** Where to listen. */
-export type ListenAddress =
-  | { readonly kind: 'tcp'; readonly host: string | undefined; readonly port: number }
-  | { readonly kind: 'unix'; readonly path: string }
 
 export interface Listening {
   readonly name: string

@@ -3,7 +3,8 @@ import type { Socket } from 'node:net'
 import type { Log } from '../system/log.js'
 import { answerParserError } from './parser-errors.js'
 import { handleRequest, type HandlerOptions, type ListenerRules } from './handle.js'
-import { type Listening, listen, type ListenAddress } from './listen.js'
+import type { ListenAddress } from '../config/settings.js'
+import { type Listening, listen } from './listen.js'
 
 /** One address that takes requests. */
 export interface ListenerSettings extends ListenerRules {

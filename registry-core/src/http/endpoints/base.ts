@@ -1,7 +1,8 @@
 import { mayAnything } from '../../access/may.js'
 import { RegistryError } from '../../oci/failure.js'
 import type { Endpoint } from '../context.js'
-import { type Answer, json } from '../answer.js'
+import { json } from '../answer.js'
+import type { Readiness } from '../../system/readiness.js'
 
 /** GET / : empty, as registry:2 answers (load balancers ask it). */
 export const getRoot: Endpoint<'root'> = () => ({ status: 200, headers: { 'Cache-Control': 'no-cache' } })
@@ -27,19 +28,18 @@ export const getHealth: Endpoint<'healthz'> = () => ({
 
 /** GET /readyz : whether to send requests here, and what somebody should look at. */
 export const getReadiness: Endpoint<'readyz'> = (_call, { parts }) => {
-  const hindrances = parts.readiness.hindrances()
-  const failing = hindrances.filter(({ level }) => level === 'failing').map(({ cause }) => cause)
-  const warnings = hindrances.filter(({ level }) => level === 'warning').map(({ cause }) => cause)
-  return readinessAnswer(failing, warnings)
+  const { status, value } = readinessOf(parts.readiness)
+  return { status, headers: NOT_STORED, body: json(value) }
 }
 
 const NOT_STORED = { 'Cache-Control': 'no-store' } as const
 
-function readinessAnswer(failing: readonly string[], warnings: readonly string[]): Answer {
-  const isReady = failing.length === 0
-  return {
-    status: isReady ? 200 : 503,
-    headers: NOT_STORED,
-    body: json({ status: isReady ? 'ready' : 'not ready', causes: failing, warnings }),
-  }
+/** 200, or 503 with the cause in words; what only deserves a look is said too. */
+export function readinessOf(readiness: Readiness): { readonly status: number; readonly value: object } {
+  const hindrances = readiness.hindrances()
+  const causes = hindrances.filter(({ level }) => level === 'failing').map(({ cause }) => cause)
+  const warnings = hindrances.filter(({ level }) => level === 'warning').map(({ cause }) => cause)
+  return causes.length === 0
+    ? { status: 200, value: { status: 'ready', warnings } }
+    : { status: 503, value: { status: 'not ready', causes, warnings } }
 }

@@ -93,25 +93,22 @@ async function appended(stage: Stage, body: RequestBody, contentRange: string | 
     const { first, last } = parseContentRange(contentRange)
     if (first !== stage.offset)
       throw new RegistryError('chunk-out-of-order', { sent: first, expected: stage.offset })
-    await stage.append(exactly(last - first + 1, body))
+    const declared = last - first + 1
+    if (body.declaredBytes !== undefined && body.declaredBytes !== declared)
+      throw new RegistryError('size-mismatch', { declared, received: body.declaredBytes })
+    await stage.append(atMost(declared, body), declared)
   } catch (error) {
     await stage.settle()
     throw error
   }
 }
 
-/** The body, which must have just so many bytes; a declared length that differs is refused before a byte is read. */
-async function* exactly(declared: number, body: RequestBody): AsyncGenerator<Buffer, void, void> {
-  const length = body.declaredBytes
-  if (length !== undefined && length !== declared)
-    throw new RegistryError('size-mismatch', { declared, received: length })
+/** The body, but not much more of it than was declared: the stage refuses what is longer. */
+async function* atMost(declared: number, body: RequestBody): AsyncGenerator<Buffer, void, void> {
   for await (const piece of body) {
-    if (body.receivedBytes > declared)
-      throw new RegistryError('size-mismatch', { declared, received: body.receivedBytes })
     yield piece
+    if (body.receivedBytes > declared) return
   }
-  if (body.receivedBytes !== declared)
-    throw new RegistryError('size-mismatch', { declared, received: body.receivedBytes })
 }
 
 function where(repository: RepositoryName, upload: string, offset: number): Record<string, string> {

@@ -1,0 +1,52 @@
+import type { Clock } from '../system/clock.js'
+import type { Log } from '../system/log.js'
+import type { Job } from './jobs.js'
+
+/** What runs the jobs, until it is stopped. */
+export interface Housekeeping {
+  /** Ends what runs now, and waits for it. */
+  stop(): Promise<void>
+}
+
+/** Runs each job soon, and then each time its interval is over; a job that fails is tried again the next time. */
+export function startHousekeeping({
+  jobs,
+  clock,
+  log,
+}: {
+  readonly jobs: readonly Job[]
+  readonly clock: Clock
+  readonly log: Log
+}): Housekeeping {
+  const ending = new AbortController()
+  const running = new Set<Promise<void>>()
+  const start = (job: Job): Promise<void> => {
+    const run = runOnce(job, ending.signal, log).finally(() => running.delete(run))
+    running.add(run)
+    return run
+  }
+  const stops = jobs.flatMap((job) => [
+    clock.after(FIRST_RUN_MS, () => void start(job)),
+    clock.every(job.everyMs, () => start(job)),
+  ])
+  return {
+    async stop() {
+      for (const stop of stops) stop()
+      ending.abort()
+      await Promise.all(running)
+    },
+  }
+}
+
+/** A start has better things to do first. */
+const FIRST_RUN_MS = 60_000
+
+async function runOnce(job: Job, signal: AbortSignal, log: Log): Promise<void> {
+  try {
+    const said = await job.run(signal)
+    if (said !== undefined) log.info({ job: job.name }, said)
+  } catch (error) {
+    if (signal.aborted) return
+    log.error({ job: job.name, error: Error.isError(error) ? error.stack : String(error) }, 'a job failed')
+  }
+}

@@ -1,0 +1,70 @@
+import { createServer, type Server } from 'node:http'
+import type { ListenAddress } from '../config/settings.js'
+import type { Metrics } from '../system/metrics.js'
+import type { Readiness } from '../system/readiness.js'
+import { readinessOf } from './endpoints/base.js'
+import { listen } from './listen.js'
+
+export interface OperationsOptions {
+  readonly listeners: readonly { readonly address: ListenAddress; readonly metricsPath: string | undefined }[]
+  readonly metrics: Metrics
+  readonly readiness: Readiness
+}
+
+/** Listeners for those who watch over the process, never for clients: health and metrics. */
+export interface Operations {
+  readonly addresses: readonly string[]
+  stop(): Promise<void>
+}
+
+/** Opens every listener, or none. */
+export async function openOperations(options: OperationsOptions): Promise<Operations> {
+  const opened: { readonly server: Server; readonly name: string }[] = []
+  try {
+    for (const { address, metricsPath } of options.listeners) {
+      const server = makeServer(metricsPath, options)
+      const { name } = await listen(server, address)
+      server.on('error', () => undefined) // a failed accept: the next one is taken
+      opened.push({ server, name })
+    }
+  } catch (error) {
+    for (const { server } of opened) server.close()
+    throw error
+  }
+  return {
+    addresses: opened.map(({ name }) => name),
+    async stop() {
+      await Promise.all(
+        opened.map(({ server }) => {
+          const closed = new Promise<void>((resolve) => server.close(() => resolve()))
+          server.closeAllConnections()
+          return closed
+        }),
+      )
+    },
+  }
+}
+
+function makeServer(metricsPath: string | undefined, { metrics, readiness }: OperationsOptions): Server {
+  return createServer((request, response) => {
+    const path = request.url?.split('?', 1).join('')
+    const reply = (status: number, type: string, text: string): void => {
+      response.writeHead(status, { 'Content-Type': type, 'Content-Length': Buffer.byteLength(text) })
+      response.end(text)
+    }
+    const json = (status: number, value: unknown): void =>
+      reply(status, 'application/json; charset=utf-8', JSON.stringify(value))
+    if (request.method !== 'GET' && request.method !== 'HEAD') json(405, {})
+    else if (path === metricsPath)
+      metrics.text().then(
+        (text) => reply(200, metrics.contentType, text),
+        () => json(500, {}),
+      )
+    else if (path === '/healthz') json(200, { status: 'alive' })
+    // registry:2 has its health under /debug/health.
+    else if (path === '/readyz' || path === '/debug/health') {
+      const { status, value } = readinessOf(readiness)
+      json(status, value)
+    } else json(404, {})
+  })
+}

@@ -1,0 +1,104 @@
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client'
+
+/** What is counted, by name, in the words of the logs. */
+export interface Metrics {
+  /** One request that has ended. */
+  countRequest(request: {
+    readonly route: string
+    readonly method: string
+    readonly status: number
+    readonly durationMs: number
+    readonly bytesIn: number
+    readonly bytesOut: number
+  }): void
+  /** A call to the storage that failed, by the system's error code. */
+  countStorageError(code: string): void
+  /** All of it, in Prometheus' text format. */
+  text(): Promise<string>
+  readonly contentType: string
+}
+
+/** Gauges whose values others know. */
+export interface MetricSources {
+  readonly droppedLogLines: () => number
+  readonly activeRequests: () => number
+  readonly activeUploads: () => number
+}
+
+interface Row {
+  readonly count: Counter.Internal
+  readonly duration: Histogram.Internal<string>
+}
+
+const SECONDS = [0.001, 0.005, 0.025, 0.1, 0.5, 2.5, 10, 60, 300]
+
+/** A registry of metrics of its own: nothing global, so that a test may have several. */
+export function openMetrics(sources: MetricSources): Metrics {
+  const register = new Registry()
+  collectDefaultMetrics({ register })
+  const requests = new Counter({
+    name: 'registry_http_requests_total',
+    help: 'Requests that have ended, by route, method and class of status.',
+    labelNames: ['route', 'method', 'status'],
+    registers: [register],
+  })
+  const durations = new Histogram({
+    name: 'registry_http_request_duration_seconds',
+    help: 'How long requests took, by route and method.',
+    labelNames: ['route', 'method'],
+    buckets: SECONDS,
+    registers: [register],
+  })
+  const bytesIn = counter(register, 'registry_http_received_bytes_total', 'Bytes of request bodies.')
+  const bytesOut = counter(
+    register,
+    'registry_http_sent_bytes_total',
+    'Bytes of bodies sent by this process; what nginx sends itself is not among them.',
+  )
+  const storageErrors = new Counter({
+    name: 'registry_storage_errors_total',
+    help: 'Requests that failed because of the storage, by the error code of the system.',
+    labelNames: ['code'],
+    registers: [register],
+  })
+  gauge(register, 'registry_http_active_requests', 'Requests that run now.', sources.activeRequests)
+  gauge(register, 'registry_uploads_active', 'Uploads that receive a body now.', sources.activeUploads)
+  gauge(register, 'registry_log_dropped_lines', 'Log lines that nobody took.', sources.droppedLogLines)
+  // Looking up labels costs more than counting: each combination is looked up once.
+  const rows = new Map<string, Row>()
+  const rowOf = (route: string, method: string, status: string): Row => {
+    const key = `${route} ${method} ${status}`
+    const known = rows.get(key)
+    if (known) return known
+    const row = { count: requests.labels(route, method, status), duration: durations.labels(route, method) }
+    rows.set(key, row)
+    return row
+  }
+  return {
+    countRequest({ route, method, status, durationMs, ...bytes }) {
+      const row = rowOf(route, method, `${Math.floor(status / 100)}xx`)
+      row.count.inc()
+      row.duration.observe(durationMs / 1000)
+      if (bytes.bytesIn > 0) bytesIn.inc(bytes.bytesIn)
+      if (bytes.bytesOut > 0) bytesOut.inc(bytes.bytesOut)
+    },
+    countStorageError: (code) => storageErrors.inc({ code }),
+    text: () => register.metrics(),
+    contentType: register.contentType,
+  }
+}
+
+function counter(register: Registry, name: string, help: string): Counter {
+  return new Counter({ name, help, registers: [register] })
+}
+
+function gauge(register: Registry, name: string, help: string, value: () => number): void {
+  new Gauge({
+    name,
+    help,
+    registers: [register],
+    collect() {
+      this.set(value())
+    },
+  })
+}
