@@ -66,15 +66,17 @@ const storage = z.strictObject(
   {
     filesystem: z.strictObject(
       {
-        rootdirectory: text(
-          'The folder of the store, as registry:2 has it.',
-          PORTABLE_PATH,
-        ).prefault('/var/lib/registry'),
+        rootdirectory: text('The folder of the store, as registry:2 has it.', PORTABLE_PATH).prefault(
+          '/var/lib/registry',
+        ),
       },
       MAP,
     ),
     delete: z
-      .strictObject({ enabled: boolean('Let clients delete tags, manifests and blobs.').prefault(false) }, MAP)
+      .strictObject(
+        { enabled: boolean('Let clients delete tags, manifests and blobs.').prefault(false) },
+        MAP,
+      )
       .prefault({}),
     maintenance: z.strictObject({ uploadpurging: uploadpurging.prefault({}) }, MAP).prefault({}),
   },
@@ -155,7 +157,12 @@ export const settingsSchema = z.strictObject(
     listeners: z.array(listener, 'a list of listeners').prefault([]),
     internal: z
       .strictObject(
-        { socket: text('The path of the unix socket for the control plane: health and metrics.', PORTABLE_PATH) },
+        {
+          socket: text(
+            'The path of the unix socket for the control plane: health and metrics.',
+            PORTABLE_PATH,
+          ),
+        },
         MAP,
       )
       .optional(),
@@ -179,7 +186,9 @@ export const settingsSchema = z.strictObject(
       .strictObject(
         {
           id: text('The id that the store must have; another one takes no pushes.').optional(),
-          reserve: size('Bytes of the disk that no push may use; 1 % of it, 256m at most, when missing.').optional(),
+          reserve: size(
+            'Bytes of the disk that no push may use; 1 % of it, 256m at most, when missing.',
+          ).optional(),
         },
         MAP,
       )
@@ -209,6 +218,7 @@ function describe(key: string, schema: JsonSchema): readonly SettingDescription[
       typeof child === 'object' ? describe(key === '' ? name : `${key}.${name}`, child) : [],
     )
   const { items } = schema
-  if (key === 'listeners' && typeof items === 'object' && !Array.isArray(items)) return describe(`${key}[]`, items)
+  if (key === 'listeners' && typeof items === 'object' && !Array.isArray(items))
+    return describe(`${key}[]`, items)
   return [{ key, description: schema.description ?? '' }]
 }

@@ -11,6 +11,13 @@ export type ListenAddress =
   | { readonly kind: 'tcp'; readonly host: string | undefined; readonly port: number }
   | { readonly kind: 'unix'; readonly path: string }
 
+/** The address as a person writes it: `127.0.0.1:5000`, `unix:run/core.sock`. */
+export function addressName(address: ListenAddress): string {
+  if (address.kind === 'unix') return `unix:${address.path}`
+  const host = address.host ?? '[::]'
+  return `${host.includes(':') && !host.startsWith('[') ? `[${host}]` : host}:${address.port}`
+}
+
 /** The configuration as the parts see it: every value typed, every default filled in. */
 export interface Settings {
   readonly file: string
@@ -40,7 +47,10 @@ export interface Settings {
   readonly headers: readonly (readonly [name: string, value: string])[]
   readonly drainMs: number
   /** Where operators look: health, and metrics under a path. */
-  readonly operations: readonly { readonly address: ListenAddress; readonly metricsPath: string | undefined }[]
+  readonly operations: readonly {
+    readonly address: ListenAddress
+    readonly metricsPath: string | undefined
+  }[]
   readonly catalogLimit: number
 }
 
@@ -61,7 +71,8 @@ export function readSettings(file: string): Settings {
   try {
     text = readFileSync(file, 'utf8')
   } catch (error) {
-    const why = errorCode(error) === 'ENOENT' ? 'there is no such file' : `it cannot be read (${errorCode(error)})`
+    const why =
+      errorCode(error) === 'ENOENT' ? 'there is no such file' : `it cannot be read (${errorCode(error)})`
     throw new ConfigurationError(file, [why])
   }
   return parseSettings(file, text)
@@ -79,7 +90,9 @@ export function parseSettings(file: string, text: string): Settings {
   try {
     value = document.toJS({ maxAliasCount: 100 })
   } catch (error) {
-    throw new ConfigurationError(file, [`it is not YAML: ${Error.isError(error) ? error.message : 'bad aliases'}`])
+    throw new ConfigurationError(file, [
+      `it is not YAML: ${Error.isError(error) ? error.message : 'bad aliases'}`,
+    ])
   }
   const parsed = settingsSchema.safeParse(value)
   if (!parsed.success)
@@ -95,7 +108,9 @@ function toSettings(file: string, parsed: ParsedFile): Settings {
   const { uploadpurging } = storage.maintenance
   const listeners = listenersOf(file, parsed)
   if (listeners.length === 0)
-    throw new ConfigurationError(file, ['http.addr is missing, and there are no listeners: write addr: 127.0.0.1:5000'])
+    throw new ConfigurationError(file, [
+      'http.addr is missing, and there are no listeners: write addr: 127.0.0.1:5000',
+    ])
   return {
     file,
     log: {
@@ -143,7 +158,14 @@ function listenersOf(file: string, { http, listeners, access }: ParsedFile): Set
 function operationsOf({ http, internal }: ParsedFile): Settings['operations'] {
   const { debug } = http
   return [
-    ...(debug ? [{ address: at(debug.addr), metricsPath: debug.prometheus.enabled ? debug.prometheus.path : undefined }] : []),
+    ...(debug
+      ? [
+          {
+            address: at(debug.addr),
+            metricsPath: debug.prometheus.enabled ? debug.prometheus.path : undefined,
+          },
+        ]
+      : []),
     ...(internal ? [{ address: socketAt(internal.socket), metricsPath: '/metrics' }] : []),
   ]
 }

@@ -1,4 +1,4 @@
-import type { Stages } from '../store/store.js'
+import type { Store } from '../store/store.js'
 import type { Clock } from '../system/clock.js'
 
 /** Something that is done again and again; idempotent, and safe beside itself in another process. */
@@ -10,17 +10,51 @@ export interface Job {
   run(signal: AbortSignal): Promise<string | undefined>
 }
 
+const HOUR_MS = 3_600_000
+const DAY_MS = 24 * HOUR_MS
+
 /** Uploads that clients left unfinished hold space for ever, so they end after a week, as those of registry:2 do. */
 export function purgeStaleUploads(
-  { stages, clock }: { readonly stages: Stages; readonly clock: Clock },
+  { stages }: Pick<Store, 'stages'>,
+  clock: Clock,
   { ageMs, intervalMs }: { readonly ageMs: number; readonly intervalMs: number },
 ): Job {
   return {
     name: 'purge-stale-uploads',
     everyMs: intervalMs,
     async run(signal) {
-      const purged = await stages.purge(new Date(clock.now().getTime() - ageMs), signal)
+      const purged = await stages.purge(before(clock, ageMs), signal)
       return purged > 0 ? `${purged} unfinished uploads ended` : undefined
     },
   }
+}
+
+/** Processes that were killed leave temporary files; after a day nobody can still be writing them. */
+export function removeLeftovers({ space }: Pick<Store, 'space'>, clock: Clock): Job {
+  return {
+    name: 'remove-leftovers',
+    everyMs: HOUR_MS,
+    async run(signal) {
+      const purged = await space.purgeTemporary(before(clock, DAY_MS), signal)
+      return purged > 0 ? `${purged} temporary files of ended processes removed` : undefined
+    },
+  }
+}
+
+/** A registry:2 that still writes this volume is said in /readyz as long as it does. */
+export function watchForForeignWriter(store: {
+  lookForForeignWriter(signal: AbortSignal): Promise<void>
+}): Job {
+  return {
+    name: 'watch-for-foreign-writer',
+    everyMs: HOUR_MS,
+    async run(signal) {
+      await store.lookForForeignWriter(signal)
+      return undefined
+    },
+  }
+}
+
+function before(clock: Clock, ageMs: number): Date {
+  return new Date(clock.now().getTime() - ageMs)
 }

@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { type AnonymousLevel, anonymousCaller } from '../access/caller.js'
 import { may } from '../access/may.js'
 import { RegistryError } from '../oci/failure.js'
+import type { Load } from '../system/metrics.js'
 import type { Random } from '../system/random.js'
 import type { ListenerView, Views } from '../views/views.js'
 import type { Answer } from './answer.js'
@@ -46,6 +47,8 @@ export interface HandlerOptions {
   /** Names and values in turn: what stands in every answer. */
   readonly headers: readonly string[]
   readonly isDraining: () => boolean
+  /** Kept up to date here, read by the metrics. */
+  readonly load: Load
   readonly report: (outcome: Outcome) => void
 }
 
@@ -58,7 +61,10 @@ export async function handleRequest(
   const { request, response } = exchange
   const started = options.parts.clock.elapsedMs()
   const peer = peerOf(request, rules, options.random)
+  const { load } = options
+  load.requests += 1
   const body = new RequestBody(request, options.body, () => {
+    load.uploads += 1
     if (request.headers.expect !== undefined) response.writeContinue()
   })
   const context = new RequestContext(options.parts, exchange, body, peer)
@@ -73,6 +79,8 @@ export async function handleRequest(
   } catch (error) {
     result = await afterError(error, call, outlet)
   }
+  load.requests -= 1
+  if (body.isStarted) load.uploads -= 1
   options.report({
     request,
     peer,
@@ -139,7 +147,8 @@ async function answerInRepository<K extends RepositoryCallKind>(
     repository,
   })
   const answer = await route.endpoint(call, view, context)
-  return { answer, headers: ['X-Entrepot-Origin', view.origin, 'X-Cache', 'hit'] }
+  const cache = route.action === 'pull' ? 'hit' : 'bypass'
+  return { answer, headers: ['X-Entrepot-Origin', view.origin, 'X-Cache', cache] }
 }
 
 function send(answer: Answer, origin: OriginHeaders, sending: Sending): Promise<number> | number {

@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { chmodSync, lstatSync, unlinkSync } from 'node:fs'
 import type { Server } from 'node:http'
 import { connect } from 'node:net'
-import type { ListenAddress } from '../config/settings.js'
+import { addressName, type ListenAddress } from '../config/settings.js'
 import { errorCode } from '../store/fs.js'
 
 export interface Listening {
@@ -20,7 +20,7 @@ export async function listen(server: Server, address: ListenAddress): Promise<Li
     await arrived
   } catch (error) {
     throw Object.assign(
-      new Error(`cannot listen on ${nameOf(address)}: ${sentenceOf(error)}`, { cause: error }),
+      new Error(`cannot listen on ${addressName(address)}: ${sentenceOf(error)}`, { cause: error }),
       {
         code: errorCode(error),
       },
@@ -32,7 +32,7 @@ export async function listen(server: Server, address: ListenAddress): Promise<Li
   }
   const bound = server.address()
   const port = typeof bound === 'object' && bound !== null ? bound.port : address.port
-  return { name: nameOf({ ...address, port }), port }
+  return { name: addressName({ ...address, port }), port }
 }
 
 /** A socket that a killed process has left behind is removed; a live one, and whatever is no socket, stays. */
@@ -46,12 +46,6 @@ async function removeStaleSocket(path: string): Promise<void> {
   } finally {
     probe.destroy()
   }
-}
-
-function nameOf(address: ListenAddress): string {
-  if (address.kind === 'unix') return `unix:${address.path}`
-  const host = address.host ?? '[::]'
-  return `${host.includes(':') && !host.startsWith('[') ? `[${host}]` : host}:${address.port}`
 }
 
 function sentenceOf(error: unknown): string {

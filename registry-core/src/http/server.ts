@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
+import type { Clock } from '../system/clock.js'
 import type { Log } from '../system/log.js'
 import { answerParserError } from './parser-errors.js'
 import { handleRequest, type HandlerOptions, type ListenerRules } from './handle.js'
@@ -7,13 +8,18 @@ import type { ListenAddress } from '../config/settings.js'
 import { type Listening, listen } from './listen.js'
 
 /** One address that takes requests. */
-export interface ListenerSettings extends ListenerRules {
+export interface ListenerSettings extends Omit<ListenerRules, 'isBehindNginx'> {
   readonly address: ListenAddress
 }
 
-export interface EdgeOptions extends Omit<HandlerOptions, 'isDraining'> {
+export interface EdgeOptions extends Pick<HandlerOptions, 'parts' | 'views' | 'random' | 'load' | 'report'> {
   readonly listeners: readonly ListenerSettings[]
+  /** Names and values, added to every answer, or instead of our own of that name. */
+  readonly headers: readonly (readonly [name: string, value: string])[]
   readonly log: Log
+  readonly clock: Clock
+  /** How long a client may neither send nor take anything; shorter in tests. */
+  readonly idleMs?: number
 }
 
 /** The listeners of a registry. */
@@ -29,16 +35,26 @@ export interface Edge {
 /** nginx keeps its connections for 75 s (60 s in older versions): ours must outlive them, or it meets a closed one. */
 const KEEP_ALIVE_MS = 620_000
 const HEADERS_MS = 60_000
+/** As nginx's timeouts in front of us (design §7). */
+const IDLE_MS = 900_000
 const HEADER_LIMIT_BYTES = 32 * 1024
 
 /** Opens every listener, or none. */
 export async function openEdge(options: EdgeOptions): Promise<Edge> {
   let isDraining = false
-  const handler: HandlerOptions = { ...options, isDraining: () => isDraining }
+  const { clock, idleMs = IDLE_MS } = options
+  const handler: HandlerOptions = {
+    ...options,
+    headers: commonHeaders(options.headers),
+    body: { clock, idleMs },
+    send: { clock, idleMs, content: options.parts.content },
+    isDraining: () => isDraining,
+  }
   const opened: { readonly server: Server; readonly listening: Listening }[] = []
   try {
     for (const settings of options.listeners) {
-      const server = makeServer(settings, handler)
+      // Who connects to the header listener's socket is nginx, and is believed.
+      const server = makeServer({ ...settings, isBehindNginx: settings.view === 'header' }, handler)
       const listening = await listen(server, settings.address)
       // Without a descriptor left, accept fails: the server goes on and takes the next one (fault 16).
       server.on('error', (error) =>
@@ -58,6 +74,17 @@ export async function openEdge(options: EdgeOptions): Promise<Edge> {
       await Promise.all(opened.map(({ server }) => closeServer(server, graceMs, options)))
     },
   }
+}
+
+const OWN_HEADERS = [
+  ['Docker-Distribution-Api-Version', 'registry/2.0'],
+  ['X-Content-Type-Options', 'nosniff'],
+] as const
+
+function commonHeaders(configured: EdgeOptions['headers']): readonly string[] {
+  const isReplaced = (own: string): boolean =>
+    configured.some(([name]) => name.toLowerCase() === own.toLowerCase())
+  return [...OWN_HEADERS.filter(([name]) => !isReplaced(name)), ...configured].flat()
 }
 
 function makeServer(rules: ListenerRules, options: HandlerOptions): Server {
@@ -84,10 +111,10 @@ function makeServer(rules: ListenerRules, options: HandlerOptions): Server {
   return server
 }
 
-async function closeServer(server: Server, graceMs: number, { parts }: EdgeOptions): Promise<void> {
+async function closeServer(server: Server, graceMs: number, { clock }: EdgeOptions): Promise<void> {
   const closed = new Promise<void>((resolve) => server.close(() => resolve()))
   server.closeIdleConnections()
-  const stopTimer = parts.clock.after(graceMs, () => server.closeAllConnections())
+  const stopTimer = clock.after(graceMs, () => server.closeAllConnections())
   await closed
   stopTimer()
 }

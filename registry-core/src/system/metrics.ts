@@ -18,11 +18,17 @@ export interface Metrics {
   readonly contentType: string
 }
 
-/** Gauges whose values others know. */
+/** What others know, for gauges. */
 export interface MetricSources {
+  readonly load: Load
   readonly droppedLogLines: () => number
-  readonly activeRequests: () => number
-  readonly activeUploads: () => number
+}
+
+/** How much goes on right now. */
+export interface Load {
+  requests: number
+  /** Requests whose body is being taken. */
+  uploads: number
 }
 
 interface Row {
@@ -61,8 +67,8 @@ export function openMetrics(sources: MetricSources): Metrics {
     labelNames: ['code'],
     registers: [register],
   })
-  gauge(register, 'registry_http_active_requests', 'Requests that run now.', sources.activeRequests)
-  gauge(register, 'registry_uploads_active', 'Uploads that receive a body now.', sources.activeUploads)
+  gauge(register, 'registry_http_active_requests', 'Requests that run now.', () => sources.load.requests)
+  gauge(register, 'registry_uploads_active', 'Uploads that receive a body now.', () => sources.load.uploads)
   gauge(register, 'registry_log_dropped_lines', 'Log lines that nobody took.', sources.droppedLogLines)
   // Looking up labels costs more than counting: each combination is looked up once.
   const rows = new Map<string, Row>()

@@ -1,17 +1,18 @@
-/** What hinders a part, as `/readyz` says it. */
-export interface Hindrance {
-  /** `failing`: do not send requests here; `warning`: serves, but somebody should look. */
-  readonly level: 'failing' | 'warning'
-  /** A sentence for a person. */
-  readonly cause: string
-}
-
-/** Asks each part, when it is asked itself, what hinders it now. */
+/** Asks the parts, when it is asked itself, what hinders them now; in sentences. */
 export interface Readiness {
-  hindrances(): readonly Hindrance[]
+  /** Not empty: do not send requests here. */
+  failures(): readonly string[]
+  /** Serving goes on, but somebody should look. */
+  warnings(): readonly string[]
 }
 
-/** The parts' states as one. */
-export function openReadiness(parts: readonly (() => readonly Hindrance[])[]): Readiness {
-  return { hindrances: () => parts.flatMap((part) => part()) }
+/** The parts' states as one; a part answers undefined for what is well. */
+export function openReadiness(parts: {
+  readonly failing: () => readonly (string | undefined)[]
+  readonly warnings: () => readonly string[]
+}): Readiness {
+  return {
+    failures: () => parts.failing().filter((cause) => cause !== undefined),
+    warnings: () => parts.warnings(),
+  }
 }

@@ -36,9 +36,7 @@ const NOT_STORED = { 'Cache-Control': 'no-store' } as const
 
 /** 200, or 503 with the cause in words; what only deserves a look is said too. */
 export function readinessOf(readiness: Readiness): { readonly status: number; readonly value: object } {
-  const hindrances = readiness.hindrances()
-  const causes = hindrances.filter(({ level }) => level === 'failing').map(({ cause }) => cause)
-  const warnings = hindrances.filter(({ level }) => level === 'warning').map(({ cause }) => cause)
+  const [causes, warnings] = [readiness.failures(), readiness.warnings()]
   return causes.length === 0
     ? { status: 200, value: { status: 'ready', warnings } }
     : { status: 503, value: { status: 'not ready', causes, warnings } }

@@ -1,0 +1,34 @@
+import { compose } from '../compose.js'
+import { readSettings } from '../config/settings.js'
+import { systemClock } from '../system/clock.js'
+import { openLog } from '../system/log.js'
+import { openLogSink } from '../system/log-sink.js'
+import type { ExitCode } from './program.js'
+
+const STDOUT = 1
+/** How long the last lines may take to leave; nobody may read them at all. */
+const LAST_LINES_MS = 500
+
+/** Serves until SIGTERM or SIGINT, then lets what runs end. */
+export async function serve(file: string, isJson: boolean): Promise<ExitCode> {
+  const settings = readSettings(file)
+  const sink = openLogSink(STDOUT)
+  const log = openLog(isJson ? { ...settings.log, formatter: 'json' } : settings.log, sink, systemClock)
+  try {
+    const stopped = untilSignal()
+    const running = await compose(settings, { log, sink })
+    const signal = await stopped
+    log.info({ signal }, 'stopping: what runs may end, nothing new is taken')
+    await running.stop()
+    log.info({}, 'stopped')
+    return 0
+  } finally {
+    await sink.close(LAST_LINES_MS)
+  }
+}
+
+function untilSignal(): Promise<string> {
+  return new Promise((resolve) => {
+    for (const signal of ['SIGTERM', 'SIGINT']) process.once(signal, resolve)
+  })
+}

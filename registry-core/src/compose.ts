@@ -1,0 +1,84 @@
+import type { Settings } from './config/settings.js'
+import { purgeStaleUploads, removeLeftovers, watchForForeignWriter } from './housekeeping/jobs.js'
+import { startHousekeeping } from './housekeeping/runner.js'
+import { openOperations } from './http/operations.js'
+import { openReporter } from './http/report.js'
+import { openEdge } from './http/server.js'
+import { openRegistry } from './registry/open-registry.js'
+import { openStore, type OpenedStore } from './store/filesystem/open-store.js'
+import { prepareRoot } from './store/filesystem/prepare-root.js'
+import { trySecondProcess } from './store/filesystem/second-process.js'
+import { nodeFs } from './store/node-fs.js'
+import { systemClock as clock } from './system/clock.js'
+import { openIdentity } from './system/identity.js'
+import type { Log } from './system/log.js'
+import type { LogSink } from './system/log-sink.js'
+import { openMetrics } from './system/metrics.js'
+import { systemRandom as random } from './system/random.js'
+import { openReadiness } from './system/readiness.js'
+import { openViews } from './views/views.js'
+
+/** A registry that runs. */
+export interface Running {
+  /** Where clients find it. */
+  readonly addresses: readonly string[]
+  /** The TCP ports among them, for those who asked for any. */
+  readonly ports: readonly number[]
+  /** Lets running requests end, for `http.draintimeout`, and writes what is held back. */
+  stop(): Promise<void>
+}
+
+/** From settings to running parts: each is opened by one call, and they are closed in the opposite order. */
+export async function compose(
+  settings: Settings,
+  { log, sink }: { log: Log; sink: LogSink },
+): Promise<Running> {
+  await using parts = new AsyncDisposableStack()
+  const store = await openStoreOf(settings, log)
+  parts.defer(() => store.close())
+  const registry = openRegistry({ store, clock, log })
+  parts.defer(() => registry.close())
+  const load = { requests: 0, uploads: 0 }
+  const metrics = openMetrics({ load, droppedLogLines: () => sink.dropped })
+  const readiness = openReadiness({ failing: () => [store.refusal()], warnings: () => store.warnings() })
+  const housekeeping = startHousekeeping({
+    jobs: [
+      ...(settings.uploadPurging.isOn ? [purgeStaleUploads(store, clock, settings.uploadPurging)] : []),
+      removeLeftovers(store, clock),
+      watchForForeignWriter(store),
+    ],
+    clock,
+    log,
+  })
+  parts.defer(() => housekeeping.stop())
+  const operations = await openOperations({ listeners: settings.operations, metrics, readiness })
+  parts.defer(() => operations.stop())
+  const edge = await openEdge({
+    ...{ clock, random, load, log },
+    listeners: settings.listeners,
+    headers: settings.headers,
+    views: openViews({ registry }),
+    parts: {
+      ...{ registry, readiness, clock, content: store.content, space: store.space },
+      ...{ deletesOn: settings.deletesOn, catalogLimit: settings.catalogLimit },
+    },
+    report: openReporter({ metrics, log, hasAccessLog: settings.log.hasAccessLog }),
+  })
+  parts.defer(() => edge.stop(settings.drainMs))
+  for (const sentence of [...store.warnings(), store.refusal()]) if (sentence) log.warn({}, sentence)
+  for (const address of operations.addresses) log.info({}, `health and metrics on ${address}`)
+  for (const address of edge.addresses) log.info({}, `listening on ${address}`)
+  const running = parts.move()
+  return { addresses: edge.addresses, ports: edge.ports, stop: () => running.disposeAsync() }
+}
+
+async function openStoreOf({ store: { root, id, reserveBytes } }: Settings, log: Log): Promise<OpenedStore> {
+  prepareRoot(root, id)
+  const store = await openStore({
+    ...{ root, fs: nodeFs, clock, random, log, expectedId: id, reserveBytes },
+    identity: openIdentity({ clock, random }),
+    trySecondProcess: (folder) => trySecondProcess(folder, (path) => nodeFs.statNow(path) !== undefined),
+  })
+  log.info({ root, id: store.id }, store.isNew ? 'this folder is a store from now on' : 'the store is open')
+  return store
+}

@@ -1,0 +1,10 @@
+/**
+ * What other workspaces may import of the core: the alphabet of request targets, and the bodies of its errors, so that
+ * nginx refuses what the core refuses and in the same words. The types of the internal API come with the control plane.
+ */
+export { errorBody, errorStatus } from './http/errors.js'
+/** The path of an acceptable request target (everything before the question mark): anchored, for PCRE. */
+export { PATH_PATTERN as targetPattern } from './http/target.js'
+/** What may stand behind the question mark: anchored, for PCRE. */
+export { QUERY_PATTERN as queryPattern } from './http/query.js'
+export type { Failure, FailureDetail } from './oci/failure.js'
