@@ -18,7 +18,7 @@ export interface RunningProcess {
   readonly pid: number
   /** Resolves when the process is gone; never rejects. */
   readonly ended: Promise<Ending>
-  /** Everything it wrote so far, stdout and stderr in order of arrival. */
+  /** What it wrote, stdout and stderr in order of arrival; of more than 32 MiB the beginning is dropped, by lines. */
   log(): string
   signal(name: NodeJS.Signals): void
   /** SIGTERM, then SIGKILL after `graceMs`. Answers at once when it has ended already. */
@@ -60,7 +60,7 @@ export async function startProcess(
     env: { ...process.env, ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
-  const written: Buffer[] = []
+  const written = new Tail()
   child.stdout.on('data', (chunk: Buffer) => written.push(chunk))
   child.stderr.on('data', (chunk: Buffer) => written.push(chunk))
   const ended = new Promise<Ending>((resolve) => {
@@ -72,9 +72,32 @@ export async function startProcess(
   return {
     pid,
     ended,
-    log: () => Buffer.concat(written).toString(),
+    log: () => written.text(),
     signal: (name) => void child.kill(name),
     stop: (graceMs = 10_000) => stop(child, ended, graceMs),
+  }
+}
+
+const TAIL_BYTES = 32 * 1024 * 1024
+
+/** The last bytes of a log: a registry under attack can write more than a string holds. */
+class Tail {
+  #chunks: Buffer[] = []
+  #bytes = 0
+  #cut = false
+
+  push(chunk: Buffer): void {
+    this.#chunks.push(chunk)
+    this.#bytes += chunk.length
+    if (this.#bytes < 2 * TAIL_BYTES) return
+    this.#chunks = [Buffer.concat(this.#chunks).subarray(-TAIL_BYTES)]
+    this.#bytes = TAIL_BYTES
+    this.#cut = true
+  }
+
+  text(): string {
+    const all = Buffer.concat(this.#chunks)
+    return all.subarray(this.#cut ? all.indexOf('\n') + 1 : 0).toString()
   }
 }
 

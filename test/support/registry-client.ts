@@ -219,6 +219,11 @@ export function locationOf(answer: Answer): string {
   return location
 }
 
+/** A Location without scheme and host, if it has them: path and query as they stand. */
+export function pathOf(location: string): string {
+  return location.replace(/^https?:\/\/[^/]+/, '')
+}
+
 /** An upload's Location, to which clients append the digest. */
 export function withDigest(location: string, digest: string): string {
   return `${location}${location.includes('?') ? '&' : '?'}digest=${digest}`
