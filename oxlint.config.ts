@@ -146,6 +146,7 @@ export default defineConfig({
         'jest/expect-expect': 'off',
         'jest/valid-title': 'off',
         'jest/valid-describe-callback': 'off',
+        'jest/no-standalone-expect': ['error', { additionalTestBlockFunctions: ['check'] }], // test/api/suite
       },
     },
     // The one place that leaves tests out: without CI, where a program is missing, and it says so.

@@ -87,10 +87,10 @@ async function judge(title: string, outcome: Promise<void>, knownFailures: Known
   if (known === undefined) return outcome
   const failure = await outcome.then(
     () => undefined,
-    (error: unknown) => error,
+    (error: unknown) => (Error.isError(error) ? error : new Error('not even an error', { cause: error })),
   )
   if (failure === undefined) throw new Error(`passes, but is listed as failing: ${known.instead}`)
-  const message = Error.isError(failure) ? stripVTControlCharacters(failure.message) : String(failure)
+  const message = stripVTControlCharacters(failure.message)
   if (!message.includes(known.seen))
     throw new Error(`fails otherwise than listed: ${message}`, { cause: failure })
 }

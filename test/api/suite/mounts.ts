@@ -10,7 +10,7 @@ interface Mountable {
   readonly to: string
   readonly layer: Content
   readonly digest: string
-  mount(query?: string): Promise<Answer>
+  readonly mount: (query?: string) => Promise<Answer>
 }
 
 async function mountable(

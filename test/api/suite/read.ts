@@ -9,7 +9,7 @@ export interface OciError {
   readonly message: string | undefined
 }
 
-export function isRecord(value: unknown): value is Json {
+function isRecord(value: unknown): value is Json {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
