@@ -96,6 +96,25 @@ export class SimulatedFs implements Fs {
     return this.#now('touchNow', path, () => this.disk.touch(path, time))
   }
 
+  createNow(path: string, bytes: Uint8Array): boolean {
+    return this.#now('createNow', path, () => {
+      if (this.disk.stat(path) !== undefined) return false
+      const inode = this.disk.createFile(path)
+      if (bytes.length === 0) return true
+      this.beforeEffect({ number: 0, name: 'createNow', path })
+      this.disk.write(inode, Buffer.from(bytes), 0)
+      return true
+    })
+  }
+
+  renameNow(path: string, to: string): void {
+    this.#now('renameNow', path, () => this.disk.rename(path, to))
+  }
+
+  unlinkNow(path: string): boolean {
+    return this.#now('unlinkNow', path, () => this.disk.unlink(path))
+  }
+
   openToRead(path: string): Promise<OpenFile | undefined> {
     return this.#call({ name: 'openToRead', path }, () => this.#openExisting(path, 'read'))
   }

@@ -1,6 +1,7 @@
 /**
  * Every system call that the store makes. Methods that end in `Now` are synchronous: the checks before a promise
- * must not stand in the thread pool's queue behind slow fsyncs (design §4). "Absent" means ENOENT or ENOTDIR and is
+ * must not stand in the thread pool's queue behind slow fsyncs (design §4), and what takes microseconds in the page
+ * cache (a session's small files, an empty lease) costs several times as much on its way through the pool. "Absent" means ENOENT or ENOTDIR and is
  * an answer; every other error is thrown with its `code`. Symbolic links are never followed.
  */
 export interface Fs {
@@ -10,6 +11,12 @@ export interface Fs {
   readNow(path: string, limitBytes: number): Buffer | undefined
   /** Sets both times; false when absent. */
   touchNow(path: string, time: Date): boolean
+  /** Makes a small file with these bytes; false when it is there already. @throws code `ENOENT` (no folder) */
+  createNow(path: string, bytes: Uint8Array): boolean
+  /** As `rename`, for small files. */
+  renameNow(from: string, to: string): void
+  /** As `unlink`, for small files: freeing a large one takes long. */
+  unlinkNow(path: string): boolean
 
   /** Opens a regular file to read; undefined when absent. @throws code `EINVAL` when it is not a regular file */
   openToRead(path: string): Promise<OpenFile | undefined>

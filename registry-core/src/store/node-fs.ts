@@ -18,6 +18,11 @@ export const nodeFs: Fs = {
   touchNow(path, time) {
     return absentAsUndefined(() => fs.lutimesSync(path, time, time) ?? true) ?? false
   },
+  createNow: (path, bytes) => createSmallNow(path, bytes),
+  renameNow: (from, to) => fs.renameSync(from, to),
+  unlinkNow(path) {
+    return absentAsUndefined(() => fs.unlinkSync(path) ?? true) ?? false
+  },
   openToRead: (path) => openExisting(path, READ),
   openToWrite: (path) => openExisting(path, WRITE),
   create: async (path) => new NodeFile(await open(path, CREATE, 0o644)),
@@ -140,6 +145,22 @@ function readRegularNow(path: string, limitBytes: number): Buffer {
   } finally {
     fs.closeSync(descriptor)
   }
+}
+
+function createSmallNow(path: string, bytes: Uint8Array): boolean {
+  let descriptor: number
+  try {
+    descriptor = fs.openSync(path, CREATE, 0o644)
+  } catch (error) {
+    if (errorCode(error) === 'EEXIST') return false
+    throw error
+  }
+  try {
+    if (bytes.length > 0) fs.writeSync(descriptor, bytes)
+  } finally {
+    fs.closeSync(descriptor)
+  }
+  return true
 }
 
 function openNow(path: string): number {

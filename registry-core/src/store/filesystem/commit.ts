@@ -27,11 +27,11 @@ export async function commitFile(
       // Without a lease the present bytes were never hashed here (registry:2 wrote them): ours replace them first,
       // so that at no moment a lease vouches for theirs. Data without a lease is never condemned.
       const isOurs = present === undefined || fs.statNow(lease) !== undefined
-      if (isOurs) await durable.makeEmpty(lease)
+      if (isOurs) durable.makeEmpty(lease)
       if (isPresent && isOurs) await fs.unlink(temporary)
       else await fs.rename(temporary, data)
       await durable.syncFolder(keys.blobFolder(digest))
-      if (fs.statNow(lease) === undefined) await durable.makeEmpty(lease)
+      if (fs.statNow(lease) === undefined) durable.makeEmpty(lease)
       return
     } catch (error) {
       if (errorCode(error) !== 'ENOENT' || attempt === ATTEMPTS) throw error

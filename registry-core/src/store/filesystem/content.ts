@@ -121,7 +121,7 @@ export class FileContent implements Content {
 
   async markHashed(content: StoredContent): Promise<void> {
     if (isSame(this.#durable.fs.statNow(this.#keys.data(content.dataDigest)), content.stat))
-      await this.#durable.makeEmpty(this.#keys.lease(content.dataDigest))
+      this.#durable.makeEmpty(this.#keys.lease(content.dataDigest))
   }
 
   async quarantine(content: StoredContent, why: string): Promise<void> {

@@ -105,11 +105,11 @@ export class FileLinks implements Links {
     const pushed = `${keys.linkFolder('revision', repository, digest)}/pushed`
     await durable.makeFolder(keys.linkFolder('revision', repository, digest))
     const time = clock.now()
-    await durable.makeEmpty(pushed, time)
+    durable.makeEmpty(pushed, time)
     await durable.publish(link, Buffer.from(digest), time)
     // Another pusher, or a remover that tidies, may have come between: the file must not be older than the link.
     const linkedAtMs = durable.fs.statNow(link)?.mtimeMs ?? 0
-    if ((durable.fs.statNow(pushed)?.mtimeMs ?? 0) < linkedAtMs) await durable.makeEmpty(pushed)
+    if ((durable.fs.statNow(pushed)?.mtimeMs ?? 0) < linkedAtMs) durable.makeEmpty(pushed)
   }
 
   publishTag(repository: RepositoryName, tag: Tag, digest: Digest): Promise<void> {
@@ -170,7 +170,7 @@ export class FileLinks implements Links {
   async touchPull(repository: RepositoryName, digest: Digest, time: Date): Promise<void> {
     const { keys, durable } = this.#options
     if (durable.fs.statNow(keys.link('revision', repository, digest)) === undefined) return
-    await durable.makeEmpty(`${keys.linkFolder('revision', repository, digest)}/pulled`, time)
+    durable.makeEmpty(`${keys.linkFolder('revision', repository, digest)}/pulled`, time)
   }
 
   addReferrer(

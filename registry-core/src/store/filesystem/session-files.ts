@@ -6,7 +6,7 @@ import type { Keys } from '../keys.js'
 /**
  * The files of one upload session (ADR 0003):
  *
- *     uploads/<id>/claim.<generation>    made by O_EXCL: who makes it is the only writer of that generation
+ *     uploads/<id>/claim.<generation>    made by O_EXCL: who makes it is the only writer of that generation, while it writes
  *     uploads/<id>/settled.<generation>  where the session stands when that writer has ended all of its writes
  *     uploads/<id>/data.<generation>     the bytes; written by the process that made it alone
  */
@@ -40,7 +40,7 @@ export class SessionFiles {
   /** Makes the folder and its first settled state. */
   async begin(id: string, state: Settled): Promise<void> {
     await this.#fs.makeDirectory(this.#keys.upload(id))
-    await this.#write(this.path(id, 'settled', state.generation), state)
+    this.#fs.createNow(this.path(id, 'settled', state.generation), Buffer.from(JSON.stringify(state)))
   }
 
   path(id: string, kind: 'claim' | 'settled' | 'data', generation: number): string {
@@ -61,37 +61,62 @@ export class SessionFiles {
     return undefined
   }
 
-  /** Becomes the only writer of a generation; false when somebody else was faster. */
-  async claim(id: string, generation: number, owner: string): Promise<boolean> {
-    const path = this.path(id, 'claim', generation)
+  /**
+   * Becomes the only writer of the generation after the one that this process has settled; false when the session
+   * has moved on. Whoever settles a later one removes ours, so that its presence says that none was.
+   */
+  claimAfter(id: string, settled: number): boolean {
+    if (!this.#makeClaim(id, settled + 1)) return false
+    if (this.#has(id, 'settled', settled) && !this.#has(id, 'settled', settled + 1)) return true
+    this.#fs.unlinkNow(this.path(id, 'claim', settled + 1))
+    return false
+  }
+
+  /** Becomes the only writer of a generation, the newest that was found being one less; false when another was faster. */
+  async claim(id: string, generation: number): Promise<boolean> {
+    if (!this.#makeClaim(id, generation)) return false
+    // An older claim may have been cleaned away since we listed: only the newest generation owns the session.
+    const now = await this.#numbers(id)
+    if (now?.newest === generation && now.settled < generation) return true
+    this.#fs.unlinkNow(this.path(id, 'claim', generation))
+    return false
+  }
+
+  /** False when somebody has it, or the session is gone. */
+  #makeClaim(id: string, generation: number): boolean {
     try {
-      const file = await this.#fs.create(path)
-      try {
-        await file.write([Buffer.from(owner)], 0)
-      } finally {
-        await file.close()
-      }
+      return this.#fs.createNow(this.path(id, 'claim', generation), new Uint8Array())
     } catch (error) {
-      const code = errorCode(error)
-      if (code === 'EEXIST' || code === 'ENOENT') return false
+      if (errorCode(error) === 'ENOENT') return false
       throw error
     }
-    // An older claim may have been cleaned away since we listed: only the newest generation owns the session.
-    return (await this.#numbers(id))?.newest === generation
   }
 
-  isClaimed(id: string, generation: number): boolean {
-    return this.#fs.statNow(this.path(id, 'claim', generation)) !== undefined
+  /** True when the session has gone on without the writer of `generation`, who began at the state `previous`. */
+  isOvertaken(id: string, generation: number, previous: number): boolean {
+    return !this.#has(id, 'settled', previous) || this.#has(id, 'claim', generation + 1)
   }
 
-  /** Publishes where the session stands. @throws code `ENOENT` when the session has ended meanwhile */
-  async settle(id: string, state: Settled): Promise<void> {
+  #has(id: string, kind: 'claim' | 'settled', generation: number): boolean {
+    return this.#fs.statNow(this.path(id, kind, generation)) !== undefined
+  }
+
+  /** Publishes where the session stands, `previous` being the state it went on from. @throws code `ENOENT` when the session has ended */
+  settle(id: string, state: Settled, previous: number): void {
     const { generation } = state
     const next = `${this.#keys.upload(id)}/next.${generation}`
-    await this.#write(next, state)
-    await this.#fs.rename(next, this.path(id, 'settled', generation))
-    for (const kind of ['claim', 'settled'] as const)
-      await this.#fs.unlink(this.path(id, kind, generation - 1))
+    this.#fs.createNow(next, Buffer.from(JSON.stringify(state)))
+    this.#fs.renameNow(next, this.path(id, 'settled', generation))
+    this.#fs.unlinkNow(this.path(id, 'claim', generation))
+    this.#fs.unlinkNow(this.path(id, 'settled', previous))
+  }
+
+  /** Ends a session whose data has been committed: its two last files, and the folder. */
+  async end(id: string, generation: number, previous: number, temporary: string): Promise<void> {
+    this.#fs.unlinkNow(this.path(id, 'settled', previous))
+    this.#fs.unlinkNow(this.path(id, 'claim', generation))
+    const outcome = await this.#fs.removeDirectory(this.#keys.upload(id))
+    if (outcome === 'not-empty') await this.remove(id, temporary)
   }
 
   /** Takes the whole folder away in one step, then empties it. False when it was gone. */
@@ -128,15 +153,6 @@ export class SessionFiles {
       if (kind === 'settled') settled = Math.max(settled, Number(digits))
     }
     return { settled, newest }
-  }
-
-  async #write(path: string, state: Settled): Promise<void> {
-    const file = await this.#fs.create(path)
-    try {
-      await file.write([Buffer.from(JSON.stringify(state))], 0)
-    } finally {
-      await file.close()
-    }
   }
 }
 

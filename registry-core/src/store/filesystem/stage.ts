@@ -14,7 +14,7 @@ const BATCH_MIN_BYTES = 64 * 1024
 
 /** What a process keeps of a session it has settled, so that its next request goes on without reading. */
 export interface Resumable {
-  readonly generation: number
+  readonly state: Settled
   readonly hash: Hash
 }
 
@@ -27,7 +27,10 @@ export interface StageParts {
   readonly active: () => number
   /** gc-protocol §4. */
   readonly commit: (digest: Digest, path: string, sizeBytes: number) => Promise<void>
-  readonly remove: () => Promise<boolean>
+  /** Ends a session whose data has been committed. */
+  readonly end: () => Promise<void>
+  /** Ends a session of which nothing is to stay. */
+  readonly remove: () => Promise<unknown>
   /** Called once when the stage has ended, with what the next request of this process can go on from. */
   readonly ended: (resumable: Resumable | undefined) => void
 }
@@ -179,37 +182,42 @@ export class FileStage implements Stage {
 
   async settle(): Promise<void> {
     if (this.#hasEnded) return
-    const hash = this.#hash
+    let resumable: Resumable | undefined
     try {
       await this.#close()
       if (this.#hasFailed) await this.#parts.remove()
-      else await this.#publishState(hash)
+      else resumable = this.#publishState()
     } finally {
-      this.#end(hash && !this.#hasFailed ? { generation: this.#generation, hash } : undefined)
+      this.#end(resumable)
     }
   }
 
   /** @throws RegistryError `upload-unknown` when the session has ended, `upload-taken-over` when another owns it */
-  async #publishState(hash: Hash | undefined): Promise<void> {
+  #publishState(): Resumable | undefined {
+    const { files, boot } = this.#parts
+    const hash = this.#hash
+    const previous = this.#previous.generation
     const state: Settled = {
       ...this.#previous,
       generation: this.#generation,
       offset: this.#offset,
       digest: hash ? digestOf(this.#algorithm, hash.copy()) : this.#previous.digest,
       file: this.#path,
-      boot: hash ? this.#parts.boot : this.#previous.boot,
+      boot: hash ? boot : this.#previous.boot,
     }
+    if (files.isOvertaken(this.upload, this.#generation, previous))
+      throw new RegistryError('upload-taken-over', { upload: this.upload })
     try {
-      await this.#parts.files.settle(this.upload, state)
+      files.settle(this.upload, state, previous)
     } catch (error) {
       if (errorCode(error) !== 'ENOENT') throw error
       throw new RegistryError('upload-unknown', { upload: this.upload }, { cause: error })
     }
-    if (this.#parts.files.isClaimed(this.upload, this.#generation + 1))
-      throw new RegistryError('upload-taken-over', { upload: this.upload })
+    return hash && { state, hash }
   }
 
   async commit(digest: Digest): Promise<void> {
+    let hasCommitted = false
     try {
       if (this.#path === '') await this.#open()
       const actual = await this.#digestIn(algorithmOf(digest))
@@ -217,10 +225,11 @@ export class FileStage implements Stage {
       await this.#sync()
       await this.#close()
       await this.#parts.commit(digest, this.#path, this.#offset)
+      hasCommitted = true
     } finally {
       this.#end(undefined)
       await this.#close()
-      await this.#parts.remove()
+      await (hasCommitted ? this.#parts.end() : this.#parts.remove())
     }
   }
 

@@ -67,11 +67,15 @@ export class FileStages implements Stages {
   async claim(repository: RepositoryName, upload: string, signal: AbortSignal): Promise<Stage | undefined> {
     for (let round = 0; round < CLAIM_ROUNDS; round += 1) {
       await this.#endOlder(upload)
+      const kept = this.#resumable.get(upload)
+      this.#resumable.delete(upload)
+      if (kept?.state.repository === repository && this.#files.claimAfter(upload, kept.state.generation))
+        return this.#open(upload, kept.state, kept.state.generation + 1, signal, kept)
       const found = await this.#files.find(upload)
       if (found === undefined || found.state.repository !== repository) return undefined
       const generation = found.newest + 1
-      if (await this.#files.claim(upload, generation, this.#options.identity.process))
-        return this.#open(upload, found.state, generation, signal)
+      if (this.#active.has(upload) || !(await this.#files.claim(upload, generation))) continue
+      return this.#open(upload, found.state, generation, signal, undefined)
     }
     throw new RegistryError('upload-taken-over', { upload })
   }
@@ -84,20 +88,24 @@ export class FileStages implements Stages {
     }
   }
 
-  #open(upload: string, previous: Settled, generation: number, signal: AbortSignal): Stage {
+  #open(
+    upload: string,
+    previous: Settled,
+    generation: number,
+    signal: AbortSignal,
+    resumable: Resumable | undefined,
+  ): Stage {
     const { durable, health, identity, keys } = this.#options
     const abort = new AbortController()
     const { promise: ended, resolve } = Promise.withResolvers<void>()
     const active: Active = { abort, ended }
     this.#active.set(upload, active)
-    const kept = this.#resumable.get(upload)
-    this.#resumable.delete(upload)
     return new FileStage({
       upload,
       previous,
       generation,
       signal: AbortSignal.any([signal, abort.signal]),
-      resumable: kept?.generation === previous.generation ? kept : undefined,
+      resumable,
       parts: {
         fs: durable.fs,
         files: this.#files,
@@ -106,6 +114,7 @@ export class FileStages implements Stages {
         active: () => this.#active.size,
         commit: (digest: Digest, path: string, sizeBytes: number) =>
           commitFile({ keys, durable }, digest, path, sizeBytes),
+        end: () => this.#files.end(upload, generation, previous.generation, durable.temporaryName()),
         remove: () => this.#files.remove(upload, durable.temporaryName()),
         ended: (resumable) => {
           if (this.#active.get(upload) === active) this.#active.delete(upload)
