@@ -6,7 +6,7 @@ export interface LeftOver {
 }
 
 /** Every process started under this mark, however deep: the environment is inherited, a process group is not. */
-export const MARK = 'ENTREPOT_TEST_LANE'
+export const MARK = 'TEST_LANE'
 
 function read(file: string): string {
   try {

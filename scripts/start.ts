@@ -1,0 +1,140 @@
+// npm start: one registry-core on this machine, from the ENTREPOT_* variables. `prestart` installed and built it.
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import fs from 'node:fs'
+import net from 'node:net'
+import path from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { describeOwner } from './port-owner.ts'
+import {
+  authority,
+  readStartSettings,
+  StartRefused,
+  type StartSettings,
+  writeConfiguration,
+} from './start-settings.ts'
+
+const ROOT = path.join(import.meta.dirname, '..')
+const CORE = path.join(ROOT, 'registry-core', 'bin', 'registry-core.js')
+/** A terminal sends Ctrl-C to npm and to us, and npm sends it to us once more: within this time it is one. */
+const ONE_CTRL_C_MS = 500
+const POLL_MS = 50
+const PARENT_POLL_MS = 1000
+const ANY_ADDRESS: Readonly<Record<string, string>> = { '0.0.0.0': '127.0.0.1', '::': '::1' }
+
+function say(line: string): void {
+  process.stdout.write(`${line}\n`)
+}
+
+/** Taken ports are said here, in words: the core would only know that it cannot listen. */
+async function requireFreePort({ bind, port }: StartSettings): Promise<void> {
+  const server = net.createServer()
+  server.listen({ host: bind, port, exclusive: true })
+  try {
+    await once(server, 'listening')
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'EADDRINUSE') {
+      throw new StartRefused(
+        `port ${port} is taken by ${describeOwner(port)}: stop it, or choose another: ENTREPOT_REGISTRY_PORT=${port + 1} npm start`,
+      )
+    }
+    if (code === 'EACCES') {
+      throw new StartRefused(
+        `this user may not open port ${port}: choose one above 1023 with ENTREPOT_REGISTRY_PORT`,
+      )
+    }
+    if (code === 'EADDRNOTAVAIL') {
+      throw new StartRefused(`ENTREPOT_HTTP_BIND is ${bind}: this machine has no such address`)
+    }
+    throw error
+  }
+  server.close()
+  await once(server, 'close')
+}
+
+function startCore(configuration: string): ChildProcess {
+  const guard = path.join(import.meta.dirname, 'end-with-parent.ts')
+  return spawn(process.execPath, ['--enable-source-maps', '--import', guard, CORE, 'serve', configuration], {
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    detached: true, // Ctrl-C in a terminal reaches a whole process group; the core hears of it from us only, once
+  })
+}
+
+/** First signal: drain. A second one, later: end at once (the store survives that). */
+function stopWhenAsked(core: ChildProcess): void {
+  let firstAt: number | undefined
+  function stop(): void {
+    const now = performance.now()
+    if (firstAt === undefined) {
+      firstAt = now
+      say('Stopping: running transfers may end; Ctrl-C again ends them.')
+      core.kill('SIGTERM')
+    } else if (now - firstAt > ONE_CTRL_C_MS) {
+      core.kill('SIGKILL')
+    }
+  }
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, stop)
+  // npm that was killed passes nothing on: a registry that nobody can stop any more would keep the port.
+  const parent = process.ppid
+  const watch = setInterval(() => {
+    if (process.ppid === parent) return
+    clearInterval(watch)
+    stop()
+  }, PARENT_POLL_MS)
+  watch.unref()
+}
+
+async function isReady(url: string): Promise<boolean> {
+  try {
+    return (await fetch(`${url}/readyz`, { signal: AbortSignal.timeout(1000) })).ok
+  } catch {
+    return false
+  }
+}
+
+function announce({ data, bind, port }: StartSettings, configuration: string, pid: number): void {
+  const { version } = JSON.parse(fs.readFileSync(path.join(ROOT, 'package.json'), 'utf8')) as {
+    version: string
+  }
+  const loopback = /^(127\.|::1$)/.test(bind)
+  const address = authority({ bind: ANY_ADDRESS[bind] ?? bind, port })
+  const who = loopback ? 'everybody on this machine' : `everybody who reaches ${bind}`
+  say(
+    `Entrepot ${version}, process ${pid}: a registry on http://${address}; ${who} may push, pull and delete`,
+  )
+  say(`  content   ${data}`)
+  say(`  settings  ${configuration} (made from ENTREPOT_* at each start)`)
+  say(`  try       docker tag busybox ${address}/busybox && docker push ${address}/busybox`)
+  say('  stop      Ctrl-C: running transfers may end; a second one ends at once')
+}
+
+async function main(): Promise<number> {
+  const settings = readStartSettings(process.env)
+  for (const name of settings.unknown)
+    say(`${name} means nothing to npm start: see docs/reference/settings.md`)
+  await requireFreePort(settings)
+  const configuration = writeConfiguration(settings)
+  const core = startCore(configuration)
+  const exit = once(core, 'exit') as Promise<[number | null, NodeJS.Signals | null]>
+  stopWhenAsked(core)
+  const url = `http://${authority({ ...settings, bind: ANY_ADDRESS[settings.bind] ?? settings.bind })}`
+  while (core.exitCode === null && core.signalCode === null) {
+    if (await isReady(url)) {
+      announce(settings, configuration, core.pid ?? 0)
+      break
+    }
+    await Promise.race([exit, sleep(POLL_MS)])
+  }
+  const [code, signal] = await exit
+  if (code === null) say(`registry-core was ended by ${signal}; what it acknowledged is stored.`)
+  return code ?? 1
+}
+
+try {
+  process.exitCode = await main()
+} catch (error) {
+  if (!(error instanceof StartRefused)) throw error
+  process.stderr.write(`Entrepot does not start: ${error.message}\n`)
+  process.exitCode = 1
+}
