@@ -38,12 +38,28 @@ export const LANES: readonly Lane[] = [
     queue: 'core',
     minutes: 5,
   },
+  {
+    name: 'volume',
+    folders: ['test/volume'],
+    root: false,
+    commands: ['docker-registry'],
+    queue: 'clients',
+    minutes: 5,
+  },
+  {
+    name: 'models',
+    folders: ['test/models'],
+    root: false,
+    commands: ['spin', 'cc'],
+    queue: 'clients',
+    minutes: 5,
+  },
 ]
 
-/** Tests named `*.deep.test.ts` belong to no lane above: `npm run test:deep` runs them, one after the other. */
+/** What takes minutes to hours each: `npm run test:deep` only. */
 export const DEEP: Lane = {
   name: 'deep',
-  folders: ['registry-core', 'nginx', 'test'],
+  folders: ['test/deep'],
   root: true,
   commands: [],
   queue: 'core',
