@@ -56,10 +56,10 @@ export const LANES: readonly Lane[] = [
   },
 ]
 
-/** What takes minutes to hours each: `npm run test:deep` only. */
+/** `*.deep.test.ts`, wherever they stand: what takes minutes to hours each. `npm run test:deep` only. */
 export const DEEP: Lane = {
   name: 'deep',
-  folders: ['test/deep'],
+  folders: ['registry-core', 'nginx', 'test'],
   root: true,
   commands: [],
   queue: 'core',

@@ -37,6 +37,10 @@ function findTestFiles(): TestFile[] {
   })
 }
 
+function isDeep(source: string): boolean {
+  return source.endsWith('.deep.test.ts') || source.startsWith('test/deep/')
+}
+
 function isBelow(source: string, folders: readonly string[]): boolean {
   return folders.some((folder) => source.startsWith(`${folder}/`))
 }
@@ -47,11 +51,11 @@ export interface Assignment {
   readonly faults: readonly string[]
 }
 
-export function assignTests(lanes: readonly Lane[]): Assignment {
-  const files = new Map<Lane, TestFile[]>(lanes.map((lane) => [lane, []]))
+export function assignTests(lanes: readonly Lane[], deep: Lane): Assignment {
+  const files = new Map<Lane, TestFile[]>([...lanes, deep].map((lane) => [lane, []]))
   const faults: string[] = []
   for (const file of findTestFiles()) {
-    const takers = lanes.filter(({ folders }) => isBelow(file.source, folders))
+    const takers = isDeep(file.source) ? [deep] : lanes.filter(({ folders }) => isBelow(file.source, folders))
     if (takers.length !== 1)
       faults.push(`${file.source} must be in one lane of scripts/lanes.ts, it is in ${takers.length}`)
     for (const lane of takers.slice(0, 1)) files.get(lane)?.push(file)
