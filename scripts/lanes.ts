@@ -24,7 +24,7 @@ export const LANES: readonly Lane[] = [
   },
   {
     name: 'api',
-    folders: ['test/support'],
+    folders: ['test/support', 'test/api'],
     root: false,
     commands: [], // its targets behind nginx and docker-registry say themselves when those are missing
     queue: 'clients',
