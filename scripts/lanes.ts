@@ -39,6 +39,14 @@ export const LANES: readonly Lane[] = [
     minutes: 5,
   },
   {
+    name: 'house',
+    folders: ['test/house'],
+    root: false,
+    commands: [],
+    queue: 'core',
+    minutes: 4,
+  },
+  {
     name: 'volume',
     folders: ['test/volume'],
     root: false,
