@@ -1,0 +1,148 @@
+import { describe, expect, test } from '@jest/globals'
+import { describeSettings } from './schema.js'
+import { ConfigurationError, parseSettings } from './settings.js'
+
+const MINIMAL = 'version: 0.1\nstorage: {filesystem: {rootdirectory: /data}}\nhttp: {addr: ":5000"}\n'
+
+function refusal(text: string): string {
+  try {
+    parseSettings('config.yml', text)
+    return 'accepted'
+  } catch (error) {
+    return error instanceof ConfigurationError ? error.message : String(error)
+  }
+}
+
+describe('the configuration file', () => {
+  test('of the smallest kind has every default', () => {
+    expect(parseSettings('config.yml', MINIMAL)).toEqual({
+      file: 'config.yml',
+      log: { level: 'info', formatter: 'text', fields: {}, hasAccessLog: true },
+      store: { root: '/data', id: undefined, reserveBytes: undefined },
+      deletesOn: false,
+      uploadPurging: { isOn: true, ageMs: 604_800_000, intervalMs: 3_600_000 },
+      listeners: [
+        { address: { kind: 'tcp', host: undefined, port: 5000 }, view: 'registry', anonymous: 'push' },
+      ],
+      headers: [],
+      drainMs: 30_000,
+      operations: [],
+      catalogLimit: 1000,
+    })
+  })
+
+  test('may say everything', () => {
+    const settings = parseSettings(
+      'config.yml',
+      `
+version: "0.1"
+log: {level: debug, formatter: json, fields: {service: registry}, accesslog: {disabled: true}}
+storage:
+  filesystem: {rootdirectory: /data}
+  delete: {enabled: true}
+  maintenance: {uploadpurging: {enabled: false, age: 1d, interval: 30m}}
+http:
+  addr: run/core.sock
+  net: unix
+  secret: x
+  headers: {X-Content-Type-Options: [nosniff], X-A: [b, c]}
+  draintimeout: 5s
+  debug: {addr: "localhost:5001", prometheus: {enabled: true, path: /m}}
+listeners:
+  - {addr: "127.0.0.1:5001", anonymous: pull}
+  - {socket: run/front.sock, view: header}
+internal: {socket: run/control.sock}
+access: {anonymous: none}
+catalog: {maxentries: 50}
+store: {id: abc, reserve: 1g}
+`,
+    )
+    expect(settings).toMatchObject({
+      log: { hasAccessLog: false },
+      store: { id: 'abc', reserveBytes: 1024 ** 3 },
+      uploadPurging: { isOn: false, ageMs: 86_400_000, intervalMs: 1_800_000 },
+      listeners: [
+        { address: { kind: 'unix', path: 'run/core.sock' }, anonymous: 'none' },
+        { address: { kind: 'tcp', port: 5001 }, anonymous: 'pull' },
+        { address: { kind: 'unix' }, view: 'header', anonymous: 'none' },
+      ],
+      headers: [
+        ['X-Content-Type-Options', 'nosniff'],
+        ['X-A', 'b'],
+        ['X-A', 'c'],
+      ],
+      operations: [
+        { address: { kind: 'tcp', host: 'localhost', port: 5001 }, metricsPath: '/m' },
+        { address: { kind: 'unix', path: 'run/control.sock' }, metricsPath: '/metrics' },
+      ],
+    })
+  })
+
+  test.each([
+    ['log: {level: loud}', 'config.yml: log.level is "loud"; allowed is one of error, warn, info, debug'],
+    ['catalog: {maxentries: 0}', 'config.yml: catalog.maxentries is 0; allowed is a number from 1 to 100000'],
+    [
+      'store: {reserve: 5x}',
+      'config.yml: store.reserve is "5x"; allowed is a number of bytes, or one with k, m, g or t (500m)',
+    ],
+    [
+      'delete: {enabled: true}',
+      'config.yml: delete stands in the wrong place; write storage: {delete: {enabled: true}}',
+    ],
+    ['proxy: {remoteurl: "https://x"}', 'config.yml: proxy comes with a later version; take it out'],
+    ['access: {accounts: []}', 'config.yml: access.accounts comes with a later version; take it out'],
+    ['colour: red', 'config.yml: colour is not a setting; docs/reference/settings.md lists them all'],
+    [
+      'listeners: [{view: registry}]',
+      'config.yml: listeners[0] is {"view":"registry"}; allowed is either addr or socket, and only one of them',
+    ],
+  ])('with %s is refused by name', (line, sentence) => {
+    expect(refusal(MINIMAL + line)).toBe(sentence)
+  })
+
+  test.each([
+    ['', 'config.yml: it is empty, or no map; allowed is a map of keys and values'],
+    ['a: [', /^config.yml: it is not YAML/],
+    [
+      'version: 0.1\nhttp: {addr: ":1"}',
+      'config.yml: storage is missing; allowed is a map of keys and values',
+    ],
+    [
+      'version: 0.2\nstorage: {filesystem: {}}\nhttp: {addr: ":1"}',
+      'config.yml: version is 0.2; allowed is 0.1',
+    ],
+    ['version: 0.1\nstorage: {filesystem: {}}', /http.addr is missing/],
+    [
+      'version: 0.1\nstorage: {filesystem: {}}\nhttp: {addr: here}',
+      /http.addr is "here"; allowed is an address/,
+    ],
+    [
+      'version: 0.1\nstorage: {filesystem: {}}\nhttp: {addr: ":1", headers: {X: ["a\\r\\nb"]}}',
+      /http.headers.X\[0\]/,
+    ],
+  ])('that reads %j is refused', (text, sentence) => {
+    expect(refusal(text)).toMatch(sentence)
+  })
+
+  test('with a header view on an address is refused: whoever connects there would be believed', () => {
+    expect(refusal(`${MINIMAL}listeners: [{addr: ":1", view: header}]`)).toContain(
+      'view: header together with socket',
+    )
+  })
+
+  test('that is a bomb of aliases is refused', () => {
+    const bomb = [
+      'a: &a [x,x,x,x,x,x,x,x,x]',
+      ...[...'bcdefg'].map((c, i) => `${c}: &${c} [${`*${'abcdef'[i]},`.repeat(9)}]`),
+    ]
+    expect(refusal(bomb.join('\n'))).toMatch(/not YAML/)
+  })
+
+  test('has a sentence for each of its keys', () => {
+    const described = describeSettings()
+    expect(described.map(({ key }) => key)).toContain('storage.delete.enabled')
+    expect(described.map(({ key }) => key)).toContain('listeners[].view')
+    for (const { key, description } of described)
+      expect([key, description]).toEqual([key, expect.stringMatching(/^[A-Z].*\.$/)])
+  })
+})
