@@ -5,7 +5,7 @@ import crypto from 'node:crypto'
 import { MiB, options } from './options.mjs'
 import { load, request } from './client.mjs'
 
-export const MANIFEST = 'application/vnd.docker.distribution.manifest.v2+json'
+const MANIFEST = 'application/vnd.docker.distribution.manifest.v2+json'
 const CONFIG = 'application/vnd.docker.container.image.v1+json'
 const LAYER = 'application/vnd.docker.image.rootfs.diff.tar.gzip'
 export const ACCEPT = {
@@ -18,7 +18,7 @@ export const ACCEPT = {
 }
 export const ACCEPT_LINE = `Accept: ${ACCEPT.accept}`
 
-export const digestOf = (bytes) => `sha256:${crypto.createHash('sha256').update(bytes).digest('hex')}`
+const digestOf = (bytes) => `sha256:${crypto.createHash('sha256').update(bytes).digest('hex')}`
 
 function digestOfFile(file) {
   const hash = crypto.createHash('sha256')
@@ -52,7 +52,7 @@ export function makeFresh(file) {
   return digestOfFile(file)
 }
 
-export async function putBlob(target, repo, bytes) {
+async function putBlob(target, repo, bytes) {
   const digest = digestOf(bytes)
   const begun = await request(target, 'POST', `/v2/${repo}/blobs/uploads/`)
   if (begun.status !== 202) throw new Error(`${target.name}: POST upload ${begun.status}`)
@@ -74,7 +74,7 @@ const manifestOf = (config, layers) =>
     }),
   )
 
-export async function putManifest(target, repo, tag, config, layers) {
+async function putManifest(target, repo, tag, config, layers) {
   const body = manifestOf(config, layers)
   const headers = { 'content-type': MANIFEST }
   const r = await request(target, 'PUT', `/v2/${repo}/manifests/${tag}`, { body, headers })

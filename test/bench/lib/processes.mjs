@@ -17,7 +17,7 @@ const quiet = (fn, fallback) => {
 }
 
 /** The given processes and all their descendants. */
-export function tree(roots) {
+function tree(roots) {
   const children = new Map()
   for (const pid of fs.readdirSync('/proc').filter((d) => /^\d+$/.test(d))) {
     const parent = quiet(() => Number(statFields(pid)[1]), 0)

@@ -38,7 +38,7 @@ function blob(req, res, repo, hex) {
   } else {
     res.writeHead(200, {
       ...headers(hex, OCTETS, 0),
-      'X-Accel-Redirect': `/_blob/${hex.slice(0, 2)}/${hex}/data`,
+      'X-Accel-Redirect': `/_blobs/sha256/${hex.slice(0, 2)}/${hex}/data`,
     })
   }
   res.end()

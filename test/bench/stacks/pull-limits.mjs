@@ -69,7 +69,7 @@ function addXAccel(stack) {
   stack.upstream('xaccel', [socket])
   const body = (extra) => `    ${CACHE} ${extra}
     location /v2/ { proxy_pass http://xaccel; ${KEEPALIVE} proxy_set_header Host $http_host; }
-    location /_blob/ { internal; alias ${stack.v2}/blobs/sha256/; ${typed('application/octet-stream')} }`
+    location /_blobs/sha256/ { internal; alias ${stack.v2}/blobs/sha256/; ${typed('application/octet-stream')} }`
   stack.server('limit-node-http', { kind: 'limit', body: body(''), pids: ['xaccel'] })
   stack.server('limit-node-tls', { kind: 'limit', tls: true, body: body(TUNED), pids: ['xaccel'] })
 }

@@ -38,6 +38,7 @@ export class Stack {
   upstreams = []
   servers = []
   awaited = []
+  adopted = []
   stopping = false
 
   static async open(work) {
@@ -86,6 +87,13 @@ export class Stack {
     })
     this.children.push(child)
     this.pids[name] = child.pid
+    return name
+  }
+
+  /** Takes over something that was started elsewhere: it counts, and ends, with this stack. */
+  adopt(name, running) {
+    this.adopted.push(running)
+    this.pids[name] = running.process.pid
     return name
   }
 
@@ -171,7 +179,7 @@ ${this.servers.join('\n')}
     const ended = living.map((child) => once(child, 'exit'))
     for (const child of living) child.kill('SIGTERM')
     const timer = setTimeout(() => living.forEach((child) => child.kill('SIGKILL')), 10000)
-    await Promise.all(ended)
+    await Promise.all([...ended, ...this.adopted.map((running) => running.stop())])
     clearTimeout(timer)
   }
 }
