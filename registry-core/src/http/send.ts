@@ -67,10 +67,18 @@ function sendSmall(status: number, headers: string[], bytes: Buffer | undefined,
 
 /** Blobs never run in a browser (attack row 35); the digest in the path makes them cacheable for ever. */
 const CONTENT_HEADERS = [
-  ...['Content-Type', 'application/octet-stream', 'Accept-Ranges', 'bytes'],
-  ...['Cache-Control', 'max-age=31536000', 'Content-Disposition', 'attachment'],
+  ...['Content-Type', 'application/octet-stream'],
   ...['Content-Security-Policy', "sandbox; default-src 'none'"],
 ]
+const OWN_HEADERS = [
+  ...['Accept-Ranges', 'bytes', 'Cache-Control', 'max-age=31536000', 'Content-Disposition', 'attachment'],
+]
+/** nginx would copy these from an answer with X-Accel-Redirect for good, also into an error: it renames them itself. */
+const ACCEL_HEADERS = [
+  ...['X-Entrepot-Cache-Control', 'max-age=31536000', 'X-Entrepot-Content-Disposition', 'attachment'],
+]
+/** Content of this size is read at once, verified, and kept in memory. */
+const SMALL_BYTES = 64 * 1024
 
 async function sendContent(
   answer: Answer,
@@ -82,20 +90,22 @@ async function sendContent(
   const etag = `"${content.digest}"`
   const headers = headerList(answer, outlet)
   headers.push(...CONTENT_HEADERS, 'Docker-Content-Digest', content.digest, 'ETag', etag)
-  if (isNotModified(request, etag)) return sendSmall(304, headers, undefined, outlet)
   const range = askedRange(request, etag, content.sizeBytes)
-  if (request.method === 'HEAD') return sendHead(headers, content.sizeBytes, response)
-  const path = frontPath(content, outlet, options)
-  if (path !== undefined) {
-    headers.push('X-Accel-Redirect', `/_blobs/${path}`)
+  const path = frontPath(content, range, outlet, options)
+  if (path !== undefined && !isNotModified(request, etag)) {
+    headers.push(...ACCEL_HEADERS, 'X-Accel-Redirect', `/_blobs/${path}`)
     return sendSmall(200, headers, undefined, outlet)
   }
-  if (content.sizeBytes === 0) return sendSmall(answer.status, headers, undefined, outlet)
+  headers.push(...OWN_HEADERS)
+  if (isNotModified(request, etag)) return sendSmall(304, headers, undefined, outlet)
+  if (request.method === 'HEAD') return sendHead(headers, content.sizeBytes, response)
+  if (content.sizeBytes <= SMALL_BYTES && range === undefined)
+    return sendSmall(answer.status, headers, await smallContent(content, options), outlet)
   if (range) headers.push('Content-Range', `bytes ${range.first}-${range.last}/${content.sizeBytes}`)
   const { first, last } = range ?? { first: 0, last: content.sizeBytes - 1 }
   headers.push('Content-Length', `${last - first + 1}`)
   const source =
-    content.isHashed || range
+    range || options.content.isHashed(content)
       ? options.content.read(content, first, last, outlet.signal())
       : verifiedWhileRead(content, options.content, outlet.signal())
   return sendStream(
@@ -103,6 +113,12 @@ async function sendContent(
     outlet,
     options,
   )
+}
+
+async function smallContent(content: StoredContent, options: SendOptions): Promise<Buffer> {
+  const bytes = await options.content.readVerified(content, SMALL_BYTES)
+  if (bytes !== undefined) return bytes
+  throw new RegistryError('blob-unknown', { digest: content.digest, repository: content.repository })
 }
 
 function sendHead(headers: string[], sizeBytes: number, response: ServerResponse): number {
@@ -113,13 +129,21 @@ function sendHead(headers: string[], sizeBytes: number, response: ServerResponse
 }
 
 /** Where nginx finds the bytes; undefined when the core sends them, because it must or because nginx could not. */
-function frontPath(content: StoredContent, outlet: Outlet, options: SendOptions): string | undefined {
-  if (!outlet.isBehindNginx) return undefined
-  const { headers } = outlet.request
-  if (headers['if-range'] !== undefined || headers['x-entrepot-no-accel'] === '1') return undefined
-  if (headers.range?.includes(',')) return undefined
+function frontPath(
+  content: StoredContent,
+  range: ByteRange | undefined,
+  { isBehindNginx, request: { headers, method } }: Outlet,
+  options: SendOptions,
+): string | undefined {
+  if (!isBehindNginx || method !== 'GET' || headers['x-entrepot-no-accel'] === '1') return undefined
+  if (CONDITIONS.some((name) => headers[name] !== undefined)) return undefined
+  // nginx is given one range that it can satisfy, or none at all.
+  if (headers.range !== undefined && (range === undefined || headers.range.includes(','))) return undefined
   return options.content.pathForFront(content)
 }
+
+/** What nginx would judge by an ETag of its own. */
+const CONDITIONS = ['if-range', 'if-match', 'if-unmodified-since']
 
 /** RFC 9110 §14.2: a range counts on GET only, and not when `If-Range` names something else. */
 function askedRange(request: IncomingMessage, etag: string, sizeBytes: number): ByteRange | undefined {

@@ -37,7 +37,8 @@ const KEEP_ALIVE_MS = 620_000
 const HEADERS_MS = 60_000
 /** As nginx's timeouts in front of us (design §7). */
 const IDLE_MS = 900_000
-const HEADER_LIMIT_BYTES = 32 * 1024
+/** What nginx lets through (four buffers of 16 KiB) and what it adds itself. */
+const HEADER_LIMIT_BYTES = 80 * 1024
 
 /** Opens every listener, or none. */
 export async function openEdge(options: EdgeOptions): Promise<Edge> {

@@ -25,13 +25,13 @@ export type Linkage = 'layer' | 'revision'
 
 /** Content that a repository holds. */
 export interface StoredContent {
+  /** Who holds it. */
+  readonly repository: RepositoryName
   /** What was asked for. */
   readonly digest: Digest
   /** Where the bytes lie: differs from `digest` only for sha512 layers that registry:2 wrote. */
   readonly dataDigest: Digest
   readonly sizeBytes: number
-  /** False for bytes that nobody here has hashed yet (an adopted store's). */
-  readonly isHashed: boolean
   /** The linkage had been condemned and was brought back: whoever answers looks at all it reaches first (gc-protocol §3). */
   readonly wasRescued: boolean
   readonly stat: FileStat
@@ -47,6 +47,8 @@ export interface Content {
   read(content: StoredContent, first: number, last: number, signal: AbortSignal): AsyncIterable<Buffer>
   /** All bytes of something small, verified against the digest; undefined (and quarantined) when they are not what they should be. */
   readVerified(content: StoredContent, limitBytes: number): Promise<Buffer | undefined>
+  /** False for bytes that nobody here has hashed yet (an adopted store's). */
+  isHashed(content: StoredContent): boolean
   /** Where nginx finds the bytes, relative to the folder of all blobs; undefined when the core must send them itself. */
   pathForFront(content: StoredContent): string | undefined
   /** Says that the bytes were hashed now and are right: from here on a front end may send them. */

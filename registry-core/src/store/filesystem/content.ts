@@ -7,7 +7,7 @@ import { blobPath, type Keys } from '../keys.js'
 import type { Content, Linkage, StoredContent } from '../store.js'
 import { commitFile } from './commit.js'
 import type { Durable } from './durable.js'
-import { readLinkNow } from './link-file.js'
+import type { LinkReader } from './link-file.js'
 import { isWhole, type Looker } from './look.js'
 import { VerifiedBytes } from './verified-bytes.js'
 
@@ -18,14 +18,23 @@ export class FileContent implements Content {
   readonly #keys: Keys
   readonly #durable: Durable
   readonly #looker: Looker
+  readonly #linkReader: LinkReader
   readonly #identity: Identity
   readonly #log: Log
   readonly #verified = new VerifiedBytes()
 
-  constructor(options: { keys: Keys; durable: Durable; looker: Looker; identity: Identity; log: Log }) {
+  constructor(options: {
+    keys: Keys
+    durable: Durable
+    looker: Looker
+    linkReader: LinkReader
+    identity: Identity
+    log: Log
+  }) {
     this.#keys = options.keys
     this.#durable = options.durable
     this.#looker = options.looker
+    this.#linkReader = options.linkReader
     this.#identity = options.identity
     this.#log = options.log
   }
@@ -46,8 +55,7 @@ export class FileContent implements Content {
   ): Promise<StoredContent | undefined> {
     const link = await this.#looker.look({ kind: linkage, repository, digest }, renew)
     if (link === undefined) return undefined
-    const { fs } = this.#durable
-    const dataDigest = readLinkNow({ fs, log: this.#log }, this.#keys.link(linkage, repository, digest))
+    const dataDigest = this.#linkReader.read(this.#keys.link(linkage, repository, digest), link.stat)
     if (dataDigest === undefined) return undefined
     const data = await this.#looker.look({ kind: 'data', digest: dataDigest }, renew)
     if (data === undefined) {
@@ -55,10 +63,10 @@ export class FileContent implements Content {
       return undefined
     }
     return {
+      repository,
       digest,
       dataDigest,
       sizeBytes: data.stat.sizeBytes,
-      isHashed: fs.statNow(this.#keys.lease(dataDigest)) !== undefined,
       wasRescued: link.wasRescued,
       stat: data.stat,
     }
@@ -115,8 +123,12 @@ export class FileContent implements Content {
     }
   }
 
+  isHashed(content: StoredContent): boolean {
+    return this.#durable.fs.statNow(this.#keys.lease(content.dataDigest)) !== undefined
+  }
+
   pathForFront(content: StoredContent): string | undefined {
-    return content.isHashed ? `${blobPath(content.dataDigest)}/data` : undefined
+    return this.isHashed(content) ? `${blobPath(content.dataDigest)}/data` : undefined
   }
 
   async markHashed(content: StoredContent): Promise<void> {

@@ -34,9 +34,11 @@ export class Looker {
 
   /** Undefined when the object is neither in place nor in trash; synchronous calls only while it is in place. */
   async look(object: StoreObject, renew: boolean): Promise<Found | undefined> {
-    if (renew) this.#renew(object)
-    const inPlace = this.#statWhole(object)
-    return inPlace ? { stat: inPlace, wasRescued: false } : this.#rescue(object)
+    const inPlace = renew ? this.#statRenewed(object) : this.#statWhole(object)
+    if (inPlace) return { stat: inPlace, wasRescued: false }
+    const rescued = await this.#rescue(object)
+    const stat = rescued && renew ? this.#statRenewed(object) : rescued?.stat
+    return rescued && stat && { stat, wasRescued: rescued.wasRescued }
   }
 
   async #rescue(object: StoreObject): Promise<Found | undefined> {
@@ -88,18 +90,22 @@ export class Looker {
   }
 
   /** A lease younger than half the window is left alone: hot content is not written to. No lease file: none is made. */
-  #renew(object: StoreObject): void {
-    const lease =
-      object.kind === 'data'
-        ? this.#keys.lease(object.digest)
-        : object.kind === 'layer'
-          ? this.#keys.place(object)
-          : undefined // a revision is renewed by a push alone
-    if (lease === undefined) return
-    const now = this.#clock.now()
+  #statRenewed(object: StoreObject): FileStat | undefined {
+    if (object.kind === 'data') this.#renew(this.#keys.lease(object.digest))
+    const stat = this.#statWhole(object)
+    // A layer link is its own lease; a revision is renewed by a push alone.
+    if (object.kind !== 'layer' || stat === undefined || !this.#isOld(stat)) return stat
+    this.#durable.fs.touchNow(this.#keys.place(object), this.#clock.now())
+    return this.#statWhole(object)
+  }
+
+  #renew(lease: string): void {
     const stat = this.#durable.fs.statNow(lease)
-    if (stat !== undefined && now.getTime() - stat.mtimeMs >= PROMISE_WINDOW_MS / 2)
-      this.#durable.fs.touchNow(lease, now)
+    if (stat !== undefined && this.#isOld(stat)) this.#durable.fs.touchNow(lease, this.#clock.now())
+  }
+
+  #isOld(lease: FileStat): boolean {
+    return this.#clock.now().getTime() - lease.mtimeMs >= PROMISE_WINDOW_MS / 2
   }
 
   #statWhole(object: StoreObject): FileStat | undefined {

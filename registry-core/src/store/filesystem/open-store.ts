@@ -9,6 +9,7 @@ import type { Store } from '../store.js'
 import { FileContent } from './content.js'
 import { Durable } from './durable.js'
 import { findForeignWriter } from './foreign-writer.js'
+import { LinkReader } from './link-file.js'
 import { FileLinks } from './links.js'
 import { Listings } from './listing.js'
 import { Looker } from './look.js'
@@ -71,6 +72,7 @@ export async function openStore(options: StoreOptions): Promise<OpenedStore> {
   const refusal = (): string | undefined => findRefusal(options.expectedId, marker.id) ?? health.cause
 
   const looker = new Looker({ keys, durable, clock })
+  const linkReader = new LinkReader({ fs, clock, log })
   const records = new FileRecords({ keys, durable, health, clock, identity })
   const listings = new Listings({ fs, clock })
   const journal = new FileJournal({ fs, folder: `${keys.own}/journal`, clock, identity, log })
@@ -78,7 +80,7 @@ export async function openStore(options: StoreOptions): Promise<OpenedStore> {
     id: marker.id,
     isNew,
     faults,
-    content: new FileContent({ keys, durable, looker, identity, log }),
+    content: new FileContent({ keys, durable, looker, linkReader, identity, log }),
     stages: new FileStages({ keys, durable, health, clock, random, identity }),
     links: new FileLinks({
       keys,
@@ -86,7 +88,7 @@ export async function openStore(options: StoreOptions): Promise<OpenedStore> {
       clock,
       listings,
       records,
-      tags: new FileTags({ keys, durable, clock, identity, records, log }),
+      tags: new FileTags({ keys, durable, clock, identity, records, linkReader }),
       referrersIndex: new ReferrersIndex({ keys, durable }),
       hasAllReferrers: () => marker.hasAllReferrers && foreignWriter === undefined,
     }),

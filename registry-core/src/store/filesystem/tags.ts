@@ -3,12 +3,11 @@ import type { Tag } from '../../oci/reference.js'
 import type { RepositoryName } from '../../oci/repository.js'
 import type { Clock } from '../../system/clock.js'
 import type { Identity } from '../../system/identity.js'
-import type { Log } from '../../system/log.js'
 import { errorCode } from '../fs.js'
 import type { Keys } from '../keys.js'
 import type { Records, TagCondition } from '../store.js'
 import type { Durable } from './durable.js'
-import { readLinkNow } from './link-file.js'
+import type { LinkReader } from './link-file.js'
 
 /** A reader that misses a tag which somebody is removing looks again this long: a push may publish it anew. */
 const SECOND_LOOK_MS = 100
@@ -22,7 +21,7 @@ interface Options {
   readonly clock: Clock
   readonly identity: Identity
   readonly records: Records
-  readonly log: Log
+  readonly linkReader: LinkReader
 }
 
 /** Tags, each a linearizable register (gc-protocol §5). */
@@ -51,9 +50,8 @@ export class FileTags {
   }
 
   #readAt(path: string): TagCondition | undefined {
-    const { durable, log } = this.#options
-    const stat = durable.fs.statNow(path)
-    const digest = stat && readLinkNow({ fs: durable.fs, log }, path)
+    const stat = this.#options.durable.fs.statNow(path)
+    const digest = stat && this.#options.linkReader.read(path, stat)
     return stat && digest && { digest, linkedAtMs: stat.mtimeMs }
   }
 
