@@ -1,11 +1,11 @@
-import { basename, dirname } from 'node:path'
+import { dirname } from 'node:path'
 import type { Clock } from '../../system/clock.js'
 import type { Random } from '../../system/random.js'
 import { errorCode, type Fs } from '../fs.js'
 import type { WriteHealth } from './write-health.js'
 
 /** Folders that somebody may remove and another make anew: their names are never taken for durable. */
-const REMOVABLE = /^[0-9a-f]{64,128}$|\/tags\//
+const REMOVABLE = /\/[0-9a-f]{64,128}(?:\/|$)|\/tags\//
 const KNOWN_LIMIT = 100_000
 /** A folder can vanish under us (a tidying remover) this often before we give up. */
 const ATTEMPTS = 8
@@ -44,28 +44,26 @@ export class Durable {
 
   /** Makes the folder and those above it; all of their names are durable afterwards. */
   async makeFolder(path: string): Promise<void> {
-    if (path === this.#root || this.#known.has(path)) return
-    const parent = dirname(path)
-    const isRemovable = REMOVABLE.test(basename(path)) || REMOVABLE.test(path)
-    if (!isRemovable || !(await this.#makeAlone(path))) {
-      await this.makeFolder(parent)
-      await this.#makeAlone(path)
-    }
-    await this.syncFolder(parent)
-    if (isRemovable) return
-    if (this.#known.size > KNOWN_LIMIT) this.#known.clear()
-    this.#known.add(path)
+    for (let attempt = 1; ; attempt += 1)
+      try {
+        return await this.#makeFolders(this.#unknownOf(path))
+      } catch (error) {
+        if (errorCode(error) !== 'ENOENT' || attempt === ATTEMPTS) throw error
+      }
   }
 
-  /** False when the parent is missing. */
-  async #makeAlone(path: string): Promise<boolean> {
-    try {
-      await this.fs.makeDirectory(path)
-      return true
-    } catch (error) {
-      if (errorCode(error) === 'ENOENT') return false
-      throw error
-    }
+  /** The folder and those above it, from the top down, whose names this process has not made durable yet. */
+  #unknownOf(path: string): readonly string[] {
+    if (path === this.#root || this.#known.has(path)) return []
+    return [...this.#unknownOf(dirname(path)), path]
+  }
+
+  /** One that is there already is synced too: whoever made it may have been killed before its fsync. */
+  async #makeFolders(paths: readonly string[]): Promise<void> {
+    for (const path of paths) await this.fs.makeDirectory(path)
+    await Promise.all(paths.map((path) => this.syncFolder(dirname(path))))
+    if (this.#known.size > KNOWN_LIMIT) this.#known.clear()
+    for (const path of paths) if (!REMOVABLE.test(path)) this.#known.add(path)
   }
 
   /**
@@ -87,13 +85,14 @@ export class Durable {
     return running
   }
 
-  /** Writes a file under a name of our own and syncs it; answers the name. Nothing stays when it fails. */
-  async writeTemporary(bytes: Uint8Array): Promise<string> {
+  /** Writes a file under a name of our own and syncs it, its time too; answers the name. Nothing stays when it fails. */
+  async writeTemporary(bytes: Uint8Array, time?: Date): Promise<string> {
     const path = this.temporaryName()
     const file = await this.fs.create(path)
     try {
       try {
-        await file.write([bytes], 0)
+        if (bytes.length > 0) await file.write([bytes], 0)
+        if (time !== undefined) this.fs.touchNow(path, time)
         await this.#health.watchSync(file.sync())
       } finally {
         await file.close()
@@ -107,9 +106,8 @@ export class Durable {
 
   /** Publishes a small file: temporary, fsync, rename over `path`, fsync of the folder. */
   async publish(path: string, bytes: Uint8Array, time?: Date): Promise<void> {
-    const temporary = await this.writeTemporary(bytes)
+    const temporary = await this.writeTemporary(bytes, time)
     try {
-      if (time !== undefined) this.fs.touchNow(temporary, time)
       await this.moveIn(temporary, path)
     } catch (error) {
       await this.#dropQuietly(temporary)

@@ -13,6 +13,7 @@ import type { FileTags } from './tags.js'
 
 /** Synchronous calls in a row before others get their turn. */
 const CALLS_A_TURN = 500
+const NOTHING = new Uint8Array()
 
 interface Options {
   readonly keys: Keys
@@ -81,20 +82,32 @@ export class FileLinks implements Links {
   }
 
   async tagsOf(repository: RepositoryName, digest: Digest): Promise<readonly Tag[]> {
+    return (await this.#tagsOn(repository, digest)).held
+  }
+
+  /** The tags that stand for the digest, and the folders of tags that stand for nothing. */
+  async #tagsOn(
+    repository: RepositoryName,
+    digest: Digest,
+  ): Promise<{ readonly held: readonly Tag[]; readonly absent: readonly Tag[] }> {
     const { keys, listings, tags } = this.#options
     const names = (await listings.folders(keys.tags(repository))) ?? []
-    const found: Tag[] = []
+    const held: Tag[] = []
+    const absent: Tag[] = []
     for (const [index, name] of names.entries()) {
       if (index % CALLS_A_TURN === CALLS_A_TURN - 1) await nextTurn()
       const tag = findTag(name)
-      if (tag !== undefined && tags.read(repository, tag)?.digest === digest) found.push(tag)
+      const found = tag && tags.read(repository, tag)
+      if (tag === undefined) continue
+      if (found === undefined) absent.push(tag)
+      else if (found.digest === digest) held.push(tag)
     }
-    return found
+    return { held, absent }
   }
 
-  async publishLayer(repository: RepositoryName, digest: Digest, dataDigest: Digest): Promise<void> {
+  async publishLayer(repository: RepositoryName, digest: Digest): Promise<void> {
     const { keys, durable } = this.#options
-    await durable.publish(keys.link('layer', repository, digest), Buffer.from(dataDigest))
+    await durable.publish(keys.link('layer', repository, digest), Buffer.from(digest))
   }
 
   async publishRevision(repository: RepositoryName, digest: Digest): Promise<void> {
@@ -103,13 +116,14 @@ export class FileLinks implements Links {
     await durable.makeFolder(`${keys.repository(repository)}/_layers`)
     const link = keys.link('revision', repository, digest)
     const pushed = `${keys.linkFolder('revision', repository, digest)}/pushed`
-    await durable.makeFolder(keys.linkFolder('revision', repository, digest))
     const time = clock.now()
-    durable.makeEmpty(pushed, time)
+    // Both with a synced time: were `pushed` older than its link after a power cut, registry:2 would seem to write here.
+    await durable.publish(pushed, NOTHING, time)
     await durable.publish(link, Buffer.from(digest), time)
     // Another pusher, or a remover that tidies, may have come between: the file must not be older than the link.
     const linkedAtMs = durable.fs.statNow(link)?.mtimeMs ?? 0
-    if ((durable.fs.statNow(pushed)?.mtimeMs ?? 0) < linkedAtMs) durable.makeEmpty(pushed)
+    if ((durable.fs.statNow(pushed)?.mtimeMs ?? 0) < linkedAtMs)
+      await durable.publish(pushed, NOTHING, clock.now())
   }
 
   publishTag(repository: RepositoryName, tag: Tag, digest: Digest): Promise<void> {
@@ -127,9 +141,11 @@ export class FileLinks implements Links {
   /** Its tags first, each only if it still stands for this digest: a push that moves one meanwhile keeps it. */
   async removeRevision(repository: RepositoryName, digest: Digest): Promise<boolean> {
     const { tags } = this.#options
-    for (const tag of await this.tagsOf(repository, digest)) {
-      const held = tags.read(repository, tag)
-      if (held?.digest === digest) await tags.take(repository, tag, held)
+    const { held, absent } = await this.#tagsOn(repository, digest)
+    for (const tag of absent) await tags.syncAbsence(repository, tag)
+    for (const tag of held) {
+      const now = tags.read(repository, tag)
+      if (now?.digest === digest) await tags.take(repository, tag, now)
     }
     return this.#removeLink('revision', repository, digest)
   }
@@ -143,8 +159,12 @@ export class FileLinks implements Links {
     const { keys, durable, records } = this.#options
     const { fs } = durable
     const link = keys.link(linkage, repository, digest)
-    if (fs.statNow(link) === undefined) return false
     const folder = keys.linkFolder(linkage, repository, digest)
+    if (fs.statNow(link) === undefined) {
+      // Whoever unlinked it may have been killed before its fsync.
+      if (fs.statNow(folder) !== undefined) await durable.syncFolder(folder)
+      return false
+    }
     const ours = linkage === 'revision' ? ['pushed', 'upstream', 'pulled'] : []
     const times = Object.fromEntries(
       ['link', ...ours].map((name) => [`${name}AtMs`, fs.statNow(`${folder}/${name}`)?.mtimeMs]),
@@ -170,7 +190,7 @@ export class FileLinks implements Links {
   async touchPull(repository: RepositoryName, digest: Digest, time: Date): Promise<void> {
     const { keys, durable } = this.#options
     if (durable.fs.statNow(keys.link('revision', repository, digest)) === undefined) return
-    durable.makeEmpty(`${keys.linkFolder('revision', repository, digest)}/pulled`, time)
+    await durable.makeEmpty(`${keys.linkFolder('revision', repository, digest)}/pulled`, time)
   }
 
   addReferrer(

@@ -1,5 +1,6 @@
 import { errorCode, type Fs } from '../fs.js'
 import type { Keys } from '../keys.js'
+import { removeTree } from './remove-tree.js'
 
 /** What the protocol asks of a file system (gc-protocol §9, R9), tried at each start in `entrepot/tmp`. */
 export async function testFileSystem(
@@ -23,7 +24,7 @@ export async function testFileSystem(
   await expect('a folder with a file can be removed', () => fullFolderStays(fs, folder))
   await expect('docker/ and entrepot/ lie on two mounts', async () => sharesMount(fs, keys))
   await expect('a second process does not see the same files', () => secondProcess(folder))
-  await empty(fs, folder)
+  await removeTree(fs, folder)
   return faults
 }
 
@@ -73,9 +74,4 @@ function sharesMount(fs: Fs, keys: Keys): boolean {
     (path) => fs.statNow(path)?.device,
   )
   return new Set(devices.filter((device) => device !== undefined)).size === 1
-}
-
-async function empty(fs: Fs, folder: string): Promise<void> {
-  for (const { name } of (await fs.list(folder)) ?? []) await fs.unlink(`${folder}/${name}`)
-  await fs.removeDirectory(folder)
 }

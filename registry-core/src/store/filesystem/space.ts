@@ -2,6 +2,7 @@ import { RegistryError } from '../../oci/failure.js'
 import type { Keys } from '../keys.js'
 import type { Space } from '../store.js'
 import type { Durable } from './durable.js'
+import { removeTree } from './remove-tree.js'
 import type { WriteHealth } from './write-health.js'
 
 /** Kept free so that links, records and journals of what is under way still fit: 1 % of the disk, at most this. */
@@ -53,18 +54,11 @@ export class FileSpace implements Space {
       const path = `${this.#keys.temporary}/${name}`
       const stat = fs.statNow(path)
       if (stat === undefined || stat.mtimeMs >= limit.getTime()) continue
-      if (kind === 'directory') await this.#removeFolder(path)
+      if (kind === 'directory') await removeTree(fs, path)
       else await fs.unlink(path)
       purged += 1
     }
     return purged
-  }
-
-  /** An upload session whose end was interrupted: files only. */
-  async #removeFolder(path: string): Promise<void> {
-    const { fs } = this.#durable
-    for (const { name } of (await fs.list(path)) ?? []) await fs.unlink(`${path}/${name}`)
-    await fs.removeDirectory(path)
   }
 
   async #probe(): Promise<void> {

@@ -94,6 +94,7 @@ export class FileTags {
     await fs.makeDirectory(own)
     if (!meets(this.read(repository, tag), ifStill)) {
       await fs.removeDirectory(own)
+      if (fs.statNow(keys.tagLink(repository, tag)) === undefined) await this.syncAbsence(repository, tag)
       return 'changed'
     }
     const taken = `${own}/link`
@@ -105,7 +106,7 @@ export class FileTags {
       return 'changed'
     }
     await durable.syncFolder(own)
-    await durable.syncFolder(`${keys.tagFolder(repository, tag)}/current`).catch(ignoreAbsence)
+    await this.syncAbsence(repository, tag)
     const wasMeant = meets(this.#readAt(taken), ifStill)
     await fs.unlink(taken)
     await fs.removeDirectory(own)
@@ -117,13 +118,22 @@ export class FileTags {
   async remove(repository: RepositoryName, tag: Tag): Promise<boolean> {
     const { keys, durable, records } = this.#options
     const link = keys.tagLink(repository, tag)
-    if (durable.fs.statNow(link) === undefined) return false
+    if (durable.fs.statNow(link) === undefined) {
+      await this.syncAbsence(repository, tag)
+      return false
+    }
     const held = this.read(repository, tag)
     await records.add({ kind: 'delete-tag', repository, tag, ...held })
     const wasThere = await durable.fs.unlink(link)
-    await durable.syncFolder(`${keys.tagFolder(repository, tag)}/current`).catch(ignoreAbsence)
+    await this.syncAbsence(repository, tag)
     await this.#tidy(repository, tag)
     return wasThere
+  }
+
+  /** Whoever unlinked the tag may have been killed before its fsync: a power cut must not bring it back after the answer. */
+  async syncAbsence(repository: RepositoryName, tag: Tag): Promise<void> {
+    const { keys, durable } = this.#options
+    await durable.syncFolder(`${keys.tagFolder(repository, tag)}/current`).catch(ignoreAbsence)
   }
 
   /** Only our own files, index entries and empty folders: a push that comes meanwhile makes them anew. */
