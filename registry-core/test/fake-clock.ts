@@ -13,12 +13,19 @@ export class FakeClock implements Clock {
   #elapsedMs = 0
   #timers: readonly Timer[] = []
   #lastId = 0
+  readonly #tickMs: number
 
-  constructor(start: Date = new Date('2026-03-01T12:00:00.000Z')) {
+  /** With `tickMs` each look at the clock moves the wall clock on, so that no two are equal. */
+  constructor({
+    start = new Date('2026-03-01T12:00:00.000Z'),
+    tickMs = 0,
+  }: { start?: Date; tickMs?: number } = {}) {
     this.#nowMs = start.getTime()
+    this.#tickMs = tickMs
   }
 
   now(): Date {
+    this.#nowMs += this.#tickMs
     return new Date(this.#nowMs)
   }
 
@@ -107,4 +114,21 @@ export function turn(): Promise<void> {
   return new Promise((resolve) => {
     setImmediate(resolve)
   })
+}
+
+/** The outcome of what may sleep on a fake clock: time moves whenever nothing else can. @throws when it hangs */
+export async function outcome<T>(clock: FakeClock, work: Promise<T>): Promise<T> {
+  let isSettled = false
+  const settle = (): void => {
+    isSettled = true
+  }
+  work.then(settle, settle)
+  for (let idle = 0; idle < 1000; idle += 1) {
+    await turn()
+    if (isSettled) return work
+    if (!clock.hasSleeper()) continue
+    await clock.wakeNext()
+    idle = 0
+  }
+  throw new Error('the work hangs: it waits for something that nobody does')
 }

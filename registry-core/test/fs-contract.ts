@@ -2,7 +2,10 @@ import path from 'node:path'
 
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 
-import { errorCode, type Fs, type OpenFile } from '#core/store/fs.js'
+import type { Fs, OpenFile } from '#core/store/fs.js'
+
+import { type Bench, codeOf, put, textOf } from './fs-bench.js'
+import { nameTests, symbolicLinkTests } from './fs-contract-names.js'
 
 /** A file system under test with an empty folder of its own. */
 export interface FsUnderTest {
@@ -34,36 +37,10 @@ export function fsContract(name: string, open: () => Promise<FsUnderTest>): void
   })
 }
 
-interface Bench {
-  fs(): Fs
-  at(...parts: readonly string[]): string
-  plantLink(target: string): Promise<void>
-}
-
-async function put(fs: Fs, target: string, text: string): Promise<void> {
-  const file = await fs.create(target)
-  await file.write([Buffer.from(text)], 0)
-  await file.close()
-}
-
-function textOf(fs: Fs, target: string): string | undefined {
-  return fs.readNow(target, 1000)?.toString()
-}
-
 async function opened(file: Promise<OpenFile | undefined>): Promise<OpenFile> {
   const found = await file
   if (found === undefined) throw new Error('the file is absent')
   return found
-}
-
-/** The system's code that a call throws. */
-function codeOf(call: () => unknown): string | undefined {
-  try {
-    call()
-  } catch (error) {
-    return errorCode(error)
-  }
-  return undefined
 }
 
 function fileTests({ fs, at }: Bench): void {
@@ -248,94 +225,5 @@ function directoryTests({ fs, at }: Bench): void {
     const { totalBytes, freeBytes } = await fs().space(at())
     expect(totalBytes).toBeGreaterThan(0)
     expect(freeBytes).toBeLessThanOrEqual(totalBytes)
-  })
-}
-
-function nameTests({ fs, at }: Bench): void {
-  test('a rename replaces what bears the name', async () => {
-    await put(fs(), at('a'), 'new')
-    await put(fs(), at('b'), 'old')
-    await fs().rename(at('a'), at('b'))
-    expect(textOf(fs(), at('b'))).toBe('new')
-    expect(fs().statNow(at('a'))).toBeUndefined()
-  })
-
-  test('a rename of what is missing, or into a folder that is missing, fails', async () => {
-    await put(fs(), at('a'), '')
-    await expect(fs().rename(at('no'), at('b'))).rejects.toMatchObject({ code: 'ENOENT' })
-    await expect(fs().rename(at('a'), at('no', 'b'))).rejects.toMatchObject({ code: 'ENOENT' })
-    expect(fs().statNow(at('a'))).toBeDefined()
-  })
-
-  test('a rename never mixes files and folders, nor fills a folder that has entries', async () => {
-    await put(fs(), at('file'), '')
-    await fs().makeDirectory(at('empty'))
-    await fs().makeDirectory(at('full'))
-    await put(fs(), at('full', 'a'), '')
-    await expect(fs().rename(at('file'), at('empty'))).rejects.toMatchObject({ code: 'EISDIR' })
-    await expect(fs().rename(at('empty'), at('file'))).rejects.toMatchObject({ code: 'ENOTDIR' })
-    await expect(fs().rename(at('empty'), at('full'))).rejects.toMatchObject({ code: 'ENOTEMPTY' })
-    await fs().rename(at('full'), at('empty'))
-    expect(fs().statNow(at('empty', 'a'))).toBeDefined()
-  })
-
-  test('a folder is not renamed into itself', async () => {
-    await fs().makeDirectory(at('d'))
-    await expect(fs().rename(at('d'), at('d', 'e'))).rejects.toMatchObject({ code: 'EINVAL' })
-  })
-
-  test('a rename between two names of one file leaves both', async () => {
-    await put(fs(), at('a'), 'x')
-    await fs().link(at('a'), at('b'))
-    await fs().rename(at('a'), at('b'))
-    expect(textOf(fs(), at('a'))).toBe('x')
-    expect(textOf(fs(), at('b'))).toBe('x')
-  })
-
-  test('a second name never replaces', async () => {
-    await put(fs(), at('a'), 'a')
-    await put(fs(), at('b'), 'b')
-    expect(await fs().link(at('a'), at('b'))).toBe('exists')
-    expect(textOf(fs(), at('b'))).toBe('b')
-    expect(await fs().link(at('a'), at('c'))).toBe('linked')
-    expect(fs().statNow(at('c'))?.inode).toBe(fs().statNow(at('a'))?.inode)
-    await fs().unlink(at('a'))
-    expect(textOf(fs(), at('c'))).toBe('a')
-  })
-
-  test('a second name needs a file and a folder to stand in', async () => {
-    await put(fs(), at('a'), '')
-    await fs().makeDirectory(at('d'))
-    await expect(fs().link(at('no'), at('b'))).rejects.toMatchObject({ code: 'ENOENT' })
-    await expect(fs().link(at('a'), at('no', 'b'))).rejects.toMatchObject({ code: 'ENOENT' })
-    await expect(fs().link(at('d'), at('e'))).rejects.toMatchObject({ code: 'EPERM' })
-  })
-
-  test('a name is removed once', async () => {
-    await put(fs(), at('a'), '')
-    expect(await fs().unlink(at('a'))).toBe(true)
-    expect(await fs().unlink(at('a'))).toBe(false)
-  })
-}
-
-function symbolicLinkTests({ fs, at, plantLink }: Bench): void {
-  test('a symbolic link is seen as such and never followed', async () => {
-    await plantLink(at('s'))
-    expect(fs().statNow(at('s'))?.kind).toBe('other')
-    expect(await fs().list(at())).toEqual([{ name: 's', kind: 'other' }])
-    expect(codeOf(() => fs().readNow(at('s'), 10))).toBe('EINVAL')
-    await expect(fs().openToRead(at('s'))).rejects.toMatchObject({ code: 'EINVAL' })
-    await expect(fs().openToWrite(at('s'))).rejects.toMatchObject({ code: 'EINVAL' })
-    await expect(fs().openToAppend(at('s'))).rejects.toMatchObject({ code: 'ELOOP' })
-    await expect(fs().create(at('s'))).rejects.toMatchObject({ code: 'EEXIST' })
-  })
-
-  test('a symbolic link is removed and replaced like a file', async () => {
-    await plantLink(at('s'))
-    await put(fs(), at('a'), 'x')
-    await fs().rename(at('a'), at('s'))
-    expect(textOf(fs(), at('s'))).toBe('x')
-    await plantLink(at('t'))
-    expect(await fs().unlink(at('t'))).toBe(true)
   })
 }

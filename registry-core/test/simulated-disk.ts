@@ -25,6 +25,8 @@ export class SimulatedDisk {
   readonly #nodes: Map<number, Node>
   readonly #journal: EntryJournal
   #lastInode: number
+  /** Grows with everything that changes the disk, or what a power cut would leave of it. */
+  version = 0
 
   constructor(
     now: () => Date,
@@ -43,6 +45,11 @@ export class SimulatedDisk {
   /** The same disk once more, page cache included: what a process that is killed now leaves behind. */
   clone(): SimulatedDisk {
     return new SimulatedDisk(this.#now, this.#nodes, this.#journal.clone(), this.#lastInode)
+  }
+
+  /** The same disk on another machine, whose clock sets the times from now on. */
+  withTime(now: () => Date): SimulatedDisk {
+    return new SimulatedDisk(now, this.#nodes, this.#journal.clone(), this.#lastInode)
   }
 
   /** A disk as it may be found after a power cut now. */
@@ -169,7 +176,7 @@ export class SimulatedDisk {
   touch(target: string, time: Date): boolean {
     const inode = this.find(target)
     if (inode === undefined) return false
-    this.#nodes.set(inode, { ...this.#node(inode), mtimeMs: time.getTime() })
+    this.#change(inode, { ...this.#node(inode), mtimeMs: time.getTime() })
     return true
   }
 
@@ -178,6 +185,7 @@ export class SimulatedDisk {
     if (inode === undefined) throw systemError('ENOENT', 'open', target)
     if (this.#node(inode).kind !== 'directory') throw systemError('ENOTDIR', 'open', target)
     this.#journal.sync(inode)
+    this.version += 1
   }
 
   /** What reads of a file show. */
@@ -187,23 +195,23 @@ export class SimulatedDisk {
 
   write(inode: number, bytes: Uint8Array, position: number): void {
     const content = contents.written(this.#file(inode).content, bytes, position)
-    this.#nodes.set(inode, { ...this.#file(inode), content, mtimeMs: this.#now().getTime() })
+    this.#change(inode, { ...this.#file(inode), content, mtimeMs: this.#now().getTime() })
   }
 
   truncate(inode: number, sizeBytes: number): void {
     const content = contents.truncated(this.#file(inode).content, sizeBytes)
-    this.#nodes.set(inode, { ...this.#file(inode), content, mtimeMs: this.#now().getTime() })
+    this.#change(inode, { ...this.#file(inode), content, mtimeMs: this.#now().getTime() })
   }
 
   syncFile(inode: number): void {
     const file = this.#file(inode)
-    this.#nodes.set(inode, { ...file, content: contents.synced(file.content), diskMtimeMs: file.mtimeMs })
+    this.#change(inode, { ...file, content: contents.synced(file.content), diskMtimeMs: file.mtimeMs })
   }
 
   /** An fsync that failed: the dirty pages will never reach the disk. */
   failSync(inode: number): void {
     const file = this.#file(inode)
-    this.#nodes.set(inode, { ...file, content: contents.syncFailed(file.content) })
+    this.#change(inode, { ...file, content: contents.syncFailed(file.content) })
   }
 
   /** Every name below a folder with what it is, parents first. */
@@ -254,7 +262,13 @@ export class SimulatedDisk {
       else entries.set(name, inode)
       this.#nodes.set(parent, { ...node, entries, mtimeMs: this.#now().getTime() })
     }
+    this.version += 1
     this.#journal.record(...places.map(({ parent, name, inode }) => ({ directory: parent, name, inode })))
+  }
+
+  #change(inode: number, node: Node): void {
+    this.#nodes.set(inode, node)
+    this.version += 1
   }
 
   #add(node: Node): number {

@@ -28,6 +28,7 @@ export interface Fault {
 }
 
 const OPENS: ReadonlySet<CallName> = new Set([
+  'createNow',
   'readNow',
   'openToRead',
   'openToWrite',
@@ -38,6 +39,8 @@ const OPENS: ReadonlySet<CallName> = new Set([
 ] as const)
 
 const GROWS: ReadonlySet<CallName> = new Set([
+  'createNow',
+  'renameNow',
   'create',
   'openToAppend',
   'makeDirectory',
@@ -49,6 +52,9 @@ const GROWS: ReadonlySet<CallName> = new Set([
 ] as const)
 
 const CHANGES: ReadonlySet<CallName> = new Set([
+  'createNow',
+  'renameNow',
+  'unlinkNow',
   'touchNow',
   'create',
   'openToWrite',

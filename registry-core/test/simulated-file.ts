@@ -7,7 +7,7 @@ import { systemError } from './simulated-node.js'
 /** Makes one call of an open file: counted, in its turn, and failing when a fault says so (`broken` is what then happens). */
 export type FileCall = <T>(
   name: keyof OpenFile,
-  effect: () => T,
+  effect: (call: Call) => T,
   broken?: (code: FaultCode) => void,
 ) => Promise<T>
 
@@ -17,6 +17,7 @@ export type FileAccess = 'read' | 'write' | 'append'
 interface Owner {
   readonly disk: SimulatedDisk
   readonly beforeEffect: (call: Call) => void
+  readonly forgetsSync: (call: Call) => boolean
   bytesRead: number
   openFiles: number
 }
@@ -81,9 +82,9 @@ export class SimulatedFile implements OpenFile {
     const { disk } = this.#process
     return this.#call(
       'sync',
-      () => {
+      (call) => {
         this.#checkOpen('fsync')
-        disk.syncFile(this.#inode)
+        if (!this.#process.forgetsSync(call)) disk.syncFile(this.#inode)
       },
       () => disk.failSync(this.#inode),
     )

@@ -30,6 +30,8 @@ export class SimulatedFs implements Fs {
   readonly calls: Call[] = []
   /** Called before each call takes effect, and once more halfway through a larger write. */
   beforeEffect: (call: Call) => void = () => undefined
+  /** Syncs that this fits answer success and do nothing: a store that forgets them, a disk that lies. */
+  forgetsSync: (call: Call) => boolean = () => false
   /** Bytes that read calls have answered so far. */
   bytesRead = 0
   /** How many files are open. */
@@ -96,15 +98,31 @@ export class SimulatedFs implements Fs {
     return this.#now('touchNow', path, () => this.disk.touch(path, time))
   }
 
+  /** One that meets a full or broken disk leaves half of its bytes behind. */
   createNow(path: string, bytes: Uint8Array): boolean {
-    return this.#now('createNow', path, () => {
-      if (this.disk.stat(path) !== undefined) return false
-      const inode = this.disk.createFile(path)
-      if (bytes.length === 0) return true
-      this.beforeEffect({ number: 0, name: 'createNow', path })
-      this.disk.write(inode, Buffer.from(bytes), 0)
-      return true
-    })
+    const half = bytes.subarray(0, Math.floor(bytes.length / 2))
+    return this.#now(
+      'createNow',
+      path,
+      () => {
+        if (this.disk.stat(path) !== undefined) return false
+        const inode = this.#createWith(path, half)
+        if (bytes.length === 0) return true
+        this.beforeEffect({ number: 0, name: 'createNow', path })
+        this.disk.write(inode, bytes.subarray(half.length), half.length)
+        return true
+      },
+      (code) => {
+        const isCreated = bytes.length > 0 && (code === 'ENOSPC' || code === 'EIO')
+        if (isCreated && this.disk.stat(path) === undefined) this.#createWith(path, half)
+      },
+    )
+  }
+
+  #createWith(path: string, bytes: Uint8Array): number {
+    const inode = this.disk.createFile(path)
+    if (bytes.length > 0) this.disk.write(inode, bytes, 0)
+    return inode
   }
 
   renameNow(path: string, to: string): void {
@@ -164,7 +182,9 @@ export class SimulatedFs implements Fs {
   }
 
   syncDirectory(path: string): Promise<void> {
-    return this.#call({ name: 'syncDirectory', path }, () => this.disk.syncDirectory(path))
+    return this.#call({ name: 'syncDirectory', path }, (call) => {
+      if (!this.forgetsSync(call)) this.disk.syncDirectory(path)
+    })
   }
 
   space(path: string): Promise<DiskSpace> {
@@ -189,7 +209,7 @@ export class SimulatedFs implements Fs {
 
   async #call<T>(
     call: Omit<Call, 'number'>,
-    effect: () => T,
+    effect: (call: Call) => T,
     broken?: (code: FaultCode) => void,
   ): Promise<T> {
     const numbered = this.#begin(call)
@@ -199,11 +219,11 @@ export class SimulatedFs implements Fs {
     return this.#take(numbered, effect, broken)
   }
 
-  #now<T>(name: CallName, path: string, effect: () => T): T {
+  #now<T>(name: CallName, path: string, effect: () => T, broken?: (code: FaultCode) => void): T {
     const call = this.#begin({ name, path })
     if (call === undefined) throw new Crash('the process is dead')
     this.#scheduling.passing(call, this)
-    return this.#take(call, effect)
+    return this.#take(call, effect, broken)
   }
 
   #begin(call: Omit<Call, 'number'>): Call | undefined {
@@ -214,10 +234,10 @@ export class SimulatedFs implements Fs {
     return numbered
   }
 
-  #take<T>(call: Call, effect: () => T, broken?: (code: FaultCode) => void): T {
+  #take<T>(call: Call, effect: (call: Call) => T, broken?: (code: FaultCode) => void): T {
     this.beforeEffect(call)
     const code = this.#faults.next(call)
-    if (code === undefined) return effect()
+    if (code === undefined) return effect(call)
     broken?.(code)
     throw systemError(code, call.name, call.path)
   }
