@@ -22,6 +22,8 @@ import { openReadiness } from '#core/system/readiness.js'
 import { openViews } from '#core/views/views.js'
 
 export interface TestEdgeOptions {
+  /** A folder of the caller's, which stays. */
+  readonly root?: string
   readonly anonymous?: AnonymousLevel
   readonly deletesOn?: boolean
   readonly catalogLimit?: number
@@ -66,7 +68,7 @@ export interface TestAnswer {
 }
 
 export async function startEdge(options: TestEdgeOptions = {}): Promise<TestEdge> {
-  const root = mkdtempSync(join(tmpdir(), 'e-'))
+  const root = options.root ?? mkdtempSync(join(tmpdir(), 'e-'))
   const log = { info: () => undefined, warn: () => undefined, error: () => undefined }
   const base = { clock: systemClock, random: systemRandom, log }
   const store = await openStore({
@@ -119,7 +121,7 @@ export async function startEdge(options: TestEdgeOptions = {}): Promise<TestEdge
       await edge.stop(0)
       await opened.close()
       await store.close()
-      rmSync(root, { recursive: true, force: true })
+      if (options.root === undefined) rmSync(root, { recursive: true, force: true })
     },
   }
 }
