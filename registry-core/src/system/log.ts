@@ -18,11 +18,11 @@ export interface LogSettings {
 }
 
 /** A log that writes to the sink. */
-export function openLog(settings: LogSettings, sink: LogSink, clock: Clock): Log {
+export function openLog(settings: LogSettings, sink: LogSink, clock: Pick<Clock, 'now'>): Log {
   return settings.formatter === 'json' ? jsonLog(settings, sink, clock) : textLog(settings, sink, clock)
 }
 
-function jsonLog({ level, fields }: LogSettings, sink: LogSink, clock: Clock): Log {
+function jsonLog({ level, fields }: LogSettings, sink: LogSink, clock: Pick<Clock, 'now'>): Log {
   const logger = pino(
     {
       level,
@@ -43,7 +43,7 @@ const LEVELS = ['debug', 'info', 'warn', 'error'] as const
 /** As logrus names them. */
 const NAMES = { info: 'info', warn: 'warning', error: 'error' } as const
 
-function textLog({ level, fields }: LogSettings, sink: LogSink, clock: Clock): Log {
+function textLog({ level, fields }: LogSettings, sink: LogSink, clock: Pick<Clock, 'now'>): Log {
   const least = LEVELS.indexOf(level)
   const say = (at: keyof typeof NAMES) => {
     if (LEVELS.indexOf(at) < least) return () => undefined

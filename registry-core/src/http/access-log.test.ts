@@ -1,0 +1,68 @@
+import type { IncomingMessage } from 'node:http'
+import { expect, test } from '@jest/globals'
+import { anonymousCaller } from '../access/caller.js'
+import { logRequest } from './access-log.js'
+import type { Outcome } from './handle.js'
+import { parseTarget } from './target.js'
+
+function lineOf(outcome: Partial<Outcome>): { level: string; fields: Record<string, unknown> } {
+  let line = { level: '', fields: {} }
+  const say = (level: string) => (fields: object) => {
+    line = { level, fields: { ...fields } }
+  }
+  logRequest(
+    { info: say('info'), warn: say('warn'), error: say('error') },
+    {
+      request: {
+        method: 'GET',
+        url: '/v2/a/manifests/x',
+        headers: { host: 'h', 'user-agent': 'docker', authorization: 'Basic c2VjcmV0' },
+      } as unknown as IncomingMessage,
+      peer: { requestId: 'id-1', remoteAddress: '10.0.0.1', caller: anonymousCaller('push') },
+      call: parseTarget('/v2/a/manifests/x'),
+      ...{ status: 200, bytesIn: 0, bytesOut: 5, durationMs: 1.5, outcome: 'ok', error: undefined },
+      ...outcome,
+    },
+  )
+  return line
+}
+
+test('a request is written down under the names of registry:2, with everything that was asked and answered', () => {
+  expect(lineOf({})).toEqual({
+    level: 'info',
+    fields: {
+      'http.request.host': 'h',
+      'http.request.id': 'id-1',
+      'http.request.method': 'GET',
+      'http.request.received': 0,
+      'http.request.remoteaddr': '10.0.0.1',
+      'http.request.uri': '/v2/a/manifests/x',
+      'http.request.useragent': 'docker',
+      'http.response.duration': '1.5ms',
+      'http.response.durationms': 1.5,
+      'http.response.status': 200,
+      'http.response.written': 5,
+      outcome: 'ok',
+      'vars.name': 'a',
+      'vars.reference': 'x',
+    },
+  })
+})
+
+test('what a client sent to prove who it is never stands in a line', () => {
+  expect(JSON.stringify(lineOf({ status: 500, error: new Error('boom') }))).not.toContain('c2VjcmV0')
+})
+
+test('a failure of ours is an error with its stack and cause, one of the client is not', () => {
+  expect(lineOf({ status: 404, outcome: 'manifest-unknown' }).level).toBe('info')
+  const { level, fields } = lineOf({
+    status: 500,
+    error: new Error('boom', { cause: new Error('the disk') }),
+  })
+  expect(level).toBe('error')
+  expect(fields).toMatchObject({
+    'err.message': 'boom',
+    'err.stack': expect.stringContaining('access-log.test'),
+    'err.cause': expect.stringContaining('the disk'),
+  })
+})
