@@ -199,7 +199,9 @@ async function afterError(error: unknown, call: Call | undefined, sending: Sendi
 
 /** What node's parser lets through and no proxy agrees on (attack rows 15, 17). */
 function checkHeaders(request: IncomingMessage): void {
-  const { rawHeaders } = request
+  const { rawHeaders, httpVersion } = request
+  if (httpVersion !== '1.1' && httpVersion !== '1.0')
+    throw new RegistryError('target-malformed', { why: `HTTP/${httpVersion} is not spoken here` })
   let hosts = 0
   for (let at = 0; at < rawHeaders.length; at += 2) {
     const name = rawHeaders[at]

@@ -14,7 +14,15 @@ export function answerParserError(error: Error, socket: Duplex, current: ServerR
     socket.destroy()
     return
   }
-  const { status, body } = refusal(errorCode(error))
+  endWith(socket, refusal(errorCode(error)))
+}
+
+/** CONNECT asks for a tunnel: there is none through a registry. */
+export function refuseTunnel(socket: Duplex): void {
+  endWith(socket, row('method-unsupported', { method: 'CONNECT', allowed: 'GET, HEAD' }))
+}
+
+function endWith(socket: Duplex, { status, body }: { readonly status: number; readonly body: string }): void {
   const head = [
     `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}`,
     'Content-Type: application/json; charset=utf-8',
@@ -29,7 +37,7 @@ export function answerParserError(error: Error, socket: Duplex, current: ServerR
 function refusal(code: string | undefined): { readonly status: number; readonly body: string } {
   switch (code) {
     case 'HPE_HEADER_OVERFLOW':
-      return row('header-malformed', { header: 'in all', found: 'too much', allowed: '32 KiB' }, 431)
+      return row('header-malformed', { header: 'in all', found: 'too much', allowed: '80 KiB' }, 431)
     case 'HPE_CHUNK_EXTENSIONS_OVERFLOW':
       return row('body-too-large', { limitBytes: 16 * 1024 })
     case 'ERR_HTTP_REQUEST_TIMEOUT':

@@ -117,7 +117,10 @@ async function sendContent(
 
 async function smallContent(content: StoredContent, options: SendOptions): Promise<Buffer> {
   const bytes = await options.content.readVerified(content, SMALL_BYTES)
-  if (bytes !== undefined) return bytes
+  if (bytes !== undefined) {
+    if (!options.content.isHashed(content)) await options.content.markHashed(content)
+    return bytes
+  }
   throw new RegistryError('blob-unknown', { digest: content.digest, repository: content.repository })
 }
 

@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { Socket } from 'node:net'
 import type { Clock } from '../system/clock.js'
 import type { Log } from '../system/log.js'
-import { answerParserError } from './parser-errors.js'
+import { answerParserError, refuseTunnel } from './parser-errors.js'
 import { handleRequest, type HandlerOptions, type ListenerRules } from './handle.js'
 import type { ListenAddress } from '../config/settings.js'
 import { type Listening, listen } from './listen.js'
@@ -102,12 +102,17 @@ function makeServer(rules: ListenerRules, options: HandlerOptions): Server {
     noDelay: true,
   })
   const onRequest = (request: IncomingMessage, response: ServerResponse): void => {
+    const previous = busy.get(request.socket)
     busy.set(request.socket, response)
-    void handleRequest({ request, response }, rules, options)
+    const handle = (): void => void handleRequest({ request, response }, rules, options)
+    // Requests of one connection take effect in their order (RFC 9112 §9.3.2): a pipelined one waits.
+    if (previous === undefined || previous.writableFinished || previous.destroyed) handle()
+    else previous.once('close', handle)
   }
   server.on('request', onRequest)
   // The 100 is sent when the body is wanted, so that a refused upload is never sent at all.
   server.on('checkContinue', onRequest)
+  server.on('connect', (_request, socket) => refuseTunnel(socket))
   server.on('clientError', (error, socket) => answerParserError(error, socket, busy.get(socket as Socket)))
   return server
 }

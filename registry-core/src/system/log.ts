@@ -30,13 +30,18 @@ function jsonLog({ level, fields }: LogSettings, sink: LogSink, clock: Pick<Cloc
       timestamp: () => `,"time":"${clock.now().toISOString()}"`,
       formatters: { level: (label) => ({ level: label }) },
     },
-    { write: (line) => sink.write(line) },
+    { write: (line) => sink.write(withoutControls(line)) },
   )
   return {
     info: (more, sentence) => logger.info(more, sentence),
     warn: (more, sentence) => logger.warn(more, sentence),
     error: (more, sentence) => logger.error(more, sentence),
   }
+}
+
+/** JSON escapes what is below a space; some terminals obey DEL and the C1 controls too (attack row 75). */
+function withoutControls(line: string): string {
+  return line.replaceAll(/[\u007f-\u009f]/g, (control) => `\\u00${control.charCodeAt(0).toString(16)}`)
 }
 
 const LEVELS = ['debug', 'info', 'warn', 'error'] as const

@@ -235,7 +235,7 @@ describe('a disk that fails', () => {
     ['EMFILE', 503, true],
     ['EIO', 503, false],
   ])('with %s before the first byte is a readable error', async (code, status, staysThere) => {
-    const blob = randomBlob(1000)
+    const blob = randomBlob(100_000)
     await pushBlob(edge, 'team/app', blob)
     readError = { code, afterBytes: 0 }
     const refused = await edge.send('GET', `/v2/team/app/blobs/${blob.digest}`)
