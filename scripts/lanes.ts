@@ -31,6 +31,27 @@ export const LANES: readonly Lane[] = [
     minutes: 6,
   },
   {
+    name: 'clients',
+    folders: ['test/clients'],
+    root: true,
+    commands: [
+      'dockerd',
+      'docker',
+      'skopeo',
+      'buildah',
+      'docker-registry',
+      'nginx',
+      'openssl',
+      'mmdebstrap',
+      'busybox',
+      'iptables',
+      'slirp4netns',
+      'socat',
+    ],
+    queue: 'clients',
+    minutes: 8, // a first run of the week makes the folder of Debian sid, half a minute more
+  },
+  {
     name: 'front',
     folders: ['test/front'],
     root: false,

@@ -17,6 +17,8 @@ export interface NginxOptions {
   readonly storeRoot: string
   /** A TLS listener beside the plain one, with a certificate for localhost and 127.0.0.1 made for it; on by default. */
   readonly tls?: boolean
+  /** What the certificate is for instead, in openssl's words: `DNS:registry.test`, `IP:127.0.0.1`. */
+  readonly names?: readonly string[]
   /** The nginx to run, the machine's own unless said otherwise. */
   readonly program?: NginxProgram
   readonly settings?: Partial<Pick<FrontSettings, 'maxUploadSize' | 'timeoutSeconds' | 'workers' | 'user'>>
@@ -48,7 +50,7 @@ export async function startNginx(options: NginxOptions): Promise<RunningNginx> {
   const prefix = mkdtempSync(path.join(os.tmpdir(), 'e-'))
   chmodSync(prefix, 0o755)
   try {
-    const certificates = options.tls === false ? undefined : await makeCertificates(prefix)
+    const certificates = options.tls === false ? undefined : await makeCertificates(prefix, options.names)
     for (let attempt = 1; ; attempt++) {
       const settings = await settingsFor(options, { prefix, nginxVersion: program.version, certificates })
       writeFront(settings)

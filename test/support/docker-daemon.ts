@@ -1,0 +1,114 @@
+import { attempt, type Outcome, run } from './commands.js'
+import { supportScript } from './scripts.js'
+import { type Suite, sidRoot } from './toolbox.js'
+
+/** The command line that came with the daemon, also where a newer one was put into PATH. */
+const DOCKER = '/usr/bin/docker'
+
+/** Which dockerd, and where it keeps images. */
+export interface DaemonKind {
+  readonly title: string
+  readonly suite: Suite
+  readonly store: 'graph driver' | 'containerd'
+}
+
+export interface DaemonOptions {
+  /** A network of its own, where the machine's loopback is 10.0.2.2. */
+  readonly bridge?: boolean
+  /** Names for its hosts file. */
+  readonly hosts?: Readonly<Record<string, string>>
+  /** A CA's PEM file for each `host:port`. */
+  readonly authorities?: Readonly<Record<string, string>>
+}
+
+/** What the daemon says of an image it has. */
+export interface Identity {
+  /** The digest of the config (graph driver), of the manifest or index (containerd). */
+  readonly id: string
+  /** As in `127.0.0.1:40123/app@sha256:…`. */
+  readonly repositoryDigests: readonly string[]
+  readonly diffIds: readonly string[]
+}
+
+/** A dockerd of our own, with its state in a folder; it ends when that folder's keeper destroys it. */
+export class DockerDaemon {
+  readonly #state: string
+
+  private constructor(state: string) {
+    this.#state = state
+  }
+
+  static async start(state: string, kind: DaemonKind, options: DaemonOptions = {}): Promise<DockerDaemon> {
+    const args = ['start', state]
+    if (options.bridge === true) args.push('--bridge')
+    for (const [name, address] of Object.entries(options.hosts ?? {}))
+      args.push('--host', `${name}=${address}`)
+    for (const [host, file] of Object.entries(options.authorities ?? {})) args.push('--ca', `${host}=${file}`)
+    if (kind.suite === 'sid') args.push('--root', await sidRoot())
+    if (kind.store === 'containerd') args.push('--', '--feature', 'containerd-snapshotter=true')
+    await run(supportScript('dockerd.sh'), args)
+    return new DockerDaemon(state)
+  }
+
+  /** Runs the docker command line beside the daemon, and throws unless it succeeds. */
+  docker(...args: readonly string[]): Promise<string> {
+    return run(supportScript('dockerd.sh'), ['exec', this.#state, DOCKER, ...args])
+  }
+
+  /** Runs the docker command line; the caller judges. */
+  attempt(...args: readonly string[]): Promise<Outcome> {
+    return attempt(supportScript('dockerd.sh'), ['exec', this.#state, DOCKER, ...args])
+  }
+
+  /** Loads the images of a layout folder. */
+  async load(layoutFolder: string): Promise<void> {
+    const pipeline = 'tar -cC "$1" . | "$2" exec "$3" "$4" load'
+    const args = [
+      '-o',
+      'pipefail',
+      '-c',
+      pipeline,
+      'bash',
+      layoutFolder,
+      supportScript('dockerd.sh'),
+      this.#state,
+      DOCKER,
+    ]
+    await run('bash', args)
+  }
+
+  /** Pushes, and answers the digest that the registry now has under the tag. */
+  async push(name: string): Promise<string> {
+    return pushedDigest(await this.docker('push', name))
+  }
+
+  /** What the daemon has under that name; throws when it has nothing. */
+  async identity(name: string): Promise<Identity> {
+    const format = '{{.Id}} {{json .RepoDigests}} {{json .RootFS.Layers}}'
+    const [id, repositoryDigests, diffIds] = (
+      await this.docker('image', 'inspect', '--format', format, name)
+    ).split(' ')
+    return {
+      id: String(id),
+      repositoryDigests: JSON.parse(String(repositoryDigests)) as readonly string[],
+      diffIds: JSON.parse(String(diffIds)) as readonly string[],
+    }
+  }
+
+  /** Removes an image under all its names, so that the next pull has to fetch it. */
+  async forget(name: string): Promise<void> {
+    const { id } = await this.identity(name)
+    await this.docker('image', 'rm', '--force', id)
+  }
+
+  version(): Promise<string> {
+    return this.docker('version', '--format', 'dockerd {{.Server.Version}}, client {{.Client.Version}}')
+  }
+}
+
+/** The digest in the last line of `docker push`. */
+export function pushedDigest(output: string): string {
+  const digest = /: digest: (sha256:[0-9a-f]{64}) size: \d+/.exec(output)?.[1]
+  if (digest === undefined) throw new Error(`docker push names no digest:\n${output}`)
+  return digest
+}

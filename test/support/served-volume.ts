@@ -1,0 +1,186 @@
+import { once } from 'node:events'
+import { copyFileSync, rmSync } from 'node:fs'
+import { connect, createServer } from 'node:net'
+import { pipeline } from 'node:stream'
+
+import type { StateFolder } from './state-folder.js'
+import { type Descriptor, digestOf } from './images.js'
+import { type RunningNginx, startNginx } from './nginx.js'
+import { EVERY_MANIFEST_TYPE, expectStatus, RegistryClient } from './registry-client.js'
+import { startCore, startDockerRegistry, type Target, type TargetOptions } from './targets.js'
+import { TcpFaults } from './tcp-faults.js'
+
+/** Who serves a volume. */
+export type Server = 'registry-core' | 'docker-registry'
+
+const START: Readonly<Record<Server, (options: TargetOptions) => Promise<Target>>> = {
+  'registry-core': startCore,
+  'docker-registry': startDockerRegistry,
+}
+
+/** What clients speak to: the server itself over plain HTTP, or our nginx with TLS before it. */
+export type Front = 'plain HTTP' | 'nginx with TLS'
+
+/** The name that stands for the machine's loopback in a network of its own, and in the certificate. */
+export const OUTSIDE_NAME = 'registry.test'
+
+/** The registry that the clients speak to: ours, or with CLIENTS_SERVER=docker-registry the peer, which proves the tests. */
+export function serverUnderTest(): Server {
+  const { CLIENTS_SERVER: server = 'registry-core' } = process.env
+  if (server !== 'registry-core' && server !== 'docker-registry') throw new Error(`no server "${server}"`)
+  return server
+}
+
+/** A request that reached the registry or the nginx before it. */
+export interface SeenRequest {
+  /** As in `GET /v2/app/blobs/sha256:…`. */
+  readonly line: string
+  /** It asked for a part, and with nginx in front also got it. */
+  readonly isPartial: boolean
+}
+
+/** A manifest as the registry answers it; of the JSON only what these tests look at. */
+export interface StoredManifest {
+  readonly mediaType: string
+  readonly digest: string
+  readonly json: {
+    readonly config?: Descriptor
+    readonly layers?: readonly Descriptor[]
+    readonly manifests?: readonly Descriptor[]
+  }
+}
+
+/**
+ * A registry's volume with one address for clients that stays the same while its servers come, go, and are killed.
+ */
+export class ServedVolume {
+  readonly root: string
+  readonly faults: TcpFaults
+  /** Speaks to the registry over plain HTTP, past whatever faults are set. */
+  readonly client: RegistryClient
+  /** The authority that clients must trust; `undefined` without TLS. */
+  readonly caFile: string | undefined
+  readonly #socket: string
+  readonly #nginx: RunningNginx | undefined
+  #server: Target | undefined
+  #bridge: AsyncDisposable | undefined
+
+  private constructor(state: StateFolder, faults: TcpFaults, nginx: RunningNginx | undefined) {
+    this.root = state.join('volume')
+    this.#socket = state.join('core.sock')
+    this.faults = faults
+    this.#nginx = nginx
+    this.client = new RegistryClient(`http://127.0.0.1:${nginx?.httpPort ?? faults.port}`)
+    if (nginx?.tlsPort === undefined || nginx.caFile === undefined) return
+    faults.targetPort = nginx.tlsPort
+    this.caFile = state.join('ca.pem')
+    copyFileSync(nginx.caFile, this.caFile)
+  }
+
+  static async open(state: StateFolder, server: Server, front: Front = 'plain HTTP'): Promise<ServedVolume> {
+    const names = [`DNS:${OUTSIDE_NAME}`, 'IP:127.0.0.1']
+    const options = { coreSocket: state.join('core.sock'), storeRoot: state.join('volume'), names }
+    const nginx = front === 'plain HTTP' ? undefined : await startNginx(options)
+    const volume = new ServedVolume(state, await TcpFaults.start(), nginx)
+    await volume.serveWith(server)
+    return volume
+  }
+
+  get port(): number {
+    return this.faults.port
+  }
+
+  /** For clients in the machine's own network: as it stands before the slash in an image's name. */
+  get host(): string {
+    return `127.0.0.1:${this.port}`
+  }
+
+  /** The flags of a client that must be told that there is no TLS; none where there is. */
+  flagsForPlain(...flags: readonly string[]): readonly string[] {
+    return this.caFile === undefined ? flags : []
+  }
+
+  /** Starts a server where none runs. */
+  async serveWith(server: Server): Promise<void> {
+    if (this.#server !== undefined) throw new Error('the volume is served already')
+    const behindNginx = this.#nginx !== undefined
+    const ours = behindNginx && server === 'registry-core'
+    const config = ours ? { listeners: [{ socket: this.#socket, view: 'header' }] } : {}
+    this.#server = await START[server]({ root: this.root, config })
+    if (!behindNginx) this.faults.targetPort = this.#server.port
+    if (behindNginx && !ours) this.#bridge = await joinToSocket(this.#socket, this.#server.port)
+  }
+
+  /** Ends the server as a careful admin does. */
+  async stop(): Promise<void> {
+    await this.#server?.remove()
+    this.#server = undefined
+    await this.#bridge?.[Symbol.asyncDispose]()
+    this.#bridge = undefined
+  }
+
+  /** Ends the server with SIGKILL: nothing is flushed, nothing is said to clients. */
+  async kill(): Promise<void> {
+    this.#server?.process.signal('SIGKILL')
+    await this.stop()
+  }
+
+  /** All that came in so far, in order: what the client itself asked included. */
+  requests(): readonly SeenRequest[] {
+    if (this.#nginx === undefined) {
+      return this.faults.requests.map((head) => ({
+        line: head.slice(0, head.indexOf(' HTTP/')),
+        isPartial: /\r\nRange: bytes=/i.test(head),
+      }))
+    }
+    const answered = this.#nginx.accessLog()
+    return answered.map(({ method, target, status }) => ({
+      line: `${String(method)} ${String(target)}`,
+      isPartial: status === 206,
+    }))
+  }
+
+  async manifest(repository: string, reference: string): Promise<StoredManifest> {
+    const accept = { accept: EVERY_MANIFEST_TYPE }
+    const answer = expectStatus(
+      await this.client.get(`/v2/${repository}/manifests/${reference}`, accept),
+      200,
+    )
+    return {
+      mediaType: answer.header('content-type') ?? '',
+      digest: digestOf(answer.body),
+      json: answer.json() as StoredManifest['json'],
+    }
+  }
+
+  /** The digests of an image's layers, as the registry has it. */
+  async layersOf(repository: string, reference: string): Promise<readonly string[]> {
+    const { json } = await this.manifest(repository, reference)
+    return (json.layers ?? []).map(({ digest }) => digest)
+  }
+
+  async close(): Promise<void> {
+    await this.client.close()
+    await this.faults.close()
+    await this.stop()
+    await this.#nginx?.stop()
+  }
+}
+
+/** The digests of the blobs whose upload these requests ended. */
+export function uploadsAmong(requests: readonly SeenRequest[]): readonly string[] {
+  const digests = requests.map(({ line }) => /^PUT .*[?&]digest=([^&]+)/.exec(line)?.[1])
+  return digests.filter((digest) => digest !== undefined).map(decodeURIComponent)
+}
+
+/** nginx speaks to a unix socket; the peer listens on a port only, when it is to be asked directly too. */
+async function joinToSocket(socketPath: string, port: number): Promise<AsyncDisposable> {
+  rmSync(socketPath, { force: true })
+  const server = createServer((from) => {
+    const to = connect({ port, host: '127.0.0.1' })
+    pipeline(from, to, from, () => undefined) // one end broken, the other is too
+  })
+  server.listen(socketPath)
+  await once(server, 'listening')
+  return server
+}
