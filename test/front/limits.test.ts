@@ -140,8 +140,8 @@ describeFront('a client that is refused', { tls: false }, (front) => {
   test('without a core gets 502 on every try, and is served again as soon as one is back', async () => {
     // A core that closes each connection is, for nginx, one that is not there.
     for (let times = 0; times < 3; times++) {
-      front.core.next((request) => request.socket.destroy())
-      front.core.next((request) => request.socket.destroy())
+      front.core.next((request) => void request.socket.destroy())
+      front.core.next((request) => void request.socket.destroy())
       const socket = await connectTo({ port: front.nginx.httpPort })
       const { answers } = await sendRaw(
         socket,

@@ -20,6 +20,8 @@ export interface ScriptedCore {
   readonly socket: string
   readonly storeRoot: string
   readonly seen: readonly SeenRequest[]
+  /** How many connections were ever made to it. */
+  connections(): number
   /** Puts a blob into the store and answers its digest. */
   put(bytes: Uint8Array): string
   /** The file of a blob. */
@@ -29,7 +31,7 @@ export interface ScriptedCore {
   stop(): Promise<void>
 }
 
-export type Handler = (request: http.IncomingMessage, response: http.ServerResponse) => void
+export type Handler = (request: http.IncomingMessage, response: http.ServerResponse) => void | Promise<void>
 
 const BLOB = /^\/v2\/.+\/blobs\/(sha256:[0-9a-f]{64})(?:\?|$)/
 
@@ -46,7 +48,7 @@ export async function startScriptedCore(): Promise<ScriptedCore> {
     const { method = '', url: target = '', headers, rawHeaders } = request
     seen.push({ method, target, headers, rawHeaders })
     const handler = scripted.shift()
-    if (handler) return handler(request, response)
+    if (handler) return void handler(request, response)
     const digest = BLOB.exec(target)?.[1]
     if (digest === undefined) return void request.resume().on('end', () => response.end('{}'))
     const isStreamed = method === 'HEAD' || headers['x-entrepot-no-accel'] === '1'
@@ -58,12 +60,17 @@ export async function startScriptedCore(): Promise<ScriptedCore> {
     if (isStreamed) return streamed(response, fileOf(digest))
     response.setHeader('x-accel-redirect', `/_blobs/${below(digest)}`).end()
   })
+  let connections = 0
+  server.on('connection', () => {
+    connections += 1
+  })
   server.listen(socket)
   await once(server, 'listening')
   return {
     socket,
     storeRoot,
     seen,
+    connections: () => connections,
     fileOf,
     put(bytes) {
       const digest = digestOf(bytes)

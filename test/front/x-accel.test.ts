@@ -1,10 +1,11 @@
-import { rmSync } from 'node:fs'
+import { rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import path from 'node:path'
 import { expect, test } from '@jest/globals'
 
 import { randomLayer } from '../support/images.js'
 import type { RawAnswer } from '../support/raw-http.js'
 import { acceleratedHeaders } from './scripted-core.js'
-import { describeFront } from './suite.js'
+import { describeFront, errorOf } from './suite.js'
 
 describeFront('a blob that nginx sends from disk', { tls: false }, (front) => {
   /** Which of these headers stand in an answer, and how often. */
@@ -103,5 +104,44 @@ describeFront('a blob that nginx sends from disk', { tls: false }, (front) => {
     expect(answer.header('content-type')).toBe('application/json')
     const ofBlobs = ['cache-control', 'content-disposition', 'docker-content-digest', 'etag', 'accept-ranges']
     expect(occurrences(answer, ofBlobs)).toEqual(Object.fromEntries(ofBlobs.map((name) => [name, 0])))
+  })
+
+  test('is never followed through a symbolic link below the store: the core is asked', async () => {
+    const digest = front.core.put(Buffer.from('mine'))
+    const secret = path.join(path.dirname(front.core.storeRoot), 'secret')
+    writeFileSync(secret, 'secret')
+    rmSync(front.core.fileOf(digest))
+    symlinkSync(secret, front.core.fileOf(digest))
+    front.core.next((_, response) => {
+      const redirect = `/_blobs/sha256/${digest.slice(7, 9)}/${digest.slice(7)}/data`
+      response.writeHead(200, { ...acceleratedHeaders(digest), 'x-accel-redirect': redirect }).end()
+    })
+    front.core.next((request, response) => {
+      response.writeHead(404).end(String(request.headers['x-entrepot-no-accel']))
+    })
+    const answer = await front.ask(`/v2/a/blobs/${digest}`)
+    expect(answer.status).toBe(404)
+    expect(answer.body.toString()).toBe('1')
+  })
+
+  test('that neither nginx nor the core can send is 502 with an OCI body', async () => {
+    const digest = front.core.put(Buffer.from('never sent'))
+    front.core.next((_, response) => {
+      response
+        .writeHead(200, { ...acceleratedHeaders(digest), 'x-accel-redirect': '/_blobs/sha256/00/0000/data' })
+        .end()
+    })
+    front.core.next((request) => void request.socket.destroy())
+    front.core.next((request) => void request.socket.destroy()) // nginx tries a kept connection twice
+    const answer = await front.ask(`/v2/a/blobs/${digest}`)
+    expect(answer.status).toBe(502)
+    expect(errorOf(answer).code).toBe('UNAVAILABLE')
+  })
+
+  test('is asked for over connections to the core that are kept', async () => {
+    const digest = front.core.put(Buffer.from('kept'))
+    const before = front.core.connections()
+    for (let times = 0; times < 50; times++) await front.ask(`/v2/a/blobs/${digest}`)
+    expect(front.core.connections() - before).toBeLessThanOrEqual(2) // one a worker
   })
 })
