@@ -157,7 +157,7 @@ describeFront('a client that is refused', { tls: false }, (front) => {
 
   test('before its body was read hears the answer all the same', async () => {
     front.core.next((_, response) => {
-      response.writeHead(401, { connection: 'close' }).end('no')
+      response.writeHead(401).end('no') // leaving the connection to nginx: closed here, some would be 502
     })
     const socket = await connectTo({ port: front.nginx.httpPort })
     const { answers } = await sendRaw(socket, zeros(lines(...PUT, `Content-Length: ${20 * MIB}`), 20 * MIB), {

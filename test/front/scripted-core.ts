@@ -60,6 +60,7 @@ export async function startScriptedCore(): Promise<ScriptedCore> {
     if (isStreamed) return streamed(response, fileOf(digest))
     response.setHeader('x-accel-redirect', `/_blobs/${below(digest)}`).end()
   })
+  server.keepAliveTimeout = 75_000 // longer than nginx's, as the real core's is
   let connections = 0
   server.on('connection', () => {
     connections += 1

@@ -71,6 +71,9 @@ function nginx(
 ): RunningNginx {
   const { prefix } = first
   let settings = first
+  // A program that fails leaves no nginx behind.
+  const end = (): void => running.signal('SIGTERM')
+  process.once('exit', end)
   const portOf = (kind: string): number | undefined =>
     settings.listeners.find((one) => one.kind === kind)?.port
   return {
@@ -91,6 +94,7 @@ function nginx(
     },
     async stop() {
       const ending = await running.stop()
+      process.off('exit', end)
       rmSync(prefix, { recursive: true, force: true })
       return ending
     },
