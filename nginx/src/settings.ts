@@ -44,3 +44,11 @@ export interface TlsListener {
 
 export const DEFAULT_MAX_UPLOAD_SIZE = '16384m'
 export const DEFAULT_TIMEOUT_SECONDS = 900
+
+const UNITS: Readonly<Record<string, number>> = { k: 1024, m: 1024 ** 2, g: 1024 ** 3 }
+
+/** A size in nginx's notation as bytes; not a number when it is none. */
+export function sizeInBytes(text: string): number {
+  const [, count, unit = ''] = /^(\d+)([kmg]?)$/i.exec(text) ?? []
+  return Number(count) * (UNITS[unit.toLowerCase()] ?? 1)
+}

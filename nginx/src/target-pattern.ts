@@ -1,9 +1,12 @@
-// TEMPORARY: registry-core/src/contract.ts will export targetPattern; this stand-in goes when it is there.
-const PART = String.raw`(?!\.{1,2}(?:[/?]|$))(?:[A-Za-z0-9._:-]|%3[Aa])+`
-const targetPattern = `^/(?:${PART}(?:/${PART})*/?)?$`
+import { queryPattern, targetPattern } from '@entrepot/registry-core/contract'
 
-// The query: every printable ASCII character but `"`, `#`, `\`, which no client of ours has a reason to send raw.
-const QUERY = String.raw`(?:\?[!$-\[\]-~]*)?`
+/**
+ * The raw request targets that reach the core, as one line for nginx, which knows path and query only together: the
+ * contract's path, and if there is a question mark, the contract's query behind it. Where the path's pattern means its
+ * end, here a question mark may follow.
+ */
+export const acceptableRequestTarget = `${targetPattern.replaceAll('$', '(?![^?])')}(?:\\?${withoutAnchors(queryPattern)})?$`
 
-/** The raw request targets that reach the core: the contract's paths, and a query of printable ASCII. */
-export const acceptableRequestTarget = targetPattern.replace(/\$$/, () => `${QUERY}$`)
+function withoutAnchors(pattern: string): string {
+  return `(?:${pattern.replace(/^\^/, '').replace(/\$$/, '')})`
+}

@@ -39,7 +39,7 @@ describeFront('a request whose end or host can be read in two ways', { tls: fals
   test('a version of HTTP that nobody knows is 505', async () => {
     const answer = await front.send(lines('GET /v2/ HTTP/3.0', 'Host: a'))
     expect(answer.status).toBe(505)
-    expect(errorOf(answer).code).toBe('UNSUPPORTED')
+    expect(errorOf(answer).code).toBe('NAME_INVALID')
   })
 
   test('lines that end with a line feed alone reach the core as one well-framed request', async () => {

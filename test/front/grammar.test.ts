@@ -13,6 +13,7 @@ const REFUSED: readonly string[] = [
   '/admin/%2e%2e/v2/a/tags/list',
   '/v2/x/../../admin',
   '/v2/x/..',
+  '/v2/x/..?n=1',
   '/v2/./a/tags/list',
   '/v2/a/.',
   '/../v2/',

@@ -85,7 +85,8 @@ export async function readToEnd(socket: Socket): Promise<RawAnswer> {
 
 /** The code and the sentence of an OCI error; throws when the body is anything else. */
 export function errorOf(answer: RawAnswer): { readonly code: string; readonly message: string } {
-  if (answer.header('content-type') !== 'application/json') throw new Error(`${answer.status} without JSON`)
+  if (answer.header('content-type') !== 'application/json; charset=utf-8')
+    throw new Error(`${answer.status} without JSON`)
   const body: unknown = JSON.parse(answer.body.toString())
   const [error] = (body as { errors: { code: string; message: string }[] }).errors
   if (error === undefined) throw new Error(`no error in ${answer.body.toString()}`)

@@ -99,7 +99,7 @@ describeFront('TLS', {}, (front) => {
     ]) {
       const answer = await http2Request(front.nginx, { ':path': target })
       expect(answer.headers[':status']).toBe(400)
-      expect(answer.headers['content-type']).toBe('application/json')
+      expect(answer.headers['content-type']).toBe('application/json; charset=utf-8')
     }
     expect(front.core.seen).toHaveLength(before)
   })

@@ -28,9 +28,10 @@ describe('the table of errors', () => {
     for (const failure of FAILURES) expect([...SPEC, ...OURS]).toContain(ERRORS[failure].code)
   })
 
-  test('says 4xx for what a client did, and 5xx for nothing but the storage and its limits', () => {
+  test('says 4xx for what a client did, and 5xx for nothing but the storage, its limits, and a core that is away', () => {
     const server = FAILURES.filter((failure) => ERRORS[failure].status >= 500)
-    expect(server.toSorted()).toEqual(['server-busy', 'storage-failing', 'storage-full', 'store-refused'])
+    const ours = ['server-busy', 'server-unreachable', 'storage-failing', 'storage-full', 'store-refused']
+    expect(server.toSorted()).toEqual(ours)
   })
 })
 

@@ -64,6 +64,7 @@ export const ERRORS: { readonly [F in Failure]: ErrorRow } = {
   'storage-failing': { status: 503, code: 'UNAVAILABLE' },
   'store-refused': { status: 503, code: 'UNAVAILABLE' },
   'server-busy': { status: 503, code: 'UNAVAILABLE' },
+  'server-unreachable': { status: 503, code: 'UNAVAILABLE' }, // said by nginx, when it is the core that is missing
 }
 
 /** What the system says when there is no room left. */

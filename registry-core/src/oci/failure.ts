@@ -8,7 +8,7 @@ interface Details {
   'endpoint-unknown': { readonly path: string }
   'header-malformed': { readonly header: string; readonly found: string; readonly allowed: string }
   'method-unsupported': { readonly method: string; readonly allowed: string }
-  'body-too-large': { readonly limitBytes: number }
+  'body-too-large': { readonly limitBytes: number; readonly setting?: string }
   'request-timeout': { readonly seconds: number }
   'page-number-invalid': { readonly found: string }
   'name-invalid': { readonly name: string }
@@ -37,6 +37,7 @@ interface Details {
   'storage-failing': { readonly cause: string }
   'store-refused': { readonly why: string }
   'server-busy': { readonly why: string }
+  'server-unreachable': { readonly why: string }
 }
 
 /** The key of one thing that can go wrong on purpose. */
@@ -52,7 +53,8 @@ const SENTENCES: { readonly [F in Failure]: (detail: Details[F]) => string } = {
   'header-malformed': ({ header, found, allowed }) =>
     `the header ${header} reads "${found}"; allowed is ${allowed}`,
   'method-unsupported': ({ method, allowed }) => `${method} is not supported here; allowed: ${allowed}`,
-  'body-too-large': ({ limitBytes }) => `the body is larger than ${limitBytes} bytes`,
+  'body-too-large': ({ limitBytes, setting }) =>
+    `the body is larger than ${limitBytes} bytes${setting === undefined ? '' : `, the limit that ${setting} sets`}`,
   'request-timeout': ({ seconds }) => `nothing arrived for ${seconds} seconds`,
   'page-number-invalid': ({ found }) => `n=${found} is not a number of entries: write 0 or more`,
   'name-invalid': ({ name }) =>
@@ -89,6 +91,7 @@ const SENTENCES: { readonly [F in Failure]: (detail: Details[F]) => string } = {
   'storage-failing': ({ cause }) => `the storage does not work at the moment: ${cause}`,
   'store-refused': ({ why }) => `this store takes no pushes: ${why}`,
   'server-busy': ({ why }) => `the server is too busy: ${why}; try again`,
+  'server-unreachable': ({ why }) => `the registry cannot be asked at the moment: ${why}`,
 }
 
 /** A failure of the closed list, thrown anywhere and answered by the HTTP edge alone. */
