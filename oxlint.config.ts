@@ -13,6 +13,7 @@ interface Restriction {
 /** registry-core/src from the top down: a folder imports from those below it, never from one above. */
 const CORE_FOLDERS = [
   'cli',
+  'config',
   'http',
   'access',
   'views',
@@ -22,7 +23,6 @@ const CORE_FOLDERS = [
   'mirror',
   'registry',
   'store',
-  'config',
 ]
 
 const CORE_ALONE: Restriction = {
@@ -38,6 +38,14 @@ const CHANCE: Restriction = {
   regex: '^(node:)?crypto$',
   importNames: ['randomUUID', 'randomBytes', 'randomInt', 'webcrypto'],
   message: 'Chance comes from system/random.ts.',
+}
+const HTTP: Restriction = {
+  regex: '^((node:)?(http|https|http2)|undici)$',
+  message: 'http/ is the only folder that knows HTTP.',
+}
+const FILES: Restriction = {
+  regex: '^(node:)?fs(/promises)?$',
+  message: 'Files are touched through store/fs.ts, so that tests can simulate them.',
 }
 const NOTHING_OF_OURS: Restriction = {
   regex: '^\\.\\./',
@@ -57,7 +65,8 @@ const CONFIG_IS_TYPES: Restriction[] = [
 
 /** The folders above this one, and the files that wire everything. */
 function above(folder: string): Restriction {
-  const upper = CORE_FOLDERS.slice(0, CORE_FOLDERS.indexOf(folder))
+  // config/ is not among them: its types are open to all (CONFIG_IS_TYPES).
+  const upper = CORE_FOLDERS.slice(0, CORE_FOLDERS.indexOf(folder)).filter((name) => name !== 'config')
   return {
     regex: `^(\\.\\./)+((${upper.join('|')})/|(main|compose|contract)\\.js$)`,
     message: `${folder}/ is below: imports go downwards.`,
@@ -68,15 +77,36 @@ function restrict(files: string[], ...patterns: Restriction[]): OxlintOverride {
   return { files, rules: { 'no-restricted-imports': ['error', { patterns }] } }
 }
 
+/** Files that must exist before there is an Fs: the configuration, the root, a socket. */
+const BEFORE_THE_STORE = [
+  'registry-core/src/config/settings.ts',
+  'registry-core/src/http/listen.ts',
+  'registry-core/src/store/node-fs.ts',
+  'registry-core/src/store/filesystem/prepare-root.ts',
+]
+
+function layer(folder: string): Restriction[] {
+  return [
+    ...[CORE_ALONE, TIMERS, CHANCE, above(folder)],
+    ...(folder === 'http' ? [] : [HTTP]),
+    ...(folder === 'config' ? [] : CONFIG_IS_TYPES),
+  ]
+}
+
 const coreLayers = [
   restrict(['registry-core/**'], CORE_ALONE, TIMERS, CHANCE),
   // cli/ sees all
-  ...CORE_FOLDERS.slice(1).map((folder) => {
-    const others = folder === 'config' ? [] : CONFIG_IS_TYPES
-    return restrict([`registry-core/src/${folder}/**`], CORE_ALONE, TIMERS, CHANCE, ...others, above(folder))
-  }),
-  restrict(['registry-core/src/oci/**'], TIMERS, CHANCE, NOTHING_OF_OURS),
-  restrict(['registry-core/src/system/**'], NOTHING_OF_OURS),
+  ...CORE_FOLDERS.slice(1).flatMap((folder) => [
+    restrict([`registry-core/src/${folder}/**`], FILES, ...layer(folder)),
+    restrict(
+      BEFORE_THE_STORE.filter((file) => file.startsWith(`registry-core/src/${folder}/`)),
+      ...layer(folder),
+    ),
+  ]),
+  restrict(['registry-core/src/oci/**'], TIMERS, CHANCE, HTTP, FILES, NOTHING_OF_OURS),
+  restrict(['registry-core/src/system/**'], HTTP, NOTHING_OF_OURS),
+  // Tests own real files, servers and bytes.
+  restrict(['registry-core/test/**', 'registry-core/src/**/*.test.ts'], CORE_ALONE, TIMERS),
 ]
 
 export default defineConfig({
@@ -97,6 +127,7 @@ export default defineConfig({
     'typescript/no-explicit-any': 'error',
     'typescript/no-non-null-assertion': 'error',
     'typescript/switch-exhaustiveness-check': ['error', { considerDefaultExhaustiveForUnions: true }],
+    'unicorn/no-useless-spread': 'off', // a literal spread keeps what belongs together on one line
     // jest runs tests in contexts of their own, where an error of Node is no instance of their Error.
     'unicorn/no-instanceof-builtins': [
       'error',

@@ -1,0 +1,123 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import path from 'node:path'
+
+import { describe, expect, test } from '@jest/globals'
+
+import { runProgram } from '#core/cli/program.js'
+import { describeSettings } from '#core/config/schema.js'
+import { ERRORS } from '#core/http/errors.js'
+import { ROUTES } from '#core/http/routes.js'
+import { FAILURES } from '#core/oci/failure.js'
+import { openMetrics } from '#core/system/metrics.js'
+
+const WORKSPACE = path.join(import.meta.dirname, '../..')
+const SOURCES = path.join(WORKSPACE, 'src')
+
+function readPage(name: string): string {
+  return readFileSync(path.join(WORKSPACE, '../docs/reference', name), 'utf8')
+}
+
+/** The rows of the page's tables whose first cell is code, as cells without their backquotes. */
+function rowsOf(page: string): readonly (readonly string[])[] {
+  return readPage(page)
+    .split('\n')
+    .filter((line) => line.startsWith('| `'))
+    .map((line) =>
+      line
+        .split('|')
+        .slice(1, -1)
+        .map((cell) => cell.trim().replace(/^`([^`]*)`$/, '$1')),
+    )
+}
+
+function sorted(rows: readonly (readonly unknown[])[]): readonly string[] {
+  return rows.map((cells) => cells.join(' | ')).toSorted()
+}
+
+describe('the reference pages say what the code does', () => {
+  test('each failure stands in errors.md with its status and code, and no other', () => {
+    const documented = rowsOf('errors.md').map(([failure, status, code]) => [failure, status, code])
+    expect(sorted(documented)).toEqual(
+      sorted(FAILURES.map((failure) => [failure, ERRORS[failure].status, ERRORS[failure].code])),
+    )
+  })
+
+  test('each setting stands in settings.md with its meaning, and no other', () => {
+    const documented = rowsOf('settings.md').filter(([key]) => key?.startsWith('ENTREPOT_') === false)
+    expect(sorted(documented.map(([key, , , meaning]) => [key, meaning]))).toEqual(
+      sorted(describeSettings().map(({ key, description }) => [key, description])),
+    )
+  })
+
+  test('each route stands in api.md with the right that it needs, and no other', () => {
+    const served = Object.entries(ROUTES).flatMap(([kind, methods]) =>
+      Object.entries(methods)
+        .filter(([method]) => method !== 'HEAD')
+        .map(([method, row]) => [kind, method, 'action' in row ? row.action : undefined]),
+    )
+    const documented = rowsOf('api.md').map(([kind, method, right = '']) => [
+      kind,
+      method,
+      ['pull', 'push', 'delete'].includes(right) ? right : undefined,
+    ])
+    expect(sorted(documented)).toEqual(sorted(served))
+  })
+
+  test('each metric of ours stands in metrics.md with its meaning, and no other', async () => {
+    const metrics = openMetrics({ load: { requests: 0, uploads: 0 }, droppedLogLines: () => 0 })
+    const counted = [...(await metrics.text()).matchAll(/^# HELP (registry_\S+) (.*)$/gm)]
+    expect(sorted(rowsOf('metrics.md').map(([name, , , meaning]) => [name, meaning]))).toEqual(
+      sorted(counted.map(([, name, help]) => [name, help])),
+    )
+  })
+
+  test('each command and each of its options stands in cli.md with its meaning', async () => {
+    const page = readPage('cli.md')
+    for (const command of await commandNames()) {
+      expect(page).toContain(`## \`registry-core ${command} `)
+      for (const option of (await help(command)).matchAll(/^ {2}(--\S+) {2,}(.*(?:\n {10,}.*)*)/gm)) {
+        const [, name = '', meaning = ''] = option
+        expect(page).toContain(`- \`${name}\`: ${meaning.replaceAll(/\s+/g, ' ')}`)
+      }
+    }
+  })
+})
+
+async function help(...command: readonly string[]): Promise<string> {
+  let text = ''
+  const write = (part: string) => {
+    text += part
+  }
+  expect(await runProgram([...command, '--help'], { out: write, error: write })).toBe(0)
+  return text
+}
+
+async function commandNames(): Promise<readonly string[]> {
+  const names = [...(await help()).matchAll(/^ {2}(\w+) \[options\]/gm)].map(([, name = '']) => name)
+  expect(names).toContain('serve')
+  return names
+}
+
+describe('what a linter cannot see', () => {
+  const files = readdirSync(SOURCES, { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.ts') && !name.endsWith('.test.ts'))
+    .map((name) => ({ name, text: readFileSync(path.join(SOURCES, name), 'utf8') }))
+
+  function matching(pattern: RegExp): readonly string[] {
+    return files.filter(({ text }) => pattern.test(text)).map(({ name }) => name)
+  }
+
+  test('the time of day is asked for in one file', () => {
+    expect(matching(/new Date\(\)|\bDate\(\)/)).toEqual(['system/clock.ts'])
+  })
+
+  test('every file is named in kebab-case, and none for what it is not', () => {
+    const names = files.map(({ name }) => path.basename(name, '.ts'))
+    expect(names.filter((name) => !/^[a-z0-9]+(-[a-z0-9]+)*$/.test(name))).toEqual([])
+    expect(names.filter((name) => /^(index|utils?|helpers?|common|shared)$/.test(name))).toEqual([])
+  })
+
+  test('no code waits for its issue', () => {
+    expect(matching(/\b(TODO|FIXME|XXX)\b(?!.*#\d)/)).toEqual([])
+  })
+})
