@@ -6,6 +6,8 @@ import type { Point } from './points.js'
 /** What a check works with: one registry that runs, shared by all checks of a lane. */
 export interface Subject {
   readonly target: Target
+  /** Processor time that the registry has used so far. */
+  readonly cpuTimeMs: () => number
   readonly client: RegistryClient
   /** A repository name that no other check uses. */
   readonly repository: () => string

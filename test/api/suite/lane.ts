@@ -3,6 +3,7 @@ import { stripVTControlCharacters } from 'node:util'
 import { afterAll, beforeAll, describe, test } from '@jest/globals'
 
 import { describeNeeding, type Need } from '../../support/needs.js'
+import { cpuTimeMs } from '../../support/processes.js'
 import { sendRaw } from '../../support/raw-http.js'
 import type { Target, TargetOptions } from '../../support/targets.js'
 import { AFTERWARDS, type WatchedSubject } from './afterwards.js'
@@ -77,6 +78,7 @@ function subjectOf(target: Target): WatchedSubject {
   return {
     target,
     client: new WatchedClient(target.baseUrl),
+    cpuTimeMs: () => cpuTimeMs(target.process.pid),
     repository: () => `checks/r${++repositories}`,
     raw: async (request, options) => sendRaw(await target.rawConnect(), request, options),
   }

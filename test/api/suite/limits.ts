@@ -67,7 +67,7 @@ export const limitChecks = [
       'Transfer-Encoding: chunked',
     )
     const sent = { bytes: 0 }
-    expectRaw(await subject.raw(endless(start, sent), { waitMs: 10_000 }), 413)
+    expectRaw(await subject.raw(endless(start, sent), { answers: 1, waitMs: 10_000 }), 413)
     expect(sent.bytes).toBeLessThan(64_000_000)
   }),
   check(['attack 75'], 'a hundred megabytes of JSON are refused by their length alone', async (subject) => {
@@ -77,15 +77,15 @@ export const limitChecks = [
     const answer = expectRaw(await subject.raw(request, { answers: 1, waitMs: 2000 }), 413)
     expect(readErrors(answer.body)[0]?.code).toBe('MANIFEST_INVALID')
   }),
-  check(['attack 27'], 'a million descriptors are refused at once', async ({ raw, repository }) => {
-    const target = `/v2/${repository()}/manifests/many`
+  check(['attack 27'], 'a million descriptors are refused at once', async (subject) => {
+    const target = `/v2/${subject.repository()}/manifests/many`
     for (const list of ['layers', 'manifests']) {
       const text = `{"schemaVersion":2,"${list}":[${'{},'.repeat(999_999)}{}]}`
       const type = list === 'layers' ? MEDIA_TYPES.ociManifest : MEDIA_TYPES.ociIndex
-      const start = performance.now()
+      const before = subject.cpuTimeMs()
       const request = head(target, type, `Content-Length: ${text.length}`) + text
-      const answer = expectRaw(await raw(request, { answers: 1 }), 400)
-      expect(performance.now() - start).toBeLessThan(1000)
+      const answer = expectRaw(await subject.raw(request, { answers: 1 }), 400)
+      expect(subject.cpuTimeMs() - before).toBeLessThan(500)
       expect(readErrors(answer.body)[0]?.code).toBe('MANIFEST_INVALID')
     }
   }),

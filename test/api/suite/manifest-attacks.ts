@@ -50,8 +50,9 @@ async function expectRefusedOrKept({ client }: Subject, name: string, manifest: 
 
 /** Manifests made to hurt. */
 export const manifestAttackChecks = [
-  check(['attack 27'], 'JSON a hundred thousand deep is refused at once', async ({ client, repository }) => {
-    const name = repository()
+  check(['attack 27'], 'JSON a hundred thousand deep is refused at once', async (subject) => {
+    const { client, cpuTimeMs } = subject
+    const name = subject.repository()
     for (const [open, close] of [
       ['[', ']'],
       ['{"a":', '}'],
@@ -61,10 +62,10 @@ export const manifestAttackChecks = [
         deep,
         `{"schemaVersion":2,"mediaType":"${MEDIA_TYPES.ociManifest}","layers":${deep}}`,
       ]) {
-        const start = performance.now()
+        const before = cpuTimeMs()
         const manifest = contentOf(Buffer.from(text), MEDIA_TYPES.ociManifest)
         expectError(await client.putManifest(name, 'deep', manifest), 400, 'MANIFEST_INVALID')
-        expect(performance.now() - start).toBeLessThan(1000)
+        expect(cpuTimeMs() - before).toBeLessThan(300)
       }
     }
   }),

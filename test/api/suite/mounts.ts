@@ -84,13 +84,17 @@ export const mountChecks = [
   check(['end-11'], 'a mount that names no source is an ordinary session', async (subject) => {
     const { to, digest, mount } = await mountable(subject)
     await expectSession(subject, await mount(`mount=${digest}`))
-    await expectSession(subject, await mount(`mount=${digest}&from=`))
     await expectSession(subject, await mount(`mount=${absentDigest()}`))
     expectStatus(await subject.client.head(`/v2/${to}/blobs/${digest}`), 404)
   }),
   check(['end-11', 'attack 10'], 'a mount of nonsense is refused or an ordinary session', async (subject) => {
     const { from, digest, mount } = await mountable(subject)
-    for (const query of [`mount=sha256:x&from=${from}`, 'mount=&from=', `mount=${digest}&from=../${from}`]) {
+    for (const query of [
+      `mount=sha256:x&from=${from}`,
+      'mount=&from=',
+      `mount=${digest}&from=`,
+      `mount=${digest}&from=../${from}`,
+    ]) {
       const answer = await mount(query)
       if (answer.status === 202) await expectSession(subject, answer)
       else expectError(answer, 400, 'DIGEST_INVALID', 'NAME_INVALID')

@@ -139,15 +139,13 @@ export const nameChecks = [
       const name = repository()
       const image = makeImage({ layers: 1 })
       await client.pushImage(name, image, 'good')
-      for (const tag of ['t'.repeat(129), '.dot', '-dash', 'with~tilde', 'sha256-', 'plus+']) {
-        if (tag === 'sha256-') continue // a legal tag: the fallback tags of referrers begin so
+      for (const tag of ['t'.repeat(129), '.dot', '-dash']) {
         expectError(await client.putManifest(name, tag, image.manifest), 400, 'MANIFEST_INVALID')
-        expectError(
-          await client.get(`/v2/${name}/manifests/${tag}`),
-          [400, 404],
-          'MANIFEST_UNKNOWN',
-          'MANIFEST_INVALID',
-        )
+        expectError(await client.get(`/v2/${name}/manifests/${tag}`), 404, 'MANIFEST_UNKNOWN')
+      }
+      for (const tag of ['with~tilde', 'plus+', 'star*']) {
+        expectError(await client.putManifest(name, tag, image.manifest), 400)
+        expectError(await client.get(`/v2/${name}/manifests/${tag}`), [400, 404])
       }
       for (const tag of ['../x', '..', 'a/b', '%2e%2e']) {
         expectError(await client.putManifest(name, tag, image.manifest), [400, 404, 405])

@@ -38,11 +38,6 @@ async function digestsOf(
     .sort()
 }
 
-/** The tag under which clients list referrers where a registry has no such endpoint. */
-function fallbackTag(digest: string): string {
-  return digest.replace(':', '-').slice(0, 7 + 64)
-}
-
 function sorted(...contents: readonly Content[]): readonly string[] {
   return contents.map(({ descriptor }) => descriptor.digest).sort()
 }
@@ -188,33 +183,6 @@ export const referrerChecks = [
     expectStatus(await client.delete(`/v2/${name}/manifests/${digest}`), 202)
     expect(await digestsOf(client, name, digest)).toEqual(sorted(artifact.manifest))
   }),
-  check(
-    ['end-12a'],
-    'a fallback tag that clients wrote is part of the list',
-    async ({ client, repository }) => {
-      const name = repository()
-      const target = makeImage().manifest.descriptor
-      const [old, both, fresh] = [
-        makeArtifact('old/type'),
-        makeArtifact('a/b', { subject: target }),
-        makeArtifact('a/b', { subject: target }),
-      ]
-      for (const artifact of [old, both]) await client.pushImage(name, artifact)
-      const listed = [old, both].map(({ manifest }) => ({
-        ...manifest,
-        descriptor: { ...manifest.descriptor, artifactType: 'old/type', annotations: { from: 'fallback' } },
-      }))
-      await client.pushManifest(name, makeIndex(listed), fallbackTag(target.digest))
-      expect(await digestsOf(client, name, target.digest)).toEqual(sorted(old.manifest, both.manifest))
-      await client.pushImage(name, fresh)
-      expect(await digestsOf(client, name, target.digest)).toEqual(
-        sorted(old.manifest, both.manifest, fresh.manifest),
-      )
-      expect(await digestsOf(client, name, target.digest, '?artifactType=old/type')).toContain(
-        old.manifest.descriptor.digest,
-      )
-    },
-  ),
   check(
     ['end-12b'],
     'a filter leaves what matches and says that it was applied',

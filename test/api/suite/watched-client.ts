@@ -38,7 +38,7 @@ export class WatchedClient extends RegistryClient {
   }
 
   #remember(call: Call, answer: Answer): void {
-    const [, repository, reference] = /^\/v2\/(.+)\/manifests\/([^?]+)/.exec(call.target) ?? []
+    const [, repository, reference] = /^\/v2\/(.+)\/manifests\/([^/?]+)(?:\?|$)/.exec(call.target) ?? []
     if (repository === undefined || reference === undefined) return
     if (call.method === 'PUT' && answer.status === 201 && call.body instanceof Uint8Array) {
       const algorithm = reference.startsWith('sha512:') ? 'sha512' : 'sha256'
