@@ -92,6 +92,11 @@ test.each(['1.25.1', '1.26.3', '1.30.6', '2.0.0'])('nginx %s has HTTP/2 as a dir
   expect(conf).toContain('http2 on;')
 })
 
+test('idle connections are spared at a reload by every nginx that can', () => {
+  expect(confOf({ nginxVersion: '1.27.3' })).not.toContain('keepalive_min_timeout')
+  expect(confOf({ nginxVersion: '1.27.4' })).toContain('keepalive_min_timeout 10s;')
+})
+
 test('both wildcards listen side by side on one port', () => {
   const conf = confOf({
     listeners: [

@@ -31,6 +31,8 @@ export type View = {
   readonly targetPattern: DirectiveValue
   readonly maxUploadSize: DirectiveValue
   readonly timeoutSeconds: number
+  /** nginx since 1.27.4 can leave idle connections open at a reload, for a request that is just on its way. */
+  readonly sparesIdleConnections: boolean
   readonly errorPages: readonly ErrorPageView[]
   readonly servers: readonly ServerView[]
 }
@@ -73,6 +75,7 @@ export function viewOf(settings: FrontSettings): View {
     timeoutSeconds: Number(
       count('timeoutSeconds', settings.timeoutSeconds ?? DEFAULT_TIMEOUT_SECONDS, 86_400),
     ),
+    sparesIdleConnections: isAtLeast(settings.nginxVersion, [1, 27, 4]),
     errorPages: errorPages(settings).map(({ caught, answered, file }) => ({
       caught,
       answered,

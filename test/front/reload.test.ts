@@ -1,6 +1,9 @@
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
+import path from 'node:path'
 import { expect, test } from '@jest/globals'
+import { Agent } from 'undici'
 
 import { eventually } from '../support/eventually.js'
 import { connectTo } from '../support/processes.js'
@@ -87,5 +90,33 @@ describeFront('a reload', { tls: false, settings: { maxUploadSize: '100m' } }, (
     await Promise.all(clients)
     expect(statuses.length).toBeGreaterThan(20)
     expect(statuses.filter((status) => status !== 200)).toEqual([])
+  })
+
+  test('loses no request on kept connections either, where nginx can spare them', async () => {
+    const agent = new Agent({ connections: 8, keepAliveTimeout: 60_000 })
+    const origin = `http://127.0.0.1:${front.nginx.httpPort}`
+    let reloading = true
+    let lost = 0
+    let answered = 0
+    async function client(): Promise<void> {
+      while (reloading) {
+        try {
+          const response = await agent.request({ origin, path: '/v2/', method: 'POST', body: 'x' })
+          await response.body.dump()
+          answered += 1
+        } catch {
+          lost += 1
+        }
+      }
+    }
+    const clients = [client(), client(), client(), client()]
+    for (let times = 0; times < 10; times++) await front.nginx.reload()
+    reloading = false
+    await Promise.all(clients)
+    await agent.destroy()
+    expect(answered).toBeGreaterThan(20)
+    const conf = readFileSync(path.join(front.nginx.prefix, 'nginx.conf'), 'utf8')
+    const canSpare = conf.includes('keepalive_min_timeout')
+    expect(canSpare ? lost : 0).toBe(0)
   })
 })

@@ -141,9 +141,13 @@ function frontPath(
   if (!isBehindNginx || method !== 'GET' || headers['x-entrepot-no-accel'] === '1') return undefined
   if (CONDITIONS.some((name) => headers[name] !== undefined)) return undefined
   // nginx is given one range that it can satisfy, or none at all.
-  if (headers.range !== undefined && (range === undefined || headers.range.includes(','))) return undefined
+  if (headers.range !== undefined && (range === undefined || !READ_BY_NGINX.test(headers.range)))
+    return undefined
   return options.content.pathForFront(content)
 }
+
+/** A range that nginx reads as we do: it counts in 64 bits, and answers 416 with a page of its own beyond them. */
+const READ_BY_NGINX = /^bytes=(?:[0-9]{1,18}-[0-9]{0,18}|-[0-9]{1,18})$/
 
 /** What nginx would judge by an ETag of its own. */
 const CONDITIONS = ['if-range', 'if-match', 'if-unmodified-since']

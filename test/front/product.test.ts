@@ -1,0 +1,157 @@
+import { once } from 'node:events'
+import { expect, test } from '@jest/globals'
+
+import { digestOf, randomLayer } from '../support/images.js'
+import { describeNeeding } from '../support/needs.js'
+import { connectTo } from '../support/processes.js'
+import { lines, sendRaw } from '../support/raw-http.js'
+import { type Answer, pieces, RegistryClient } from '../support/registry-client.js'
+import { useFrontedCore } from './fronted-core.js'
+import { http2Request } from './http2-request.js'
+import { NEEDS, readToEnd } from './suite.js'
+
+const MIB = 1024 * 1024
+
+/** Headers of a blob that must not depend on who sends it. */
+const OF_A_BLOB = [
+  ...['content-type', 'docker-content-digest', 'docker-distribution-api-version', 'etag', 'cache-control'],
+  ...['x-content-type-options', 'content-security-policy', 'content-disposition'],
+]
+
+function ofABlob(answer: Answer): Readonly<Record<string, unknown>> {
+  return Object.fromEntries(OF_A_BLOB.map((name) => [name, answer.headers[name]]))
+}
+
+describeNeeding(NEEDS, 'the core behind nginx', () => {
+  const product = useFrontedCore()
+
+  test('gives a blob with the same headers by GET from disk, by HEAD and by range', async () => {
+    const { bytes, descriptor } = randomLayer(3_000_000)
+    await product.client.pushBlob('team/app', { bytes, descriptor })
+    const target = `/v2/team/app/blobs/${descriptor.digest}`
+    const whole = await product.client.get(target)
+    const head = await product.client.head(target)
+    const part = await product.client.get(target, { range: 'bytes=5-9' })
+    const several = await product.client.get(target, { range: 'bytes=0-1,5-9' })
+    expect([whole.status, head.status, part.status, several.status]).toEqual([200, 200, 206, 206])
+    expect(whole.body.equals(bytes)).toBe(true)
+    expect(head.header('content-length')).toBe('3000000')
+    expect(part.body.equals(bytes.subarray(5, 10))).toBe(true)
+    expect(several.header('content-type')).toBe('application/octet-stream')
+    expect(ofABlob(whole)).toMatchObject({
+      'docker-content-digest': descriptor.digest,
+      etag: `"${descriptor.digest}"`,
+      'content-disposition': 'attachment',
+      'x-content-type-options': 'nosniff',
+      'content-security-policy': expect.stringContaining('sandbox'),
+    })
+    for (const answer of [head, part, several]) expect(ofABlob(answer)).toEqual(ofABlob(whole))
+    const current = await product.client.get(target, { 'if-none-match': `"${descriptor.digest}"` })
+    expect([current.status, current.body.length]).toEqual([304, 0])
+  })
+
+  test('goes on with a download when the core is killed in its middle', async () => {
+    const { bytes, descriptor } = randomLayer(64 * MIB)
+    await product.client.pushBlob('team/app', { bytes, descriptor })
+    const socket = await connectTo({ port: product.nginx.httpPort })
+    const request = [`GET /v2/team/app/blobs/${descriptor.digest} HTTP/1.1`, 'Host: a', 'Connection: close']
+    socket.write(lines(...request))
+    await once(socket, 'readable') // it has begun, and nobody reads on
+    product.core.process.signal('SIGSTOP')
+    const answer = await readToEnd(socket)
+    product.core.process.signal('SIGCONT')
+    expect(digestOf(answer.body)).toBe(descriptor.digest)
+  })
+
+  test('tells a client that it refuses, however much that is still sending', async () => {
+    const body = Buffer.alloc(8 * MIB)
+    const statuses = new Set<number>()
+    for (let times = 0; times < 40; times++) {
+      const head = [
+        `PATCH /v2/team/app/blobs/uploads/none HTTP/1.1`,
+        'Host: a',
+        `Content-Length: ${body.length}`,
+      ]
+      const socket = await connectTo({ port: product.nginx.httpPort })
+      const request = Buffer.concat([Buffer.from(lines(...head)), body])
+      const { answers } = await sendRaw(socket, request, { answers: 1 })
+      statuses.add(answers[0]?.status ?? 0)
+    }
+    expect([...statuses]).toEqual([404])
+  })
+
+  test('takes a push and gives it back over HTTP/2', async () => {
+    const { bytes, descriptor } = randomLayer(20 * MIB)
+    const path = '/v2/team/h2/blobs/uploads/'
+    const session = await http2Request(product.nginx, {
+      ':method': 'POST',
+      ':path': path,
+      'content-length': 0,
+    })
+    expect(session.headers[':status']).toBe(202)
+    const location = String(session.headers.location)
+    const sent = await http2Request(
+      product.nginx,
+      { ':method': 'PATCH', ':path': location },
+      pieces(bytes, MIB),
+    )
+    expect(sent.headers[':status']).toBe(202)
+    const next = String(sent.headers.location)
+    const closing = `${next}${next.includes('?') ? '&' : '?'}digest=${descriptor.digest}`
+    const done = await http2Request(product.nginx, {
+      ':method': 'PUT',
+      ':path': closing,
+      'content-length': 0,
+    })
+    expect(done.headers[':status']).toBe(201)
+    const pulled = await http2Request(product.nginx, { ':path': `/v2/team/h2/blobs/${descriptor.digest}` })
+    expect(pulled.body.equals(bytes)).toBe(true)
+  })
+
+  test('loses no push and no pull while nginx is reloaded', async () => {
+    // Each request has its own connection: before 1.27.4 nginx closes kept ones under a request that is on its way.
+    const fresh = new RegistryClient(product.client.baseUrl, { headers: { connection: 'close' } })
+    let reloading = true
+    let pushed = 0
+    async function client(): Promise<void> {
+      while (reloading) {
+        const { bytes, descriptor } = randomLayer(2 * MIB)
+        await fresh.pushBlob('team/reload', { bytes, descriptor })
+        const pulled = await fresh.get(`/v2/team/reload/blobs/${descriptor.digest}`)
+        expect(pulled.body.equals(bytes)).toBe(true)
+        pushed += 1
+      }
+    }
+    const clients = [client(), client(), client()]
+    for (let times = 0; times < 4; times++) await product.nginx.reload()
+    reloading = false
+    await Promise.all(clients)
+    await fresh.close()
+    expect(pushed).toBeGreaterThan(3)
+  })
+
+  test('names the request in its log as nginx does', async () => {
+    const answer = await product.client.get('/v2/')
+    expect(answer.status).toBe(200)
+    expect(product.nginx.accessLog().at(-1)).toMatchObject({ request_id: answer.header('x-request-id') })
+  })
+})
+
+describeNeeding(NEEDS, 'the core behind an nginx that can open no blob', () => {
+  const product = useFrontedCore({ blind: true })
+
+  test('gives every blob itself, whole and in part', async () => {
+    const { bytes, descriptor } = randomLayer(3_000_000)
+    await product.client.pushBlob('team/app', { bytes, descriptor })
+    const target = `/v2/team/app/blobs/${descriptor.digest}`
+    const whole = await product.client.get(target)
+    expect(whole.status).toBe(200)
+    expect(whole.body.equals(bytes)).toBe(true)
+    const head = await product.client.head(target)
+    expect(ofABlob(whole)).toEqual(ofABlob(head))
+    const part = await product.client.get(target, { range: 'bytes=2999990-' })
+    expect([part.status, part.header('content-range')]).toEqual([206, 'bytes 2999990-2999999/3000000'])
+    expect(part.body.equals(bytes.subarray(-10))).toBe(true)
+    expect(product.nginx.errorLog()).toContain('No such file or directory')
+  })
+})
