@@ -1,10 +1,6 @@
 import type { Digest } from '../../oci/digest.js'
-import { errorCode } from '../fs.js'
 import type { Keys } from '../keys.js'
 import type { Durable } from './durable.js'
-
-/** A tidying collector may remove the folder under us this often before we give up. */
-const ATTEMPTS = 8
 
 /**
  * gc-protocol §4, commit of a blob whose bytes were hashed and synced under a temporary name: lease, rename to
@@ -19,23 +15,15 @@ export async function commitFile(
   const { fs } = durable
   const data = keys.data(digest)
   const lease = keys.lease(digest)
-  for (let attempt = 1; ; attempt += 1) {
-    try {
-      await durable.makeFolder(keys.blobFolder(digest))
-      const present = fs.statNow(data)
-      const isPresent = present?.kind === 'file' && present.sizeBytes === sizeBytes
-      // Without a lease the present bytes were never hashed here (registry:2 wrote them): ours replace them first,
-      // so that at no moment a lease vouches for theirs. Data without a lease is never condemned.
-      const isOurs = present === undefined || fs.statNow(lease) !== undefined
-      if (isOurs) durable.makeEmpty(lease)
-      if (isPresent && isOurs) await fs.unlink(temporary)
-      else await fs.rename(temporary, data)
-      await durable.syncFolder(keys.blobFolder(digest))
-      if (fs.statNow(lease) === undefined) durable.makeEmpty(lease)
-      return
-    } catch (error) {
-      if (errorCode(error) !== 'ENOENT' || attempt === ATTEMPTS) throw error
-      if (fs.statNow(temporary) === undefined && fs.statNow(data) === undefined) throw error
-    }
-  }
+  await durable.inFolder(keys.blobFolder(digest), async () => {
+    const present = fs.statNow(data)
+    const isPresent = present?.kind === 'file' && present.sizeBytes === sizeBytes
+    // Without a lease the present bytes were never hashed here (registry:2 wrote them): ours replace them first,
+    // so that at no moment a lease vouches for theirs. Data without a lease is never condemned.
+    const isOurs = present === undefined || fs.statNow(lease) !== undefined
+    if (isOurs) durable.makeEmpty(lease)
+    if (isPresent && isOurs) await fs.unlink(temporary)
+    else await fs.rename(temporary, data)
+  })
+  if (fs.statNow(lease) === undefined) durable.makeEmpty(lease)
 }

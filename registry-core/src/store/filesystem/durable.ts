@@ -43,27 +43,38 @@ export class Durable {
   }
 
   /** Makes the folder and those above it; all of their names are durable afterwards. */
-  async makeFolder(path: string): Promise<void> {
+  makeFolder(path: string): Promise<void> {
+    return this.inFolder(path, () => Promise.resolve())
+  }
+
+  /**
+   * Makes the folder, lets `change` work in it, and then syncs it together with every new name above it (one commit of
+   * the file system's journal, not two). All over again when somebody removes the folder meanwhile (ENOENT).
+   */
+  async inFolder(folder: string, change: () => Promise<void>): Promise<void> {
     for (let attempt = 1; ; attempt += 1)
       try {
-        return await this.#makeFolders(this.#unknownOf(path))
+        await this.#inFolderOnce(folder, change)
+        return
       } catch (error) {
         if (errorCode(error) !== 'ENOENT' || attempt === ATTEMPTS) throw error
       }
+  }
+
+  /** A folder that is there already is synced too: whoever made it may have been killed before its fsync. */
+  async #inFolderOnce(folder: string, change: () => Promise<void>): Promise<void> {
+    const unknown = this.#unknownOf(folder)
+    for (const path of unknown) await this.fs.makeDirectory(path)
+    await change()
+    await Promise.all([...unknown.map((path) => dirname(path)), folder].map((path) => this.syncFolder(path)))
+    if (this.#known.size > KNOWN_LIMIT) this.#known.clear()
+    for (const path of unknown) if (!REMOVABLE.test(path)) this.#known.add(path)
   }
 
   /** The folder and those above it, from the top down, whose names this process has not made durable yet. */
   #unknownOf(path: string): readonly string[] {
     if (path === this.#root || this.#known.has(path)) return []
     return [...this.#unknownOf(dirname(path)), path]
-  }
-
-  /** One that is there already is synced too: whoever made it may have been killed before its fsync. */
-  async #makeFolders(paths: readonly string[]): Promise<void> {
-    for (const path of paths) await this.fs.makeDirectory(path)
-    await Promise.all(paths.map((path) => this.syncFolder(dirname(path))))
-    if (this.#known.size > KNOWN_LIMIT) this.#known.clear()
-    for (const path of paths) if (!REMOVABLE.test(path)) this.#known.add(path)
   }
 
   /**
@@ -115,20 +126,12 @@ export class Durable {
     }
   }
 
-  /** Renames a synced file to its place and makes the name durable; makes the folder as often as somebody removes it. */
-  async moveIn(temporary: string, path: string): Promise<void> {
-    const folder = dirname(path)
-    for (let attempt = 1; ; attempt += 1) {
-      await this.makeFolder(folder)
-      try {
-        await this.fs.rename(temporary, path)
-        await this.syncFolder(folder)
-        return
-      } catch (error) {
-        if (errorCode(error) !== 'ENOENT' || attempt === ATTEMPTS) throw error
-        if (this.fs.statNow(temporary) === undefined && this.fs.statNow(path) === undefined) throw error
-      }
-    }
+  /** Renames a synced file to its place and makes the name durable. */
+  moveIn(temporary: string, path: string): Promise<void> {
+    return this.inFolder(dirname(path), async () => {
+      // A repetition after the rename only syncs.
+      if (this.fs.statNow(temporary) !== undefined) await this.fs.rename(temporary, path)
+    })
   }
 
   /** Makes an empty file, or renews the time of the one that is there. */

@@ -105,9 +105,9 @@ export class FileLinks implements Links {
     return { held, absent }
   }
 
-  async publishLayer(repository: RepositoryName, digest: Digest): Promise<void> {
+  async publishLayer(repository: RepositoryName, digest: Digest, dataDigest: Digest): Promise<void> {
     const { keys, durable } = this.#options
-    await durable.publish(keys.link('layer', repository, digest), Buffer.from(digest))
+    await durable.publish(keys.link('layer', repository, digest), Buffer.from(dataDigest))
   }
 
   async publishRevision(repository: RepositoryName, digest: Digest): Promise<void> {
