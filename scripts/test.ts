@@ -23,12 +23,12 @@ function isCommand(name: string): boolean {
 }
 
 /** What this machine lacks for the lane, as the sentence to print; undefined when it can run. */
-function findObstacle({ root, commands }: Lane): string | undefined {
+function findObstacle({ ciOnly, commands }: Lane): string | undefined {
   const missing = commands.filter((command) => !isCommand(command))
   const install =
     missing.length > 0 ? [`${missing.join(', ')} missing: apt-get install ${packagesOf(missing)}`] : []
-  if (root && !CI) return ['needs CI=true, as root on a machine that may be changed', ...install].join('; ')
-  if (root && process.getuid?.() !== 0) return ['needs root', ...install].join('; ')
+  if (ciOnly && !CI) return ['needs CI=true, as root on a machine that may be changed', ...install].join('; ')
+  if (ciOnly && process.getuid?.() !== 0) return ['needs root', ...install].join('; ')
   return install[0]
 }
 

@@ -32,7 +32,14 @@ afterEach(() => rmSync(folder, { recursive: true, force: true }))
 async function runLaneWith(text: string, { ci = false, minutes = 1 } = {}): Promise<Outcome> {
   const built = path.join(folder, 'dist', 'given.test.js')
   writeFileSync(built, text)
-  const lane = { name: path.basename(folder), folders: [], root: false, commands: [], queue: 'core', minutes }
+  const lane = {
+    name: path.basename(folder),
+    folders: [],
+    ciOnly: false,
+    commands: [],
+    queue: 'core',
+    minutes,
+  }
   const program = `
     const { runLane } = await import(${JSON.stringify(path.join(ROOT, 'scripts/run-lane.ts'))})
     const signal = new AbortController().signal
