@@ -72,7 +72,7 @@ export class ServedVolume {
     this.#nginx = nginx
     this.client = new RegistryClient(`http://127.0.0.1:${nginx?.httpPort ?? faults.port}`)
     if (nginx?.tlsPort === undefined || nginx.caFile === undefined) return
-    faults.targetPort = nginx.tlsPort
+    faults.targetPorts = [nginx.tlsPort]
     this.caFile = state.join('ca.pem')
     copyFileSync(nginx.caFile, this.caFile)
   }
@@ -107,7 +107,7 @@ export class ServedVolume {
     const ours = behindNginx && server === 'registry-core'
     const config = ours ? { listeners: [{ socket: this.#socket, view: 'header' }] } : {}
     this.#server = await START[server]({ root: this.root, config })
-    if (!behindNginx) this.faults.targetPort = this.#server.port
+    if (!behindNginx) this.faults.targetPorts = [this.#server.port]
     if (behindNginx && !ours) this.#bridge = await joinToSocket(this.#socket, this.#server.port)
   }
 

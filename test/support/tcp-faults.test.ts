@@ -25,7 +25,7 @@ describe('a TCP proxy with faults', () => {
     await once(server, 'listening')
     faults = await TcpFaults.start()
     const address = server.address()
-    if (address !== null && typeof address !== 'string') faults.targetPort = address.port
+    if (address !== null && typeof address !== 'string') faults.targetPorts = [address.port]
   })
   afterEach(async () => {
     await faults.close()

@@ -25,11 +25,15 @@ const REQUEST_HEAD = /^(?:GET|HEAD|POST|PUT|PATCH|DELETE) [^\r\n]* HTTP\/1\.1\r\
  * registry behind it is killed and comes back on another port.
  */
 export class TcpFaults {
-  /** Where connections lead; may change at any time. Where nobody listens the client is reset, as by a dead registry. */
-  targetPort = 0
+  /**
+   * Where connections lead, in turn when there are several; may change at any time. Where nobody listens the client is
+   * reset, as by a dead registry.
+   */
+  targetPorts: readonly number[] = []
   /** The heads of all plain HTTP requests seen, in order of arrival. */
   readonly requests: string[] = []
   readonly #server: Server
+  #joined = 0
   readonly #pairs = new Set<Pair>()
   readonly #rules = new Set<Rule>()
 
@@ -83,7 +87,8 @@ export class TcpFaults {
   }
 
   #join(client: Socket): void {
-    const server = connect({ port: this.targetPort, host: '127.0.0.1', allowHalfOpen: true, noDelay: true })
+    const port = this.targetPorts[this.#joined++ % this.targetPorts.length] ?? 0
+    const server = connect({ port, host: '127.0.0.1', allowHalfOpen: true, noDelay: true })
     const pair = { client, server }
     this.#pairs.add(pair)
     this.#carry(pair, 'up', client, server)
