@@ -9,7 +9,7 @@ import {
   type FrontSettings,
   type Listener,
 } from './settings.js'
-import { acceptableRequestTarget } from './target-pattern.js'
+import { acceptableToPcre } from './target-pattern.js'
 
 /** What a template may hold: no plain string compiles, and nothing is optional. */
 export type Viewable =
@@ -70,7 +70,7 @@ export function viewOf(settings: FrontSettings): View {
     ),
     coreSocket: socketPath('coreSocket', settings.coreSocket),
     storeRoot: folder('storeRoot', settings.storeRoot),
-    targetPattern: quotedPattern(acceptableRequestTarget),
+    targetPattern: quotedPattern(acceptableToPcre),
     maxUploadSize: size('maxUploadSize', settings.maxUploadSize ?? DEFAULT_MAX_UPLOAD_SIZE),
     timeoutSeconds: Number(
       count('timeoutSeconds', settings.timeoutSeconds ?? DEFAULT_TIMEOUT_SECONDS, 86_400),

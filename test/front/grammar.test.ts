@@ -1,9 +1,14 @@
 import { expect, test } from '@jest/globals'
 
+import fc from 'fast-check'
+
+import { acceptableRequestTarget } from '#front/target-pattern.js'
 import { lines } from '../support/raw-http.js'
 import { describeFront, errorOf } from './suite.js'
 
 const HEX = 'a'.repeat(64)
+
+const ACCEPTABLE = new RegExp(acceptableRequestTarget)
 
 const REFUSED: readonly string[] = [
   // a slash that only one of two readers sees
@@ -96,6 +101,32 @@ describeFront('the grammar of the request target', { tls: false }, (front) => {
       expect(errorOf(answer).code).toBe('NAME_INVALID')
     }
     expect(front.core.seen).toHaveLength(before)
+  })
+
+  test.each(['a/', 'a.b-', '%3A', 'a%3a/', 'x'])('a path of 15 KiB of %j is accepted', async (unit) => {
+    const target = `/v2/${unit.repeat(Math.floor(15_000 / unit.length))}`
+    expect((await front.ask(target)).status).toBe(200)
+    expect(front.core.seen.at(-1)?.target).toBe(target)
+  })
+
+  test.each(['tag=t&', '%2F', 'a', '%20b', '='])('a query of 15 KiB of %j is accepted', async (unit) => {
+    const target = `/v2/a/manifests/b?${unit.repeat(Math.floor(15_000 / unit.length))}`
+    expect((await front.ask(target)).status).toBe(200)
+    expect(front.core.seen.at(-1)?.target).toBe(target)
+  })
+
+  test('any target is accepted exactly when the core’s contract accepts it', async () => {
+    const words =
+      '/ // . .. /.. /../ /./ %3A %3a %2F %2f % %zz ? # \\ ; $ & = a Z 9 - _ : /v2/ blobs é'.split(' ')
+    const pieces = fc.array(fc.constantFrom(...words), { maxLength: 10 })
+    await fc.assert(
+      fc.asyncProperty(pieces, async (some) => {
+        const target = `/v2/${some.join('')}`
+        const { status } = await front.ask(target)
+        expect([target, status]).toEqual([target, ACCEPTABLE.test(target) ? 200 : 400])
+      }),
+      { numRuns: 300 },
+    )
   })
 
   test('a long target costs no time', async () => {
