@@ -12,6 +12,8 @@ export interface ErrorPage {
   /** nginx's own code; 494 and 497 are its names for "header too large" and "plain HTTP on the TLS port". */
   readonly caught: number
   readonly answered: number
+  /** The row of the core's table of errors. */
+  readonly failure: Failure
   readonly file: string
   readonly body: string
 }
@@ -72,5 +74,5 @@ function page<F extends Failure>(
   detail: FailureDetail<F>,
   { answered = errorStatus(failure), name = String(answered) } = {},
 ): ErrorPage {
-  return { caught, answered, file: `${name}.json`, body: errorBody(failure, detail) }
+  return { caught, answered, failure, file: `${name}.json`, body: errorBody(failure, detail) }
 }
