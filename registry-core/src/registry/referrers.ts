@@ -74,8 +74,8 @@ async function* indexed(
 }
 
 /**
- * While the index may be incomplete, what clients wrote into the fallback tag of an older registry is merged in
- * (distribution-spec, "Referrers Tag Schema"); both are ordered alike.
+ * What clients wrote into the fallback tag while an older registry served this volume is merged in (distribution-spec,
+ * "Referrers Tag Schema"); both are ordered alike. Always: registry:2 may have served it between two of our starts.
  */
 async function* merged(
   entries: AsyncIterable<Entry>,
@@ -84,9 +84,7 @@ async function* merged(
   subject: Digest,
   last: string | undefined,
 ): AsyncIterable<Entry> {
-  const fallback = store.links.hasAllReferrers()
-    ? []
-    : await fallbackEntries(store, repository, subject, last)
+  const fallback = await fallbackEntries(store, repository, subject, last)
   let next = 0
   for await (const entry of entries) {
     for (let one = fallback[next]; one !== undefined && one.key <= entry.key; one = fallback[next]) {

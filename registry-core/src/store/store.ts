@@ -141,8 +141,6 @@ export interface Links {
     subject: Digest,
     last: string | undefined,
   ): AsyncIterable<{ readonly key: string; readonly referrer: Digest; readonly descriptor: Buffer }>
-  /** False while this store may hold referrers that the index does not know (an adopted one's). */
-  hasAllReferrers(): boolean
 }
 
 /** Both must hold for a tag to be taken. */

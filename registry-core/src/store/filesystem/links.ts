@@ -23,17 +23,14 @@ interface Options {
   readonly tags: FileTags
   readonly referrersIndex: ReferrersIndex
   readonly records: Records
-  readonly hasAllReferrers: () => boolean
 }
 
 /** Which repository holds what, on a file system. */
 export class FileLinks implements Links {
   readonly #options: Options
-  readonly hasAllReferrers: () => boolean
 
   constructor(options: Options) {
     this.#options = options
-    this.hasAllReferrers = options.hasAllReferrers
   }
 
   hasRepository(repository: RepositoryName): boolean {

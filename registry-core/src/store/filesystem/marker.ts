@@ -14,8 +14,6 @@ export interface Marker {
   readonly id: string
   readonly format: number
   readonly createdAt: string
-  /** The store was empty when it was marked, so the referrers index knows them all. */
-  readonly hasAllReferrers: boolean
 }
 
 /** Reads the marker; an unmarked folder, empty or Distribution's, gets one. `isNew` says which. */
@@ -32,7 +30,6 @@ export async function openMarker({
 }): Promise<{ marker: Marker; isNew: boolean }> {
   const { fs } = durable
   const path = `${keys.own}/store.json`
-  const wasEmpty = fs.statNow(keys.tree) === undefined
   await makeOwnFolders(keys, durable)
   const present = fs.readNow(path, MARKER_LIMIT_BYTES)
   if (present !== undefined) return { marker: parseMarker(present, path), isNew: false }
@@ -40,7 +37,6 @@ export async function openMarker({
     id: random.uuid(),
     format: FORMAT,
     createdAt: clock.now().toISOString(),
-    hasAllReferrers: wasEmpty,
   }
   // By link, which never replaces: two processes that start at once agree on one id.
   const temporary = await durable.writeTemporary(Buffer.from(`${JSON.stringify(marker)}\n`))
@@ -84,6 +80,5 @@ function parseMarker(bytes: Buffer, path: string): Marker {
     id: json.id,
     format: FORMAT,
     createdAt: json.createdAt,
-    hasAllReferrers: json.hasAllReferrers === true,
   }
 }

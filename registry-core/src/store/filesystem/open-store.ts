@@ -90,7 +90,6 @@ export async function openStore(options: StoreOptions): Promise<OpenedStore> {
       records,
       tags: new FileTags({ keys, durable, clock, identity, records, linkReader }),
       referrersIndex: new ReferrersIndex({ keys, durable }),
-      hasAllReferrers: () => marker.hasAllReferrers && foreignWriter === undefined,
     }),
     trash: new FileTrash({ keys, durable }),
     space: new FileSpace({
