@@ -10,7 +10,7 @@ import { type Suite, Toolbox } from '../support/toolbox.js'
 
 jest.setTimeout(120_000)
 
-const PLATFORMS = ['linux/amd64', 'linux/arm64']
+const ARCHITECTURES = ['amd64', 'arm64']
 const FORMATS = [
   { format: 'oci', index: MEDIA_TYPES.ociIndex, image: MEDIA_TYPES.ociManifest },
   { format: 'v2s2', index: MEDIA_TYPES.dockerList, image: MEDIA_TYPES.dockerManifest },
@@ -35,8 +35,8 @@ describe.each(CASES)("Debian's buildah ($suite) by $front", ({ suite, front }) =
     writeFileSync(state.join('context/hello'), 'hello\n')
     writeFileSync(state.join('context/Containerfile'), 'FROM scratch\nCOPY hello /hello\n')
     await buildah('manifest', 'create', 'multi')
-    for (const platform of PLATFORMS) {
-      const options = ['--platform', platform, '--isolation', 'chroot', '--manifest', 'multi']
+    for (const architecture of ARCHITECTURES) {
+      const options = ['--platform', `linux/${architecture}`, '--isolation', 'chroot', '--manifest', 'multi']
       await buildah('build', '--quiet', ...options, state.join('context'))
     }
   })
@@ -57,28 +57,15 @@ describe.each(CASES)("Debian's buildah ($suite) by $front", ({ suite, front }) =
     'a list built for two platforms is pushed as $format with all its images',
     async (format) => {
       const target = `docker://${volume.host}/built/${format.format}:1`
-      await buildah(
-        'manifest',
-        'push',
-        '--all',
-        '--format',
-        format.format,
-        ...volume.flagsForPlain('--tls-verify=false'),
-        'multi',
-        target,
-      )
-      const index = await volume.manifest(`built/${format.format}`, '1')
+      const options = ['--all', '--format', format.format, ...volume.flagsForPlain('--tls-verify=false')]
+      await buildah('manifest', 'push', ...options, 'multi', target)
+      const index = await volume.pullWhole(`built/${format.format}`, '1')
       expect(index.mediaType).toBe(format.index)
-      const children = index.json.manifests ?? []
-      expect(children.map(({ platform }) => `${platform?.['os']}/${platform?.['architecture']}`)).toEqual(
-        PLATFORMS,
-      )
-      for (const { mediaType, digest } of children) {
-        expect(mediaType).toBe(format.image)
-        for (const layer of await volume.layersOf(`built/${format.format}`, digest)) {
-          await volume.client.pullBlob(`built/${format.format}`, layer)
-        }
-      }
+      const children = ARCHITECTURES.map((architecture) => ({
+        mediaType: format.image,
+        platform: { os: 'linux', architecture },
+      }))
+      expect(index.json.manifests).toMatchObject(children)
     },
   )
 

@@ -153,6 +153,16 @@ export class ServedVolume {
     }
   }
 
+  /** Pulls a manifest and all that is below it; throws unless everything is there and hashes to its digest. */
+  async pullWhole(repository: string, reference: string): Promise<StoredManifest> {
+    const manifest = await this.manifest(repository, reference)
+    const { config, layers = [], manifests = [] } = manifest.json
+    for (const child of manifests) await this.pullWhole(repository, child.digest)
+    for (const blob of config === undefined ? layers : [config, ...layers])
+      await this.client.pullBlob(repository, blob.digest)
+    return manifest
+  }
+
   /** The digests of an image's layers, as the registry has it. */
   async layersOf(repository: string, reference: string): Promise<readonly string[]> {
     const { json } = await this.manifest(repository, reference)
