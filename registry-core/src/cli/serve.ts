@@ -27,8 +27,15 @@ export async function serve(file: string, isJson: boolean): Promise<ExitCode> {
   }
 }
 
+/** The first signal begins the end; a second one is the system's default, which ends at once. */
 function untilSignal(): Promise<string> {
   return new Promise((resolve) => {
-    for (const signal of ['SIGTERM', 'SIGINT']) process.once(signal, resolve)
+    const told = (signal: string): void => {
+      for (const each of SIGNALS) process.off(each, told)
+      resolve(signal)
+    }
+    for (const signal of SIGNALS) process.on(signal, told)
   })
 }
+
+const SIGNALS = ['SIGTERM', 'SIGINT'] as const

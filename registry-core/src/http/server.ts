@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { Socket } from 'node:net'
 import type { Clock } from '../system/clock.js'
 import type { Log } from '../system/log.js'
+import { errorFields } from './access-log.js'
 import { answerParserError, refuseTunnel } from './parser-errors.js'
 import { handleRequest, type HandlerOptions, type ListenerRules } from './handle.js'
 import type { ListenAddress } from '../config/settings.js'
@@ -20,6 +21,8 @@ export interface EdgeOptions extends Pick<HandlerOptions, 'parts' | 'views' | 'r
   readonly clock: Clock
   /** How long a client may neither send nor take anything; shorter in tests. */
   readonly idleMs?: number
+  /** How long the head of a request may take; shorter in tests. */
+  readonly headersMs?: number
 }
 
 /** The listeners of a registry. */
@@ -43,9 +46,10 @@ const HEADER_LIMIT_BYTES = 80 * 1024
 /** Opens every listener, or none. */
 export async function openEdge(options: EdgeOptions): Promise<Edge> {
   let isDraining = false
-  const { clock, idleMs = IDLE_MS } = options
-  const handler: HandlerOptions = {
+  const { clock, idleMs = IDLE_MS, headersMs = HEADERS_MS } = options
+  const handler = {
     ...options,
+    headersMs,
     headers: commonHeaders(options.headers),
     body: { clock, idleMs },
     send: { clock, idleMs, content: options.parts.content },
@@ -88,13 +92,18 @@ function commonHeaders(configured: EdgeOptions['headers']): readonly string[] {
   return [...OWN_HEADERS.filter(([name]) => !isReplaced(name)), ...configured].flat()
 }
 
-function makeServer(rules: ListenerRules, options: HandlerOptions): Server {
-  const busy = new WeakMap<Socket, ServerResponse>()
+function makeServer(
+  rules: ListenerRules,
+  options: HandlerOptions & { readonly log: Log; readonly headersMs: number },
+): Server {
+  // The answer that a connection is at, and the one to its newest request.
+  const running = new WeakMap<Socket, ServerResponse>()
+  const latest = new WeakMap<Socket, ServerResponse>()
   const server = createServer({
     // Body-wide limits would cut long uploads: body.ts limits the time between two pieces instead.
     requestTimeout: 0,
-    headersTimeout: HEADERS_MS,
-    connectionsCheckingInterval: 5000,
+    headersTimeout: options.headersMs,
+    connectionsCheckingInterval: Math.min(5000, options.headersMs),
     keepAliveTimeout: KEEP_ALIVE_MS,
     maxHeaderSize: HEADER_LIMIT_BYTES,
     // Ours is the answer of an OCI registry.
@@ -102,9 +111,17 @@ function makeServer(rules: ListenerRules, options: HandlerOptions): Server {
     noDelay: true,
   })
   const onRequest = (request: IncomingMessage, response: ServerResponse): void => {
-    const previous = busy.get(request.socket)
-    busy.set(request.socket, response)
-    const handle = (): void => void handleRequest({ request, response }, rules, options)
+    const previous = latest.get(request.socket)
+    latest.set(request.socket, response)
+    const handle = (): void => {
+      if (request.socket.destroyed) return
+      running.set(request.socket, response)
+      handleRequest({ request, response }, rules, options).catch((error: unknown) => {
+        // Not the request's fault, nor one of the list: what was said of it could not even be written down.
+        response.destroy()
+        options.log.error(errorFields(error), 'a request could not be ended')
+      })
+    }
     // Requests of one connection take effect in their order (RFC 9112 §9.3.2): a pipelined one waits.
     if (previous === undefined || previous.writableFinished || previous.destroyed) handle()
     else previous.once('close', handle)
@@ -113,7 +130,7 @@ function makeServer(rules: ListenerRules, options: HandlerOptions): Server {
   // The 100 is sent when the body is wanted, so that a refused upload is never sent at all.
   server.on('checkContinue', onRequest)
   server.on('connect', (_request, socket) => refuseTunnel(socket))
-  server.on('clientError', (error, socket) => answerParserError(error, socket, busy.get(socket as Socket)))
+  server.on('clientError', (error, socket) => answerParserError(error, socket, running.get(socket as Socket)))
   return server
 }
 

@@ -29,6 +29,7 @@ export interface TestEdgeOptions {
   readonly catalogLimit?: number
   readonly headers?: readonly (readonly [string, string])[]
   readonly idleMs?: number
+  readonly headersMs?: number
   readonly clock?: Clock
   readonly failing?: () => readonly string[]
   readonly warnings?: () => readonly string[]
@@ -107,6 +108,7 @@ export async function startEdge(options: TestEdgeOptions = {}): Promise<TestEdge
     },
     report: (outcome) => outcomes.push(outcome),
     ...(idleMs !== undefined && { idleMs }),
+    ...(options.headersMs !== undefined && { headersMs: options.headersMs }),
   })
   const port = edge.ports[0] ?? 0
   return {

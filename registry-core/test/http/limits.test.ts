@@ -66,6 +66,19 @@ describe('a client that stops in the middle', () => {
   })
 })
 
+describe('a client that never ends its head', () => {
+  test('is told so and cut off, while others are served', async () => {
+    const own = await start({ headersMs: 200 })
+    const slow = await own.connect()
+    slow.write('GET /v2/ HTTP/1.1\r\nHost: a\r\n')
+    const silent = await own.connect()
+    const [told, ended] = [readUntil(slow), readUntil(silent)]
+    expect((await own.send('GET', '/v2/')).status).toBe(200)
+    expect(await told).toMatch(/^HTTP\/1.1 408 [^]*"UNAVAILABLE"/)
+    await ended
+  })
+})
+
 describe('rights of a listener', () => {
   test('to pull alone refuse every push and delete, before any body', async () => {
     const own = await start({ anonymous: 'pull' })
