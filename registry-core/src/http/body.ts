@@ -4,8 +4,10 @@ import type { Clock } from '../system/clock.js'
 
 /** So much may wait in memory before the client is made to pause. */
 const QUEUE_LIMIT_BYTES = 1024 * 1024
+/** With less, the reader is woken only when nothing more has come at the same time. */
+const WORTH_WAKING_BYTES = 32 * 1024
 /** Smaller pieces are joined, so that a body of single bytes costs the store few writes (attack row 19). */
-const SMALL_BYTES = 16 * 1024
+const SMALL_BYTES = 2048
 
 /** How the bodies of a server are read. */
 export interface BodyOptions {
@@ -37,6 +39,7 @@ export class RequestBody implements AsyncIterable<Buffer> {
   #queuedBytes = 0
   #isWhole = false
   #isStarted = false
+  #isWakeDue = false
   #isDiscarded = false
   #error: Error | undefined
   #wake: (() => void) | undefined
@@ -130,7 +133,19 @@ export class RequestBody implements AsyncIterable<Buffer> {
     this.#queue.push(piece)
     this.#queuedBytes += piece.length
     if (this.#queuedBytes >= QUEUE_LIMIT_BYTES) this.#request.pause()
-    this.#wakeReader()
+    if (this.#wake === undefined) return
+    if (this.#queuedBytes >= WORTH_WAKING_BYTES) this.#wakeReader()
+    else this.#wakeSoon()
+  }
+
+  /** After what the socket has now, however many pieces that is. */
+  #wakeSoon(): void {
+    if (this.#isWakeDue) return
+    this.#isWakeDue = true
+    setImmediate(() => {
+      this.#isWakeDue = false
+      this.#wakeReader()
+    })
   }
 
   #take(): Buffer | undefined {

@@ -154,13 +154,14 @@ async function answerInRepository<K extends RepositoryCallKind>(
 function send(answer: Answer, origin: OriginHeaders, sending: Sending): Promise<number> | number {
   const { options, body, context, request, response } = sending
   const headers = [...options.headers, ...origin, 'X-Request-Id', context.peer.requestId]
-  const ending = endingOf(body, request, options.isDraining())
+  const { isBehindNginx } = sending
+  const ending = endingOf(body, request, { isDraining: options.isDraining(), isBehindNginx })
   if (ending !== 'keep') headers.push('Connection', 'close')
   if (!body.isOver) body.discard()
   const outlet: Outlet = {
     request,
     response,
-    isBehindNginx: sending.isBehindNginx,
+    isBehindNginx,
     headers,
     signal: () => context.signal,
     end: (bytes) => {

@@ -13,8 +13,14 @@ const LINGER_MS = 5000
  */
 export type Ending = 'keep' | 'close' | 'linger'
 
-export function endingOf(body: RequestBody, request: IncomingMessage, isDraining: boolean): Ending {
+export function endingOf(
+  body: RequestBody,
+  request: IncomingMessage,
+  { isDraining, isBehindNginx }: { readonly isDraining: boolean; readonly isBehindNginx: boolean },
+): Ending {
   if (body.isOver) return isDraining ? 'close' : 'keep'
+  // nginx loses an answer whose connection closes while it writes, and stops writing, and closes, when it has read one.
+  if (isBehindNginx) return 'keep'
   if (request.headers.expect !== undefined && !body.isStarted) return 'close'
   const declared = body.declaredBytes
   if (declared === undefined || declared - body.receivedBytes > DROPPED_BYTES) return 'linger'

@@ -6,7 +6,8 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { text } from 'node:stream/consumers'
 
-const BINARY = fileURLToPath(new URL('../../../bin/registry-core.js', import.meta.url))
+/** The program as it ships. */
+export const BINARY = fileURLToPath(new URL('../../../bin/registry-core.js', import.meta.url))
 
 /** A command of the real program, run to its end. */
 export async function run(

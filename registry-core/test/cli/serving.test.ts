@@ -1,9 +1,12 @@
+import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { closeSync, constants, openSync, readSync } from 'node:fs'
 import { connect, type Socket } from 'node:net'
+import { join } from 'node:path'
 import { afterAll, describe, expect, test } from '@jest/globals'
 import { request } from 'undici'
 import { eventually } from '../http/edge.js'
-import { makeConfig, serve } from './process.js'
+import { BINARY, makeConfig, serve } from './process.js'
 
 const config = makeConfig({
   http: { addr: '127.0.0.1:0', debug: { addr: '127.0.0.1:0', prometheus: { enabled: true } } },
@@ -34,6 +37,39 @@ describe('a registry whose log nobody reads', () => {
     expect(performance.now() - started).toBeLessThan(5000)
   })
 })
+
+describe('a registry that writes into a pipe that is full', () => {
+  test('serves its whole life and ends when it is told to', async () => {
+    const fifo = join(config.folder, 'fifo')
+    execFileSync('mkfifo', [fifo])
+    const pipe = openSync(fifo, constants.O_RDWR | constants.O_NONBLOCK)
+    const child = spawn(process.execPath, [BINARY, 'serve', config.file], {
+      stdio: ['ignore', pipe, 'inherit'],
+    })
+    const exited = once(child, 'exit')
+    let said = ''
+    await eventually(() => /listening on 127\.0\.0\.1:\d+/.test((said += readWhatIsThere(pipe))))
+    const port = /listening on 127\.0\.0\.1:(\d+)/.exec(said)?.[1]
+    for (let sent = 0; sent < 300; sent += 1) {
+      const { statusCode, body } = await request(`http://127.0.0.1:${port}/v2/?x=${'x'.repeat(6000)}`)
+      await body.dump()
+      expect(statusCode).toBe(200)
+    }
+    child.kill('SIGTERM')
+    expect((await exited)[0]).toBe(0)
+    expect(readWhatIsThere(pipe)).toContain('response completed')
+    closeSync(pipe)
+  })
+})
+
+function readWhatIsThere(pipe: number): string {
+  const buffer = Buffer.alloc(65_536)
+  try {
+    return buffer.toString('latin1', 0, readSync(pipe, buffer))
+  } catch {
+    return '' // nothing yet
+  }
+}
 
 describe('a registry without a file descriptor left', () => {
   test('survives it, and takes connections again when there are some', async () => {
