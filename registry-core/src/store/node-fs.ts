@@ -1,14 +1,27 @@
 import fs, { constants, type BigIntStats, type Stats } from 'node:fs'
-import { type FileHandle, link, mkdir, open, readdir, rename, rmdir, statfs, unlink } from 'node:fs/promises'
+import { rename, readdir, unlink } from 'node:fs/promises'
+import { promisify } from 'node:util'
 import type { EntryKind, FileStat, FolderEntry, Fs, OpenFile } from './fs.js'
 import { errorCode } from './fs.js'
+
+const read = promisify(fs.read)
+const writev = promisify(fs.writev)
+const fsync = promisify(fs.fsync)
+const ftruncate = promisify(fs.ftruncate)
 
 const READ = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK
 const WRITE = constants.O_RDWR | constants.O_NOFOLLOW | constants.O_NONBLOCK
 const CREATE = constants.O_RDWR | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW
 const APPEND = constants.O_WRONLY | constants.O_CREAT | constants.O_APPEND | constants.O_NOFOLLOW
 
-/** The real file system. */
+/** Freeing the blocks of a larger file takes long enough to be done beside the event loop. */
+const LARGE_BYTES = 1024 * 1024
+
+/**
+ * The real file system. What only touches names and takes microseconds in the page cache is called at once, although
+ * it answers a promise: on its way through the thread pool it would cost several times as much, and stand behind
+ * slow fsyncs. Content, fsync, listings and the freeing of large files go through the pool.
+ */
 export const nodeFs: Fs = {
   statNow(path) {
     const stat = absentAsUndefined(() => fs.lstatSync(path, { throwIfNoEntry: false }))
@@ -23,22 +36,32 @@ export const nodeFs: Fs = {
   unlinkNow(path) {
     return absentAsUndefined(() => fs.unlinkSync(path) ?? true) ?? false
   },
-  openToRead: (path) => openExisting(path, READ),
-  openToWrite: (path) => openExisting(path, WRITE),
-  create: async (path) => new NodeFile(await open(path, CREATE, 0o644)),
-  openToAppend: async (path) => new NodeFile(await open(path, APPEND, 0o644)),
+  openToRead: async (path) => openExisting(path, READ),
+  openToWrite: async (path) => openExisting(path, WRITE),
+  create: async (path) => new NodeFile(fs.openSync(path, CREATE, 0o644)),
+  openToAppend: async (path) => new NodeFile(fs.openSync(path, APPEND, 0o644)),
   async makeDirectory(path) {
-    return (await codeAsAnswer(mkdir(path, 0o755), 'EEXIST')) !== 'EEXIST'
+    return codeAsAnswer(() => fs.mkdirSync(path, 0o755), 'EEXIST') !== 'EEXIST'
   },
-  rename,
+  async rename(from, to) {
+    if (isLarge(to)) await rename(from, to)
+    else fs.renameSync(from, to)
+  },
   async link(from, to) {
-    return (await codeAsAnswer(link(from, to), 'EEXIST')) === 'EEXIST' ? 'exists' : 'linked'
+    return codeAsAnswer(() => fs.linkSync(from, to), 'EEXIST') === 'EEXIST' ? 'exists' : 'linked'
   },
   async unlink(path) {
-    return (await codeAsAnswer(unlink(path), 'ENOENT', 'ENOTDIR')) === undefined
+    if (!isLarge(path)) return nodeFs.unlinkNow(path)
+    try {
+      await unlink(path)
+      return true
+    } catch (error) {
+      if (isAbsence(error)) return false
+      throw error
+    }
   },
   async removeDirectory(path) {
-    const code = await codeAsAnswer(rmdir(path), 'ENOENT', 'ENOTDIR', 'ENOTEMPTY', 'EEXIST')
+    const code = codeAsAnswer(() => fs.rmdirSync(path), 'ENOENT', 'ENOTDIR', 'ENOTEMPTY', 'EEXIST')
     if (code === undefined) return 'removed'
     return code === 'ENOENT' || code === 'ENOTDIR' ? 'absent' : 'not-empty'
   },
@@ -52,26 +75,34 @@ export const nodeFs: Fs = {
     }
   },
   async syncDirectory(path) {
-    await using handle = await open(path, constants.O_RDONLY | constants.O_DIRECTORY)
-    await handle.sync()
+    const descriptor = fs.openSync(path, constants.O_RDONLY | constants.O_DIRECTORY)
+    try {
+      await fsync(descriptor)
+    } finally {
+      fs.closeSync(descriptor)
+    }
   },
   async space(path) {
-    const { bsize, blocks, bavail, files, ffree } = await statfs(path)
+    const { bsize, blocks, bavail, files, ffree } = fs.statfsSync(path)
     return { totalBytes: blocks * bsize, freeBytes: bavail * bsize, totalInodes: files, freeInodes: ffree }
   },
 }
 
-class NodeFile implements OpenFile {
-  readonly #handle: FileHandle
+function isLarge(path: string): boolean {
+  return (nodeFs.statNow(path)?.sizeBytes ?? 0) > LARGE_BYTES
+}
 
-  constructor(handle: FileHandle) {
-    this.#handle = handle
+class NodeFile implements OpenFile {
+  readonly #descriptor: number
+
+  constructor(descriptor: number) {
+    this.#descriptor = descriptor
   }
 
   async read(buffer: Uint8Array, position: number): Promise<number> {
     let done = 0
     while (done < buffer.length) {
-      const { bytesRead } = await this.#handle.read(buffer, done, buffer.length - done, position + done)
+      const { bytesRead } = await read(this.#descriptor, buffer, done, buffer.length - done, position + done)
       if (bytesRead === 0) break
       done += bytesRead
     }
@@ -82,26 +113,26 @@ class NodeFile implements OpenFile {
     let rest = buffers
     let at = position
     while (rest.length > 0) {
-      const { bytesWritten } = await this.#handle.writev(rest, at)
+      const { bytesWritten } = await writev(this.#descriptor, rest, at)
       at += bytesWritten
       rest = withoutFirst(rest, bytesWritten)
     }
   }
 
   truncate(sizeBytes: number): Promise<void> {
-    return this.#handle.truncate(sizeBytes)
+    return ftruncate(this.#descriptor, sizeBytes)
   }
 
   sync(): Promise<void> {
-    return this.#handle.sync()
+    return fsync(this.#descriptor)
   }
 
   async stat(): Promise<FileStat> {
-    return toFileStat(await this.#handle.stat())
+    return toFileStat(fs.fstatSync(this.#descriptor))
   }
 
-  close(): Promise<void> {
-    return this.#handle.close()
+  async close(): Promise<void> {
+    fs.closeSync(this.#descriptor)
   }
 }
 
@@ -118,22 +149,16 @@ function withoutFirst(buffers: readonly Uint8Array[], bytes: number): readonly U
   return first === undefined ? [] : left === 0 ? [first, ...others] : [first.subarray(left), ...others]
 }
 
-async function openExisting(path: string, flags: number): Promise<OpenFile | undefined> {
-  let handle: FileHandle
-  try {
-    handle = await open(path, flags)
-  } catch (error) {
-    if (isAbsence(error)) return undefined
-    if (errorCode(error) === 'ELOOP' || errorCode(error) === 'ENXIO') throw notRegular(path, error)
-    throw error
-  }
-  if ((await handle.stat()).isFile()) return new NodeFile(handle)
-  await handle.close()
+function openExisting(path: string, flags: number): OpenFile | undefined {
+  const descriptor = absentAsUndefined(() => openNow(path, flags))
+  if (descriptor === undefined) return undefined
+  if (fs.fstatSync(descriptor).isFile()) return new NodeFile(descriptor)
+  fs.closeSync(descriptor)
   throw notRegular(path)
 }
 
 function readRegularNow(path: string, limitBytes: number): Buffer {
-  const descriptor = openNow(path)
+  const descriptor = openNow(path, READ)
   try {
     const stat = fs.fstatSync(descriptor)
     if (!stat.isFile()) throw notRegular(path)
@@ -163,11 +188,11 @@ function createSmallNow(path: string, bytes: Uint8Array): boolean {
   return true
 }
 
-function openNow(path: string): number {
+function openNow(path: string, flags: number): number {
   try {
-    return fs.openSync(path, READ)
+    return fs.openSync(path, flags)
   } catch (error) {
-    if (errorCode(error) === 'ELOOP') throw notRegular(path, error)
+    if (errorCode(error) === 'ELOOP' || errorCode(error) === 'ENXIO') throw notRegular(path, error)
     throw error
   }
 }
@@ -191,12 +216,9 @@ function absentAsUndefined<T>(call: () => T): T | undefined {
 }
 
 /** Undefined when the call succeeds, the code when it fails with one of those expected. */
-async function codeAsAnswer(
-  call: Promise<unknown>,
-  ...expected: readonly string[]
-): Promise<string | undefined> {
+function codeAsAnswer(call: () => void, ...expected: readonly string[]): string | undefined {
   try {
-    await call
+    call()
     return undefined
   } catch (error) {
     const code = errorCode(error)

@@ -86,7 +86,7 @@ export interface Stage {
   readonly offset: number
   readonly signal: AbortSignal
   /**
-   * Appends and hashes; what arrived before an error of the body or an abort counts.
+   * Appends and hashes; what arrived before an error of the body or an abort counts. The pieces are used up.
    * @param expectedBytes what the request announced: with another number nothing of it counts
    * @throws what the body throws; RegistryError `size-mismatch`, `upload-taken-over`
    */

@@ -3,6 +3,7 @@ import { algorithmOf, type Algorithm, type Digest, digestOf } from '../../oci/di
 import { RegistryError } from '../../oci/failure.js'
 import { errorCode, type Fs, type OpenFile } from '../fs.js'
 import type { Stage } from '../store.js'
+import { giveBack, untilAborted } from './pieces.js'
 import type { SessionFiles, Settled } from './session-files.js'
 import type { WriteHealth } from './write-health.js'
 
@@ -106,7 +107,7 @@ export class FileStage implements Stage {
       this.#offset += gathered
       batch = []
       gathered = 0
-      writing = this.#writing(file.write(buffers, at))
+      writing = this.#writing(file.write(buffers, at)).then(() => giveBack(buffers))
       writing.catch(() => undefined) // awaited by the next flush or at the end
     }
     try {
@@ -265,32 +266,5 @@ export class FileStage implements Stage {
     if (this.#hasEnded) return
     this.#hasEnded = true
     this.#parts.ended(resumable)
-  }
-}
-
-/** The body until it ends or the signal fires: a request that waits for its client must not outlive its claim. */
-async function* untilAborted(
-  body: AsyncIterable<Buffer>,
-  signal: AbortSignal,
-  upload: string,
-): AsyncIterable<Buffer> {
-  const chunks = body[Symbol.asyncIterator]()
-  let giveUp: (reason: unknown) => void = () => undefined
-  const abort = (): void => giveUp(new RegistryError('upload-taken-over', { upload }))
-  signal.addEventListener('abort', abort, { once: true })
-  try {
-    while (!signal.aborted) {
-      // A promise for each chunk: racing a long-lived one would keep every chunk's reaction until the end.
-      const next = await new Promise<IteratorResult<Buffer>>((resolve, reject) => {
-        giveUp = reject
-        chunks.next().then(resolve, reject)
-      })
-      if (next.done === true) return
-      yield next.value
-    }
-    throw new RegistryError('upload-taken-over', { upload })
-  } finally {
-    signal.removeEventListener('abort', abort)
-    void chunks.return?.()
   }
 }

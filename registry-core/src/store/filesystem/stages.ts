@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { type Algorithm, type Digest, digestOfBytes } from '../../oci/digest.js'
 import { RegistryError } from '../../oci/failure.js'
 import type { RepositoryName } from '../../oci/repository.js'
@@ -45,7 +46,7 @@ export class FileStages implements Stages {
 
   async begin(repository: RepositoryName, algorithm: Algorithm): Promise<string> {
     const upload = this.#options.random.uuid()
-    await this.#files.begin(upload, {
+    const state: Settled = {
       repository,
       algorithm,
       startedAtMs: this.#options.clock.now().getTime(),
@@ -54,7 +55,9 @@ export class FileStages implements Stages {
       digest: digestOfBytes(algorithm, new Uint8Array()),
       file: '',
       boot: this.#options.identity.boot,
-    })
+    }
+    await this.#files.begin(upload, state)
+    this.#keep(upload, { state, hash: createHash(algorithm) })
     return upload
   }
 
