@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 
 import { renderFront } from './render.js'
@@ -13,7 +13,11 @@ export function writeFront(settings: FrontSettings): void {
   for (const folder of RUNTIME_FOLDERS) mkdirSync(path.join(settings.prefix, folder), { recursive: true })
   for (const { path: name, mode, text } of files) {
     const file = path.join(settings.prefix, name)
-    mkdirSync(path.dirname(file), { recursive: true })
-    writeFileSync(file, text, { mode })
+    const folder = path.dirname(file)
+    mkdirSync(folder, { recursive: true })
+    // Workers read the bodies as another user than the one who writes them, whatever the umask takes away.
+    if (folder !== settings.prefix) chmodSync(folder, 0o755)
+    writeFileSync(file, text)
+    chmodSync(file, mode)
   }
 }
