@@ -9,7 +9,7 @@ export interface Lane {
   readonly commands: readonly string[]
   /** Two queues run side by side; the lanes of one queue run one after the other, in this order. */
   readonly queue: 'clients' | 'core'
-  /** A lane that hangs is ended. */
+  /** A lane that hangs is ended; several times what it needs on two idle cores. */
   readonly minutes: number
 }
 
@@ -20,7 +20,7 @@ export const LANES: readonly Lane[] = [
     ciOnly: false,
     commands: [],
     queue: 'core',
-    minutes: 6,
+    minutes: 10,
   },
   {
     name: 'api',
@@ -28,7 +28,7 @@ export const LANES: readonly Lane[] = [
     ciOnly: false,
     commands: [], // its targets behind nginx and docker-registry say themselves when those are missing
     queue: 'clients',
-    minutes: 6,
+    minutes: 10,
   },
   {
     name: 'clients',
@@ -49,7 +49,7 @@ export const LANES: readonly Lane[] = [
       'socat',
     ],
     queue: 'clients',
-    minutes: 10, // a first run of the week makes the folder of Debian sid, half a minute more
+    minutes: 14, // a first run of the week makes the folder of Debian sid, half a minute more
   },
   {
     name: 'front',
@@ -57,7 +57,7 @@ export const LANES: readonly Lane[] = [
     ciOnly: false,
     commands: ['nginx', 'openssl'],
     queue: 'core',
-    minutes: 5,
+    minutes: 10,
   },
   {
     name: 'house',
@@ -65,7 +65,7 @@ export const LANES: readonly Lane[] = [
     ciOnly: false,
     commands: [],
     queue: 'core',
-    minutes: 4,
+    minutes: 10,
   },
   {
     name: 'install',
@@ -73,7 +73,7 @@ export const LANES: readonly Lane[] = [
     ciOnly: true,
     commands: ['npx', 'git'],
     queue: 'clients',
-    minutes: 6,
+    minutes: 10,
   },
   {
     name: 'volume',
@@ -81,7 +81,7 @@ export const LANES: readonly Lane[] = [
     ciOnly: false,
     commands: ['docker-registry'],
     queue: 'clients',
-    minutes: 5,
+    minutes: 10,
   },
   {
     name: 'models',
@@ -89,7 +89,7 @@ export const LANES: readonly Lane[] = [
     ciOnly: false,
     commands: ['spin', 'cc'],
     queue: 'clients',
-    minutes: 5,
+    minutes: 10,
   },
 ]
 

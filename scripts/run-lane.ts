@@ -36,6 +36,8 @@ const JEST = [
 const RESULTS = path.join(ROOT, '.ci', 'cache', 'test')
 /** Jest has written its results and should be gone; what is still open then is a fault of a test. */
 const EXIT_GRACE_MS = 10_000
+/** What was told to end, or cleans up after a killed test, gets this long. */
+const SWEEP_GRACE_MS = 10_000
 const POLL_MS = 250
 
 /** Ends when the lane has ended, one way or another: no process of it is left. */
@@ -93,7 +95,8 @@ async function ended(
 }
 
 async function sweep(mark: string): Promise<string[]> {
-  if (findLeftOvers(mark).length > 0) await sleep(1000) // what was just told to end gets a moment
+  const end = performance.now() + SWEEP_GRACE_MS
+  while (findLeftOvers(mark).length > 0 && performance.now() < end) await sleep(POLL_MS)
   const left = findLeftOvers(mark)
   for (const { pid } of left) kill(pid, 'SIGKILL')
   return left.map(({ pid, command }) => `left running, killed: ${pid} ${command.slice(0, 160)}`)

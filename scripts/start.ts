@@ -100,13 +100,14 @@ function announce({ data, bind, port }: StartSettings, configuration: string, pi
   const loopback = /^(127\.|::1$)/.test(bind)
   const address = authority({ bind: ANY_ADDRESS[bind] ?? bind, port })
   const who = loopback ? 'everybody on this machine' : `everybody who reaches ${bind}`
-  say(
+  const lines = [
     `Entrepot ${version}, process ${pid}: a registry on http://${address}; ${who} may push, pull and delete`,
-  )
-  say(`  content   ${data}`)
-  say(`  settings  ${configuration} (made from ENTREPOT_* at each start)`)
-  say(`  try       docker tag busybox ${address}/busybox && docker push ${address}/busybox`)
-  say('  stop      Ctrl-C: running transfers may end; a second one ends at once')
+    `  content   ${data}`,
+    `  settings  ${configuration} (made from ENTREPOT_* at each start)`,
+    `  try       docker tag busybox ${address}/busybox && docker push ${address}/busybox`,
+    '  stop      Ctrl-C: running transfers may end; a second one ends at once',
+  ]
+  say(lines.join('\n')) // in one piece: the core writes its log to the same place
 }
 
 async function main(): Promise<number> {
