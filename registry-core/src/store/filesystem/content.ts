@@ -9,6 +9,7 @@ import { commitFile } from './commit.js'
 import type { Durable } from './durable.js'
 import type { LinkReader } from './link-file.js'
 import { isWhole, type Looker } from './look.js'
+import { readAgainNow } from './read-again.js'
 import { VerifiedBytes } from './verified-bytes.js'
 
 const READ_BYTES = 1024 * 1024
@@ -116,7 +117,7 @@ export class FileContent implements Content {
 
   #readWhole(content: StoredContent): Buffer | undefined {
     try {
-      return this.#durable.fs.readNow(this.#keys.data(content.dataDigest), content.sizeBytes)
+      return readAgainNow(this.#durable.fs, this.#keys.data(content.dataDigest), content.sizeBytes)
     } catch (error) {
       if (errorCode(error) === 'EFBIG' || errorCode(error) === 'EIO') return undefined
       throw error

@@ -2,6 +2,7 @@ import { type Digest, findDigest } from '../../oci/digest.js'
 import type { Clock } from '../../system/clock.js'
 import type { Log } from '../../system/log.js'
 import { errorCode, type FileStat, type Fs } from '../fs.js'
+import { readAgainNow } from './read-again.js'
 
 /** A link holds one digest; anything longer is damage. */
 const LINK_LIMIT_BYTES = 256
@@ -55,7 +56,7 @@ export class LinkReader {
   /** What is no small regular file reads as damage, not as an error: nobody but a fault or an attack made it. */
   #readText(path: string): string | undefined {
     try {
-      return this.#fs.readNow(path, LINK_LIMIT_BYTES)?.toString('latin1')
+      return readAgainNow(this.#fs, path, LINK_LIMIT_BYTES)?.toString('latin1')
     } catch (error) {
       const code = errorCode(error)
       if (code === 'EFBIG' || code === 'EINVAL' || code === 'EIO') return ''

@@ -56,7 +56,12 @@ export class FileRecords implements Records {
     const { keys, durable, identity } = this.#options
     const folder = `${keys.own}/runs`
     const file = await durable.fs.openToAppend(`${folder}/${identity.newRunId()}.ndjson`)
-    await durable.syncFolder(folder)
+    try {
+      await durable.syncFolder(folder)
+    } catch (error) {
+      await file.close().catch(() => undefined)
+      throw error
+    }
     return { day, file }
   }
 
