@@ -84,6 +84,14 @@ export const LANES: readonly Lane[] = [
     minutes: 10,
   },
   {
+    name: 'simulation',
+    folders: ['test/programs'],
+    ciOnly: false,
+    commands: [],
+    queue: 'core',
+    minutes: 15,
+  },
+  {
     name: 'models',
     folders: ['test/models'],
     ciOnly: false,

@@ -5,7 +5,7 @@ import type { EntryKind, FileStat, FolderEntry } from '#core/store/fs.js'
 import type { Chance } from './seeded-chance.js'
 import * as contents from './simulated-content.js'
 import { EntryJournal, type SurvivalMode } from './simulated-entries.js'
-import { checkReplace, type FileNode, type Node, systemError } from './simulated-node.js'
+import { checkReplace, type FileNode, type Node, partsOf, systemError } from './simulated-node.js'
 
 interface Place {
   readonly parent: number
@@ -15,6 +15,13 @@ interface Place {
 }
 
 const ROOT = 1
+
+/** A name on the disk and what bears it. */
+export interface FoundName {
+  readonly path: string
+  readonly kind: EntryKind
+  readonly inode: number
+}
 
 /**
  * A disk with its page cache, shared by any number of simulated processes. What happens to it is immediate and
@@ -90,9 +97,8 @@ export class SimulatedDisk {
 
   /** The inode of a path; undefined when absent. */
   find(target: string): number | undefined {
-    const parts = partsOf(target)
     let inode: number | undefined = ROOT
-    for (const part of parts) {
+    for (const part of partsOf(target)) {
       const node: Node | undefined = inode === undefined ? undefined : this.#nodes.get(inode)
       if (node?.kind !== 'directory') return undefined
       inode = node.entries.get(part)
@@ -214,26 +220,27 @@ export class SimulatedDisk {
     this.#change(inode, { ...file, content: contents.syncFailed(file.content) })
   }
 
-  /** Every name below a folder with what it is, parents first. */
-  *walk(
-    target = '/',
-  ): Generator<{ readonly path: string; readonly kind: EntryKind; readonly inode: number }> {
+  /** Every name below a folder with what it is, parents first; nothing when it is absent. */
+  walk(target = '/'): readonly FoundName[] {
     const inode = this.find(target)
-    if (inode === undefined) return
+    const found: FoundName[] = []
+    if (inode !== undefined) this.#walk(inode, target, found)
+    return found
+  }
+
+  #walk(inode: number, target: string, found: FoundName[]): void {
     const node = this.#node(inode)
-    yield { path: target, kind: node.kind, inode }
+    found.push({ path: target, kind: node.kind, inode })
     if (node.kind !== 'directory') return
-    for (const name of node.entries.keys()) yield* this.walk(path.posix.join(target, name))
+    const prefix = target.endsWith('/') ? target : `${target}/`
+    for (const [name, child] of node.entries) this.#walk(child, prefix + name, found)
   }
 
-  /** What all files hold together. */
+  /** What all files hold together, also those whose last name has gone. */
   usedBytes(): number {
-    return [...this.walk()].reduce((sum, { inode }) => sum + this.statInode(inode).sizeBytes, 0)
-  }
-
-  /** Metadata operations are waiting for a sync of their directory. */
-  hasUnsyncedEntries(): boolean {
-    return this.#journal.hasPending()
+    let sum = 0
+    for (const node of this.#nodes.values()) if (node.kind === 'file') sum += node.content.live.length
+    return sum
   }
 
   #place(target: string, call: string): Place {
@@ -288,8 +295,4 @@ export class SimulatedDisk {
     if (node.kind !== 'file') throw new Error(`inode ${inode} is no file`)
     return node
   }
-}
-
-function partsOf(target: string): readonly string[] {
-  return target.split('/').filter((part) => part !== '')
 }

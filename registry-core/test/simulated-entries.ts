@@ -53,11 +53,6 @@ export class EntryJournal {
     this.#pending = this.#pending.slice(settled.length)
   }
 
-  /** Some operations are not on the disk yet. */
-  hasPending(): boolean {
-    return this.#pending.some(({ isDurable }) => !isDurable)
-  }
-
   /** The entries of every directory after a power cut. */
   afterPowerCut(mode: SurvivalMode, chance: Chance): ReadonlyMap<number, Entries> {
     const result = new Map(this.#durable)

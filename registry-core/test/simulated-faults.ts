@@ -76,6 +76,12 @@ export function canFail(name: CallName, code: FaultCode): boolean {
   return true
 }
 
+/** Calls that find their name taken say so before they notice a full or read-only disk (Linux, fs/namei.c). */
+export function finds(name: CallName, code: FaultCode): boolean {
+  const makes = name === 'create' || name === 'createNow' || name === 'makeDirectory' || name === 'link'
+  return makes && (code === 'ENOSPC' || code === 'EROFS')
+}
+
 /** The faults that a process has been given. */
 export class FaultPlan {
   #faults: readonly (Fault & { readonly left: number })[] = []
@@ -88,10 +94,14 @@ export class FaultPlan {
     this.#faults = []
   }
 
-  /** The code this call fails with, if it does. */
-  next(call: Call): FaultCode | undefined {
+  /** The code this call fails with, if it does. `isTaken` says that the name it would make is there. */
+  next(call: Call, isTaken: boolean): FaultCode | undefined {
     const index = this.#faults.findIndex(
-      ({ code, fits, left }) => left > 0 && canFail(call.name, code) && (fits?.(call) ?? true),
+      ({ code, fits, left }) =>
+        left > 0 &&
+        canFail(call.name, code) &&
+        !(isTaken && finds(call.name, code)) &&
+        (fits?.(call) ?? true),
     )
     const fault = this.#faults[index]
     if (fault === undefined) return undefined

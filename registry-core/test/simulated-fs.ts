@@ -28,6 +28,8 @@ export class SimulatedFs implements Fs {
   readonly disk: SimulatedDisk
   /** Every call so far. */
   readonly calls: Call[] = []
+  /** Called when a call is made, before anything else: a fault that is added now hits it. */
+  beforeCall: (call: Call) => void = () => undefined
   /** Called before each call takes effect, and once more halfway through a larger write. */
   beforeEffect: (call: Call) => void = () => undefined
   /** Syncs that this fits answer success and do nothing: a store that forgets them, a disk that lies. */
@@ -235,8 +237,9 @@ export class SimulatedFs implements Fs {
   }
 
   #take<T>(call: Call, effect: (call: Call) => T, broken?: (code: FaultCode) => void): T {
+    this.beforeCall(call)
     this.beforeEffect(call)
-    const code = this.#faults.next(call)
+    const code = this.#faults.next(call, this.disk.find(call.to ?? call.path) !== undefined)
     if (code === undefined) return effect(call)
     broken?.(code)
     throw systemError(code, call.name, call.path)

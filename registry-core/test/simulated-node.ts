@@ -36,3 +36,16 @@ export function checkReplace(source: Node, goal: Node, to: string): void {
     if (goal.entries.size > 0) throw systemError('ENOTEMPTY', 'rename', to)
   } else if (goal.kind === 'directory') throw systemError('EISDIR', 'rename', to)
 }
+
+/** The same few thousand paths are looked up again and again. */
+const parts = new Map<string, readonly string[]>()
+
+/** The names that a path is made of. */
+export function partsOf(target: string): readonly string[] {
+  const known = parts.get(target)
+  if (known !== undefined) return known
+  if (parts.size > 20_000) parts.clear()
+  const split = target.split('/').filter((part) => part !== '')
+  parts.set(target, split)
+  return split
+}

@@ -86,7 +86,8 @@ function checkFile(path: string, bytes: Buffer): readonly string[] {
 
 /** Distribution looks for the current digest of a tag in its index. */
 function checkTagIndexes(disk: SimulatedDisk): readonly string[] {
-  return [...disk.walk(`${TREE}repositories`)]
+  return disk
+    .walk(`${TREE}repositories`)
     .filter(({ path }) => path.endsWith('/current/link'))
     .filter(({ path, inode }) => {
       const digest = disk.bytesOf(inode).toString('latin1').replace(':', '/')

@@ -1,4 +1,4 @@
-import type { Algorithm } from '#core/oci/digest.js'
+import type { Algorithm, Digest } from '#core/oci/digest.js'
 import type { RepositoryName } from '#core/oci/repository.js'
 import type { Tag } from '#core/oci/reference.js'
 import type { JournalActor, Stage } from '#core/store/store.js'
@@ -136,6 +136,7 @@ export class Client {
     const change = tagTo(repository, name, 'absent')
     this.ledger.began(change)
     const wasThere = await this.#of(repository).deleteTag(name, ACTOR)
+    if (wasThere) this.#removed(repository, name)
     this.ledger.acknowledged(change)
     return wasThere
   }
@@ -152,6 +153,7 @@ export class Client {
     ]
     this.ledger.began(...changes)
     const wasThere = await this.#of(repository).deleteManifest(manifest.digest, ACTOR)
+    if (wasThere) this.#removed(repository, manifest.digest)
     this.ledger.acknowledged(...changes)
     return wasThere
   }
@@ -160,8 +162,13 @@ export class Client {
     const change = gone(blobHere(repository, piece))
     this.ledger.began(change)
     const wasThere = await this.#of(repository).deleteBlob(piece.digest, ACTOR)
+    if (wasThere) this.#removed(repository, piece.digest)
     this.ledger.acknowledged(change)
     return wasThere
+  }
+
+  #removed(repository: RepositoryName, name: Tag | Digest): void {
+    this.ledger.removals = [...this.ledger.removals, { repository, name }]
   }
 
   #of(repository: RepositoryName): ReturnType<OpenedProcess['registry']['repository']> {

@@ -4,6 +4,7 @@ import { type Chance, seededChance } from '#core-test/seeded-chance.js'
 import type { SurvivalMode } from '#core-test/simulated-entries.js'
 
 import { checkAnswers } from './check-answers.js'
+import { checkRecords } from './check-records.js'
 import { checkTree } from './check-tree.js'
 import type { Ledger } from './ledger.js'
 import { purge, type Scenario, type Scene } from './scenarios.js'
@@ -25,7 +26,8 @@ export async function reopen(
 /** The answers to clients, and the tree on the disk. */
 export async function check({ machine, process, client }: Running): Promise<readonly string[]> {
   const answers = await outcome(machine.clock, checkAnswers(process, client.ledger))
-  return [...answers, ...checkTree(machine.disk, client.ledger.damaged)]
+  const { ledger } = client
+  return [...answers, ...checkTree(machine.disk, ledger.damaged), ...checkRecords(machine.disk, ledger)]
 }
 
 /** No revision may look as if registry:2 had written it: collection would stop for ever (gc-protocol §7). */

@@ -33,11 +33,19 @@ export interface Session {
   readonly acknowledgedBytes: number
 }
 
+/** A removal that somebody asked for, by the tag or digest that it named. */
+export interface Removal {
+  readonly repository: RepositoryName
+  readonly name: Tag | Digest
+}
+
 /** What clients were told, and so what the store may answer: one value, or several while an operation is under way. */
 export class Ledger {
   readonly #entries: Map<string, Entry>
   /** The upload under way. */
   session: Session | undefined
+  /** What was removed on purpose and acknowledged: each has a record (gc-protocol §4). */
+  removals: readonly Removal[] = []
   /** What lies damaged on the disk, and nobody has healed yet. */
   damaged: Digest | undefined
 
@@ -49,6 +57,7 @@ export class Ledger {
     const copy = new Ledger(this.#entries)
     copy.session = this.session
     copy.damaged = this.damaged
+    copy.removals = this.removals
     return copy
   }
 

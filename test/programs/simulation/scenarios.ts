@@ -20,6 +20,8 @@ export interface Scene {
 /** One operation of the store, from the client's request to its answer. */
 export interface Scenario {
   readonly name: string
+  /** Brings content back from trash, for which a disk must take a name: its reads fail while the disk does not. */
+  readonly isRescue?: boolean
   /** What must be there before; nobody crashes in it. */
   prepare?(scene: Scene): Promise<void>
   /** May be done again after a crash or a fault: the same request, repeated. */
@@ -90,8 +92,8 @@ export const SCENARIOS: readonly Scenario[] = [
     run: async ({ main }) => void (await main.client.deleteManifest(APP, SIGNATURE, [])),
   },
   { name: 'blob deleted', run: async ({ main }) => void (await main.client.deleteBlob(APP, SPARE)) },
-  { name: 'push of what was condemned', prepare: condemnNew, run: pushNewAgain },
-  { name: 'condemned, restored and destroyed', run: collectSpare },
+  { name: 'push of what was condemned', isRescue: true, prepare: condemnNew, run: pushNewAgain },
+  { name: 'condemned, restored and destroyed', isRescue: true, run: collectSpare },
   { name: 'purge', prepare: abandonUpload, run: purge },
 ]
 
@@ -145,6 +147,7 @@ async function takeTag(
   const outcome = await process.store.links.takeTag(repository, name, { digest, linkedAtMs: linkedAtMs ?? 0 })
   if (outcome === 'changed' && linkedAtMs !== undefined)
     throw new Error('the tag was as the condition says, and yet not taken')
+  if (outcome === 'removed') client.ledger.removals = [...client.ledger.removals, { repository, name }]
   client.ledger.acknowledged(change)
 }
 
@@ -187,7 +190,8 @@ async function collectSpare({ main: { process, client, machine } }: Scene): Prom
 }
 
 function trashNames({ disk }: Machine): readonly TrashName[] {
-  return [...disk.walk(`${STORE_ROOT}/entrepot/trash`)]
+  return disk
+    .walk(`${STORE_ROOT}/entrepot/trash`)
     .filter(({ kind }) => kind === 'file')
     .map(({ path: file }) => {
       const name = path.basename(file)
@@ -210,8 +214,8 @@ export async function purge({
   const { signal } = new AbortController()
   await process.store.stages.purge(limit, signal)
   await process.store.space.purgeTemporary(limit, signal)
-  const left = ['tmp', 'uploads'].flatMap((folder) => [
-    ...machine.disk.walk(`${STORE_ROOT}/entrepot/${folder}`).drop(1),
-  ])
+  const left = ['tmp', 'uploads'].flatMap((folder) =>
+    machine.disk.walk(`${STORE_ROOT}/entrepot/${folder}`).slice(1),
+  )
   if (left.length > 0) throw new Error(`a purge leaves ${left.map(({ path: found }) => found).join(', ')}`)
 }
