@@ -87,6 +87,8 @@ const FAILING: Readonly<Record<string, string>> = {
   ENXIO: 'the device of the store has gone away',
   EUCLEAN: 'the file system of the store is damaged',
   EBUSY: 'a file of the store is held by the system',
+  EXDEV: 'docker/ and entrepot/ lie on two file systems, they must be on one',
+  ENOENT: 'a file or folder of the store has vanished; is its disk still mounted?',
   ETIMEDOUT: 'the file system of the store does not answer',
 }
 

@@ -21,15 +21,25 @@ export const beginUpload: RepositoryEndpoint<'uploads'> = async (call, view, con
   const algorithm = call.algorithm ?? (digest ? algorithmOf(digest) : 'sha256')
   const upload = await push.beginUpload(algorithm)
   if (digest === undefined) return { status: 202, headers: where(call.repository, upload, 0) }
-  const stage = await push.claimUpload(upload, context.signal)
+  await takeWhole(push, upload, digest, context)
+  return committed(call.repository, digest)
+}
+
+/** A session of this request alone: whatever goes wrong, nothing of it stays. */
+async function takeWhole(
+  push: LocalRepository,
+  upload: string,
+  digest: Digest,
+  context: Context,
+): Promise<void> {
   try {
+    const stage = await push.claimUpload(upload, context.signal)
     await appended(stage, context.body, undefined)
+    await push.finishUpload(stage, digest, context.actor)
   } catch (error) {
     await push.abortUpload(upload)
     throw error
   }
-  await push.finishUpload(stage, digest, context.actor)
-  return committed(call.repository, digest)
 }
 
 /** Without the right to pull from the source, or without a source, it is an ordinary upload (attack row 40). */

@@ -159,7 +159,12 @@ export class FileContent implements Content {
 
   async commitBytes(digest: Digest, bytes: Uint8Array): Promise<void> {
     const temporary = await this.#durable.writeTemporary(bytes)
-    await commitFile({ keys: this.#keys, durable: this.#durable }, digest, temporary, bytes.length)
+    try {
+      await commitFile({ keys: this.#keys, durable: this.#durable }, digest, temporary, bytes.length)
+    } catch (error) {
+      await this.#durable.dropQuietly(temporary)
+      throw error
+    }
   }
 }
 

@@ -109,20 +109,26 @@ export class Durable {
         await file.close()
       }
     } catch (error) {
-      await this.#dropQuietly(path)
+      await this.dropQuietly(path)
       throw error
     }
     return path
   }
 
-  /** Publishes a small file: temporary, fsync, rename over `path`, fsync of the folder. */
+  /**
+   * Publishes a small file: temporary, fsync, rename over `path`, fsync of the folder. All of it again when a remover
+   * that tidies takes the file and its folder away in between (gc-protocol §4).
+   */
   async publish(path: string, bytes: Uint8Array, time?: Date): Promise<void> {
-    const temporary = await this.writeTemporary(bytes, time)
-    try {
-      await this.moveIn(temporary, path)
-    } catch (error) {
-      await this.#dropQuietly(temporary)
-      throw error
+    for (let attempt = 1; ; attempt += 1) {
+      const temporary = await this.writeTemporary(bytes, time)
+      try {
+        await this.moveIn(temporary, path)
+        return
+      } catch (error) {
+        await this.dropQuietly(temporary)
+        if (errorCode(error) !== 'ENOENT' || attempt === ATTEMPTS) throw error
+      }
     }
   }
 
@@ -142,7 +148,7 @@ export class Durable {
   }
 
   /** For cleaning up after a failure that is reported already. */
-  async #dropQuietly(path: string): Promise<void> {
+  async dropQuietly(path: string): Promise<void> {
     try {
       await this.fs.unlink(path)
     } catch {

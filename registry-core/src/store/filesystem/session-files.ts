@@ -37,10 +37,16 @@ export class SessionFiles {
     this.#keys = options.keys
   }
 
-  /** Makes the folder and its first settled state. */
+  /** Makes the folder and its first settled state; neither stays when that fails. */
   async begin(id: string, state: Settled): Promise<void> {
-    await this.#fs.makeDirectory(this.#keys.upload(id))
-    this.#fs.createNow(this.path(id, 'settled', state.generation), Buffer.from(JSON.stringify(state)))
+    const folder = this.#keys.upload(id)
+    await this.#fs.makeDirectory(folder)
+    try {
+      this.#fs.createNow(this.path(id, 'settled', state.generation), Buffer.from(JSON.stringify(state)))
+    } catch (error) {
+      await this.empty(folder).catch(() => undefined) // the first failure is the one to report
+      throw error
+    }
   }
 
   path(id: string, kind: 'claim' | 'settled' | 'data', generation: number): string {
