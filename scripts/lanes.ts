@@ -92,6 +92,14 @@ export const LANES: readonly Lane[] = [
     minutes: 15,
   },
   {
+    name: 'faults',
+    folders: ['test/faults'],
+    ciOnly: true, // mounts file systems, kills what it started
+    commands: ['strace', 'prlimit', 'docker-registry', 'mkfs.ext4', 'mkfs.xfs', 'xfs_io'],
+    queue: 'core',
+    minutes: 8,
+  },
+  {
     name: 'models',
     folders: ['test/models'],
     ciOnly: false,
@@ -121,6 +129,8 @@ const PACKAGES: Readonly<Record<string, string>> = {
   ip: 'iproute2',
   'mkfs.ext4': 'e2fsprogs',
   'mkfs.xfs': 'xfsprogs',
+  xfs_io: 'xfsprogs',
+  prlimit: 'util-linux',
   cc: 'gcc libc6-dev',
 }
 

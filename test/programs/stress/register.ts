@@ -1,0 +1,102 @@
+/**
+ * Is a history of one register linearizable? Each operation must seem to happen at one instant between its call and
+ * its answer (Herlihy and Wing). A tag is such a register: pushes write, GETs read, DELETEs empty it.
+ */
+export interface Operation {
+  readonly kind: 'write' | 'read' | 'delete' | 'delete-if'
+  /** What was written or read, or what a `delete-if` removes; undefined: absent. */
+  readonly value?: string | undefined
+  readonly startMs: number
+  /** The answer; of an unanswered one the moment from which it cannot happen any more. */
+  readonly endMs: number
+  /** The connection broke first: it has happened in between, or never will. */
+  readonly isUnanswered?: boolean
+}
+
+export interface Verdict {
+  readonly isLinearizable: boolean
+  /** The first operation whose answer nothing explains, and what was going on then. */
+  readonly offender?: Operation
+  readonly meanwhile?: readonly Operation[]
+}
+
+/** One way the past may have been: what the register holds, and which of the open operations have happened. */
+interface Past {
+  readonly value: string | undefined
+  readonly done: ReadonlySet<Operation>
+}
+
+interface Moment {
+  readonly atMs: number
+  readonly kind: 'call' | 'answer'
+  readonly operation: Operation
+}
+
+/** Follows every past that the answers allow; when none is left, the history is no register's. */
+export function checkRegister(history: readonly Operation[], initial?: string): Verdict {
+  const open = new Set<Operation>()
+  let pasts: readonly Past[] = [{ value: initial, done: new Set() }]
+  for (const { kind, operation } of momentsOf(history)) {
+    if (kind === 'call') {
+      open.add(operation)
+      continue
+    }
+    const survivors = answered(pasts, open, operation)
+    if (survivors.length === 0)
+      return {
+        isLinearizable: false,
+        offender: operation,
+        meanwhile: [...open].filter((one) => one !== operation),
+      }
+    open.delete(operation)
+    pasts = survivors
+  }
+  return { isLinearizable: true }
+}
+
+function momentsOf(history: readonly Operation[]): readonly Moment[] {
+  const moments = history.flatMap((operation): readonly Moment[] => [
+    { atMs: operation.startMs, kind: 'call', operation },
+    { atMs: operation.endMs, kind: 'answer', operation },
+  ])
+  // At the same instant calls come first: whoever overlaps in a point overlaps.
+  return moments.sort((a, b) => a.atMs - b.atMs || (a.kind === b.kind ? 0 : a.kind === 'call' ? -1 : 1))
+}
+
+/** The pasts in which the operation has happened by now, with it forgotten. */
+function answered(pasts: readonly Past[], open: ReadonlySet<Operation>, operation: Operation): Past[] {
+  const order = [...open]
+  const keyOf = ({ value, done }: Past): string =>
+    `${value} ${order.map((one) => Number(done.has(one))).join('')}`
+  const known = new Map<string, Past>(pasts.map((past) => [keyOf(past), past]))
+  for (const past of known.values()) {
+    if (past.done.has(operation)) continue // lazily: later operations have their own answers to wait for
+    for (const next of open) {
+      const after = happened(past, next)
+      if (after !== undefined && !known.has(keyOf(after))) known.set(keyOf(after), after)
+    }
+  }
+  const survivors = new Map<string, Past>()
+  for (const { value, done } of known.values()) {
+    if (!done.has(operation) && operation.isUnanswered !== true) continue
+    const rest = { value, done: new Set([...done].filter((one) => one !== operation)) }
+    survivors.set(keyOf(rest), rest)
+  }
+  return [...survivors.values()]
+}
+
+/** Undefined when the operation cannot happen now. */
+function happened({ value, done }: Past, operation: Operation): Past | undefined {
+  if (done.has(operation)) return undefined
+  const after = new Set(done).add(operation)
+  switch (operation.kind) {
+    case 'write':
+      return { value: operation.value, done: after }
+    case 'delete':
+      return { value: undefined, done: after }
+    case 'delete-if':
+      return { value: value === operation.value ? undefined : value, done: after }
+    case 'read':
+      return value === operation.value ? { value, done: after } : undefined
+  }
+}
