@@ -82,7 +82,7 @@ const BEFORE_THE_STORE = [
   'registry-core/src/config/settings.ts',
   'registry-core/src/http/listen.ts',
   'registry-core/src/store/node-fs.ts',
-  'registry-core/src/store/filesystem/prepare-root.ts',
+  'registry-core/src/store/filesystem/start/prepare-root.ts',
 ]
 
 function layer(folder: string): Restriction[] {

@@ -2,16 +2,8 @@ import { Command, CommanderError } from 'commander'
 import { ConfigurationError } from '../config/settings.js'
 import { check } from './check.js'
 import { serve } from './serve.js'
+import type { ExitCode, Terminal } from './terminal.js'
 import { VERSION } from './version.js'
-
-/** How a command ends: 0 done, 1 findings, 2 usage, 3 failed. */
-export type ExitCode = 0 | 1 | 2 | 3
-
-/** Where a command writes. */
-export interface Terminal {
-  out(text: string): void
-  error(text: string): void
-}
 
 /** Runs the command that the arguments name; answers the exit code, throws nothing. */
 export async function runProgram(args: readonly string[], terminal: Terminal): Promise<ExitCode> {

@@ -3,7 +3,7 @@ import { readSettings } from '../config/settings.js'
 import { systemClock } from '../system/clock.js'
 import { openLog } from '../system/log.js'
 import { openLogSink } from '../system/log-sink.js'
-import type { ExitCode } from './program.js'
+import type { ExitCode } from './terminal.js'
 
 const STDOUT = 1
 /** How long the last lines may take to leave; nobody may read them at all. */

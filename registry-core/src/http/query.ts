@@ -1,5 +1,10 @@
 import { RegistryError } from '../oci/failure.js'
-import type { Page } from './target.js'
+
+/** Which part of a list is asked for. */
+export interface Page {
+  readonly limit: number | undefined
+  readonly last: string | undefined
+}
 
 /** The parameters that mean something here, decoded; all others are ignored (`_state` too). */
 export interface Query {

@@ -2,7 +2,7 @@ import { type Algorithm, type Digest, parseAlgorithm, parseDigest } from '../oci
 import { RegistryError } from '../oci/failure.js'
 import { parseReference, parseTag, type Reference, type Tag } from '../oci/reference.js'
 import { parseRepositoryName, type RepositoryName } from '../oci/repository.js'
-import { malformedTarget, parseQuery, type Query } from './query.js'
+import { malformedTarget, type Page, parseQuery, type Query } from './query.js'
 
 /** What each call carries, by its kind; paths and queries are not seen further in. */
 export interface Calls {
@@ -38,12 +38,6 @@ interface InRepository {
   readonly repository: RepositoryName
   /** `?ns=`: the upstream that a client means. */
   readonly namespace: string | undefined
-}
-
-/** Which part of a list is asked for. */
-export interface Page {
-  readonly limit: number | undefined
-  readonly last: string | undefined
 }
 
 export type CallKind = keyof Calls

@@ -1,6 +1,6 @@
 import { accessSync, constants, mkdirSync, statSync } from 'node:fs'
 import { getuid } from 'node:process'
-import { errorCode } from '../fs.js'
+import { errorCode } from '../../fs.js'
 
 /**
  * Makes the folder of a store where there is none. Not when the configuration names an id: then there was a store, and

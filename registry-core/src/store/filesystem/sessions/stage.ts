@@ -1,11 +1,11 @@
 import { createHash, type Hash } from 'node:crypto'
-import { algorithmOf, type Algorithm, type Digest, digestOf } from '../../oci/digest.js'
-import { RegistryError } from '../../oci/failure.js'
-import { errorCode, type Fs, type OpenFile } from '../fs.js'
-import type { Stage } from '../store.js'
+import { algorithmOf, type Algorithm, type Digest, digestOf } from '../../../oci/digest.js'
+import { RegistryError } from '../../../oci/failure.js'
+import { errorCode, type Fs, type OpenFile } from '../../fs.js'
+import type { Stage } from '../../store.js'
 import { giveBack, untilAborted } from './pieces.js'
 import type { SessionFiles, Settled } from './session-files.js'
-import type { WriteHealth } from './write-health.js'
+import type { WriteHealth } from '../write-health.js'
 
 const READ_BYTES = 1024 * 1024
 /** Bytes gathered for one write, over all uploads of the process; one that is alone takes 1 MiB at a time. */

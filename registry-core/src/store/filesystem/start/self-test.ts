@@ -1,6 +1,6 @@
-import { errorCode, type Fs } from '../fs.js'
-import type { Keys } from '../keys.js'
-import { removeTree } from './remove-tree.js'
+import { errorCode, type Fs } from '../../fs.js'
+import type { Keys } from '../../keys.js'
+import { removeTree } from '../remove-tree.js'
 
 /** What the protocol asks of a file system (gc-protocol §9, R9), tried at each start in `entrepot/tmp`. */
 export async function testFileSystem(

@@ -1,9 +1,9 @@
 import { dirname } from 'node:path'
-import type { Clock } from '../../system/clock.js'
-import type { Random } from '../../system/random.js'
-import type { Keys } from '../keys.js'
-import { SHARDS } from '../keys.js'
-import type { Durable } from './durable.js'
+import type { Clock } from '../../../system/clock.js'
+import type { Random } from '../../../system/random.js'
+import type { Keys } from '../../keys.js'
+import { SHARDS } from '../../keys.js'
+import type { Durable } from '../durable.js'
 
 /** The format this program writes and understands. */
 const FORMAT = 1

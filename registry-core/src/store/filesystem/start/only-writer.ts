@@ -1,7 +1,7 @@
-import type { Identity } from '../../system/identity.js'
-import { errorCode } from '../fs.js'
-import type { Keys } from '../keys.js'
-import type { Durable } from './durable.js'
+import type { Identity } from '../../../system/identity.js'
+import { errorCode } from '../../fs.js'
+import type { Keys } from '../../keys.js'
+import type { Durable } from '../durable.js'
 
 const LIMIT_BYTES = 256
 

@@ -1,7 +1,7 @@
-import { type Algorithm, type Digest, findDigest, parseAlgorithm } from '../../oci/digest.js'
-import { findRepositoryName, type RepositoryName } from '../../oci/repository.js'
-import { errorCode, type Fs } from '../fs.js'
-import type { Keys } from '../keys.js'
+import { type Algorithm, type Digest, findDigest, parseAlgorithm } from '../../../oci/digest.js'
+import { findRepositoryName, type RepositoryName } from '../../../oci/repository.js'
+import { errorCode, type Fs } from '../../fs.js'
+import type { Keys } from '../../keys.js'
 
 /**
  * The files of one upload session (ADR 0003):

@@ -1,9 +1,9 @@
-import { findDigest } from '../../oci/digest.js'
-import type { RepositoryName } from '../../oci/repository.js'
-import type { Fs } from '../fs.js'
-import type { Keys } from '../keys.js'
-import type { Listings } from './listing.js'
-import { listRepositories } from './catalog.js'
+import { findDigest } from '../../../oci/digest.js'
+import type { RepositoryName } from '../../../oci/repository.js'
+import type { Fs } from '../../fs.js'
+import type { Keys } from '../../keys.js'
+import type { Listings } from '../listing.js'
+import { listRepositories } from '../catalog.js'
 
 const PAGE = 100
 

@@ -1,4 +1,4 @@
-import { RegistryError } from '../../oci/failure.js'
+import { RegistryError } from '../../../oci/failure.js'
 
 /** Smaller pieces are little to free. */
 const WORTH_BYTES = 16 * 1024
