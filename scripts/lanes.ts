@@ -37,6 +37,7 @@ export const LANES: readonly Lane[] = [
     commands: [
       'dockerd',
       'docker',
+      'containerd',
       'skopeo',
       'buildah',
       'docker-registry',
