@@ -111,6 +111,33 @@ describeNeeding([EXT4], 'a disk that is full', () => {
     await pullAll(client, pushed)
   }, 30_000)
 
+  test('a process that starts on a full disk serves what it holds, and takes pushes when there is room', async () => {
+    await using volume = await memoryVolume('size=16m')
+    const image = makeImage()
+    const ballast = path.join(volume.root, 'ballast')
+    {
+      await using first = await serve(volume.root)
+      await first.client.pushImage('disk/full', image, 'latest')
+    }
+    for (let left = 1; left > 0; ) {
+      const { bsize, bavail } = await statfs(volume.root)
+      left = bsize * bavail
+      writeFileSync(ballast, Buffer.alloc(left), { flag: 'a' })
+    }
+    await using served = await serve(volume.root)
+    const { client } = served
+    expect(await client.pullManifest('disk/full', 'latest')).toEqual(image.manifest)
+    await pullAll(
+      client,
+      image.blobs.map(({ descriptor }) => descriptor.digest),
+    )
+    const refusal = await client.post('/v2/disk/full/blobs/uploads/')
+    expect([refusal.status, errorOf(refusal.body).code]).toEqual([507, 'UNAVAILABLE'])
+    await rm(ballast)
+    await client.pushImage('disk/full', makeImage(), 'latest')
+    expect((await client.get('/readyz')).body.toString()).not.toContain('not safe')
+  }, 30_000)
+
   test.each([
     ['ext4', () => loopVolume('ext4', { mebibytes: 64, format: ['-N', '1700'] })],
     ['tmpfs', () => memoryVolume('size=64m,nr_inodes=1600')],

@@ -2,21 +2,27 @@ import { errorCode, type Fs } from '../../fs.js'
 import type { Keys } from '../../keys.js'
 import { removeTree } from '../remove-tree.js'
 
-/** What the protocol asks of a file system (gc-protocol §9, R9), tried at each start in `entrepot/tmp`. */
+/**
+ * What the protocol asks of a file system (gc-protocol §9, R9), tried at each start in `entrepot/tmp`. Answers what it
+ * cannot do; undefined when there is no room to try it.
+ */
 export async function testFileSystem(
   { fs, keys, name }: { fs: Fs; keys: Keys; name: string },
   secondProcess: (folder: string) => Promise<boolean>,
-): Promise<readonly string[]> {
+): Promise<readonly string[] | undefined> {
   const folder = `${keys.temporary}/${name}`
-  await fs.makeDirectory(folder)
   const faults: string[] = []
+  let hasRoom = true
   const expect = async (what: string, holds: () => Promise<boolean>): Promise<void> => {
     try {
       if (!(await holds())) faults.push(what)
     } catch (error) {
-      faults.push(`${what} (${errorCode(error) ?? String(error)})`)
+      const code = errorCode(error)
+      if (code === 'ENOSPC' || code === 'EDQUOT') hasRoom = false
+      else faults.push(`${what} (${code ?? String(error)})`)
     }
   }
+  await expect('a folder cannot be made', () => fs.makeDirectory(folder))
   await expect('a file cannot be written and synced', () => canSync(fs, folder))
   await expect('link replaces files', () => linkKeeps(fs, folder))
   await expect('rename does not replace files', () => renameReplaces(fs, folder))
@@ -25,7 +31,7 @@ export async function testFileSystem(
   await expect('docker/ and entrepot/ lie on two mounts', async () => sharesMount(fs, keys))
   await expect('a second process does not see the same files', () => secondProcess(folder))
   await removeTree(fs, folder)
-  return faults
+  return hasRoom ? faults : undefined
 }
 
 async function write(fs: Fs, path: string, text: string): Promise<void> {
