@@ -114,7 +114,7 @@ export const LANES: readonly Lane[] = [
 export const DEEP: Lane = {
   name: 'deep',
   folders: ['registry-core', 'nginx', 'test'],
-  ciOnly: true,
+  ciOnly: false,
   commands: [],
   queue: 'core',
   minutes: 240,
