@@ -33,9 +33,18 @@ export async function http2Request(
   }
 }
 
+/** Stops where an answer overtakes the body, and the server takes no more of it. */
 async function send(stream: http2.ClientHttp2Stream, body: AsyncIterable<Uint8Array>): Promise<void> {
-  for await (const piece of body) {
-    if (!stream.write(piece)) await once(stream, 'drain')
+  const closed = new AbortController()
+  stream.once('close', () => closed.abort())
+  try {
+    for await (const piece of body) {
+      if (stream.closed) return
+      if (!stream.write(piece)) await once(stream, 'drain', { signal: closed.signal })
+    }
+  } catch (error) {
+    if (closed.signal.aborted) return
+    throw error
   }
   stream.end()
 }

@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { expect, test } from '@jest/globals'
+import { describe, expect, test } from '@jest/globals'
 
 import { digestOf, randomLayer } from '../support/images.js'
 import { describeNeeding } from '../support/needs.js'
@@ -63,21 +63,38 @@ describeNeeding(NEEDS, 'the core behind nginx', () => {
     expect(digestOf(answer.body)).toBe(descriptor.digest)
   })
 
-  test('tells a client that it refuses, however much that is still sending', async () => {
+  describe('tells a client that it refuses, however much that is still sending,', () => {
     const body = Buffer.alloc(8 * MIB)
-    const statuses = new Set<number>()
-    for (let times = 0; times < 40; times++) {
-      const head = [
-        `PATCH /v2/team/app/blobs/uploads/none HTTP/1.1`,
-        'Host: a',
-        `Content-Length: ${body.length}`,
-      ]
+    const target = '/v2/team/app/blobs/uploads/none'
+    const head = [`PATCH ${target} HTTP/1.1`, 'Host: a']
+
+    async function statusOf(...parts: readonly (string | Buffer)[]): Promise<number> {
       const socket = await connectTo({ port: product.nginx.httpPort })
-      const request = Buffer.concat([Buffer.from(lines(...head)), body])
+      const request = Buffer.concat(parts.map((part) => Buffer.from(part)))
       const { answers } = await sendRaw(socket, request, { answers: 1 })
-      statuses.add(answers[0]?.status ?? 0)
+      return answers[0]?.status ?? 0
     }
-    expect([...statuses]).toEqual([404])
+
+    const ways: Readonly<Record<string, () => Promise<number>>> = {
+      'a body of known length': () => statusOf(lines(...head, `Content-Length: ${body.length}`), body),
+      'a body in chunks': () =>
+        statusOf(
+          lines(...head, 'Transfer-Encoding: chunked'),
+          `${body.length.toString(16)}\r\n`,
+          body,
+          '\r\n0\r\n\r\n',
+        ),
+      'a body over HTTP/2': async () => {
+        const headers = { ':method': 'PATCH', ':path': target }
+        return Number((await http2Request(product.nginx, headers, pieces(body, MIB))).headers[':status'])
+      },
+    }
+
+    test.each(Object.entries(ways))('%s', async (_, send) => {
+      const statuses: number[] = []
+      for (let times = 0; times < 25; times++) statuses.push(await send())
+      expect(statuses).toEqual(Array.from({ length: 25 }, () => 404))
+    })
   })
 
   test('takes a push and gives it back over HTTP/2', async () => {
