@@ -138,6 +138,53 @@ export const deleteChecks = [
       expectStatus(await client.head(`/v2/${here}/blobs/${digest}`), 404)
     },
   ),
+  check(['end-9'], 'deletes of what is not there never stop a push', async ({ client, repository }) => {
+    const name = repository()
+    for (let round = 0; round < 4; round += 1) {
+      for (let n = 0; n < 4; n += 1) {
+        expectError(await client.delete(`/v2/${name}/manifests/absent`), 404)
+        expectError(await client.delete(`/v2/${name}/manifests/${absentDigest()}`), 404)
+        expectError(await client.delete(`/v2/${name}/blobs/${absentDigest()}`), 404)
+      }
+      await client.pushImage(name, makeImage({ layers: 1 }), 'latest')
+      expectStatus(await client.delete(`/v2/${name}/manifests/latest`), 202)
+    }
+  }),
+  check(
+    ['end-9', 'attack 31'],
+    'an index that lost a child is still served, and not taken anew',
+    async (subject) => {
+      const { client } = subject
+      const name = subject.repository()
+      const image = makeImage()
+      await client.pushImage(name, image)
+      const index = makeIndex([image.manifest])
+      await client.pushManifest(name, index, 'latest')
+      expectStatus(await client.delete(`/v2/${name}/manifests/${image.manifest.descriptor.digest}`), 202)
+      expect(await client.pullManifest(name, 'latest')).toEqual(index)
+      expectError(await client.putManifest(name, 'again', index), 400, 'MANIFEST_BLOB_UNKNOWN')
+      await client.pushManifest(name, image.manifest)
+      expectStatus(await client.putManifest(name, 'again', index), 201)
+    },
+  ),
+  check(
+    ['end-10', 'end-11', 'attack 41'],
+    'a deleted blob makes no manifest whole and cannot be mounted',
+    async (subject) => {
+      const { client } = subject
+      const [here, there] = [subject.repository(), subject.repository()]
+      const image = makeImage({ layers: 1 })
+      for (const blob of image.blobs) await client.pushBlob(here, blob)
+      const [config] = image.blobs
+      const digest = String(config?.descriptor.digest)
+      expectStatus(await client.delete(`/v2/${here}/blobs/${digest}`), 202)
+      expectError(await client.putManifest(here, 'latest', image.manifest), 400, 'MANIFEST_BLOB_UNKNOWN')
+      expectStatus(await client.post(`/v2/${there}/blobs/uploads/?mount=${digest}&from=${here}`), 202)
+      for (const blob of image.blobs) await client.pushBlob(here, blob)
+      expectStatus(await client.putManifest(here, 'latest', image.manifest), 201)
+      expectStatus(await client.post(`/v2/${there}/blobs/uploads/?mount=${digest}&from=${here}`), 201)
+    },
+  ),
 ]
 
 /** The same, where the configuration forbids it. */

@@ -1,5 +1,6 @@
 import { RegistryError } from '../../oci/failure.js'
 import type { Clock } from '../../system/clock.js'
+import { errorCode } from '../fs.js'
 
 const FAILURES_BEFORE_READ_ONLY = 3
 const PROBE_EVERY_MS = 1000
@@ -18,12 +19,13 @@ export class WriteHealth {
     this.#clock = clock
   }
 
-  /** Counts the outcome of an fsync. */
+  /** Counts the outcome of an fsync; a folder that is not there had nothing to lose, and says nothing of the disk. */
   async watchSync(sync: Promise<void>): Promise<void> {
     try {
       await sync
       this.#failures = 0
     } catch (error) {
+      if (errorCode(error) === 'ENOENT') throw error
       this.#failures += 1
       this.#lastCause = Error.isError(error) ? error.message : String(error)
       throw error
