@@ -8,6 +8,8 @@ import { expectStatus, RegistryClient } from '../support/registry-client.js'
 import { startCore, type Target } from '../support/targets.js'
 import { isName, isTag, nearlyNames, nearlyTags } from './properties/grammar-model.js'
 import { expectedOf, parts, textOf } from './properties/range-model.js'
+import { RegistryModel } from './properties/registry-model.js'
+import { makePool, registrySteps } from './properties/registry-steps.js'
 import { parameters } from './properties/seed.js'
 import { UploadModel } from './properties/upload-model.js'
 import { steps } from './properties/upload-steps.js'
@@ -34,7 +36,19 @@ function properties(start: () => Promise<Target>): void {
       for (const step of list) await model.take(step)
       await model.finish()
     })
-    await fc.assert(property, parameters(150))
+    await fc.assert(property, parameters(100))
+  }, 120_000)
+
+  test('two repositories hold what was pushed and not deleted, each its own', async () => {
+    let run = 0
+    const property = fc.asyncProperty(registrySteps, async (list) => {
+      run += 1
+      const names = [`properties/run${run}/here`, `properties/run${run}/there`]
+      const model = new RegistryModel(client, makePool(), names)
+      for (const step of list) await model.take(step)
+      await model.finish()
+    })
+    await fc.assert(property, parameters(50))
   }, 120_000)
 
   test('a Range gets exactly the part that the RFC names', async () => {

@@ -1,7 +1,8 @@
 import { expect } from '@jest/globals'
 
+import { absentDigest, makeImage, randomLayer } from '../../support/images.js'
 import { lines } from '../../support/raw-http.js'
-import { expectStatus } from '../../support/registry-client.js'
+import { EVERY_MANIFEST_TYPE, expectStatus } from '../../support/registry-client.js'
 import { check } from './check.js'
 import { expectError, expectHeader, expectRaw } from './expect-answer.js'
 
@@ -46,6 +47,44 @@ export const baseChecks = [
       expect(allowed).toEqual(expect.arrayContaining(expected))
       expect(answer.body.length).toBe(0)
     }
+  }),
+  check(
+    ['end-1', 'content headers'],
+    'HEAD answers with the headers of GET',
+    async ({ client, repository }) => {
+      const name = repository()
+      const image = makeImage({ layers: 1 })
+      const { digest } = await client.pushImage(name, image, 'latest')
+      const [config] = image.blobs
+      const targets = ['manifests/latest', `manifests/${digest}`, `blobs/${config?.descriptor.digest}`]
+      for (const target of [...targets, 'manifests/absent', `blobs/${absentDigest()}`]) {
+        const call = { target: `/v2/${name}/${target}`, headers: { accept: EVERY_MANIFEST_TYPE } }
+        const [got, head] = [
+          await client.send({ ...call, method: 'GET' }),
+          await client.send({ ...call, method: 'HEAD' }),
+        ]
+        expect(head.status).toBe(got.status)
+        for (const header of [
+          'content-type',
+          'content-length',
+          'docker-content-digest',
+          'etag',
+          'accept-ranges',
+        ]) {
+          expect([target, header, head.header(header)]).toEqual([target, header, got.header(header)])
+        }
+      }
+    },
+  ),
+  check(['end-1', 'end-2'], 'a client of HTTP/1.0 is served and its connection closed', async (subject) => {
+    const name = subject.repository()
+    const layer = randomLayer(5000)
+    const { digest } = await subject.client.pushBlob(name, layer)
+    const exchange = await subject.raw(lines(`GET /v2/${name}/blobs/${digest} HTTP/1.0`), { waitMs: 3000 })
+    const answer = expectRaw(exchange, 200)
+    expect(answer.body.equals(layer.bytes)).toBe(true)
+    expect(answer.header('transfer-encoding')).toBeUndefined()
+    expect(exchange.closed).toBe(true)
   }),
   check(['errors'], 'a path that is no endpoint is 404 with an error list', async ({ client }) => {
     for (const target of [

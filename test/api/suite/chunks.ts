@@ -9,6 +9,7 @@ import {
   locationOf,
   pathOf,
   pieces,
+  type RegistryClient,
   withDigest,
 } from '../../support/registry-client.js'
 import { check, type Subject } from './check.js'
@@ -37,6 +38,16 @@ async function begun({ client, repository }: Subject): Promise<{
 function expectOffset(answer: Answer, status: number, offset: number): void {
   expectStatus(answer, status)
   expectHeader(answer, 'range', `0-${offset - 1}`)
+}
+
+/** Sends what the registry says is missing; `undefined` when an older request still writes, and it says otherwise then. */
+async function resume(client: RegistryClient, url: string, bytes: Buffer): Promise<Answer | undefined> {
+  const status = expectStatus(await client.get(url), 204)
+  const offset = Number(/^0-(\d+)$/.exec(status.header('range') ?? '')?.[1]) + 1
+  expect(offset).toBeGreaterThanOrEqual(1000)
+  expect(offset).toBeLessThanOrEqual(1700)
+  const answer = await client.patch(locationOf(status), bytes.subarray(offset), rangeOf(offset, SIZE))
+  return expectStatus(answer, 202, 416).status === 202 ? answer : undefined
 }
 
 /** Chunks: in order, out of order, cut, and of the wrong length (end-5, end-13). */
@@ -194,16 +205,23 @@ export const chunkChecks = [
     const { location, bytes, digest } = await begun(subject)
     const head = lines(`PATCH ${pathOf(location)} HTTP/1.1`, 'Host: r', 'Content-Length: 2000')
     await raw(Buffer.concat([Buffer.from(head), bytes.subarray(1000, 1700)]), { waitMs: 300 })
-    const rest = await eventually('the upload goes on', async () => {
-      const status = expectStatus(await client.get(location), 204)
-      const offset = Number(/^0-(\d+)$/.exec(status.header('range') ?? '')?.[1]) + 1
-      expect(offset).toBeGreaterThanOrEqual(1000)
-      expect(offset).toBeLessThanOrEqual(1700)
-      const answer = await client.patch(locationOf(status), bytes.subarray(offset), rangeOf(offset, SIZE))
-      return expectStatus(answer, 202, 416).status === 202 && answer // 416: the cut request had not ended yet
-    })
+    const rest = await eventually('the upload goes on', () => resume(client, location, bytes))
     expectOffset(rest, 202, SIZE)
     const closed = expectStatus(await client.put(withDigest(locationOf(rest), digest)), 201)
+    await expectPulled(client, locationOf(closed), bytes)
+  }),
+  check(['end-5', 'end-13'], 'a chunk that has stalled does not lock its session', async (subject) => {
+    const { client, target } = subject
+    const { location, bytes, digest } = await begun(subject)
+    const stalled = await target.rawConnect()
+    stalled.on('error', () => undefined) // the registry may cut it off
+    const head = lines(`PATCH ${pathOf(location)} HTTP/1.1`, 'Host: r', 'Content-Length: 2000')
+    stalled.write(Buffer.concat([Buffer.from(head), bytes.subarray(1000, 1300)]))
+    const rest = await eventually('the upload goes on', () => resume(client, location, bytes))
+    expectOffset(rest, 202, SIZE)
+    stalled.write(bytes.subarray(1300, 2000)) // a sender that was frozen wakes up
+    const closed = expectStatus(await client.put(withDigest(locationOf(rest), digest)), 201)
+    stalled.destroy()
     await expectPulled(client, locationOf(closed), bytes)
   }),
   check(['end-5'], 'an empty chunk changes nothing', async (subject) => {
