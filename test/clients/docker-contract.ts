@@ -24,7 +24,7 @@ const BROKEN_PUSH = {
   'graph driver': { code: 0, output: expect.stringContaining('Retrying in 5 seconds') },
   containerd: {
     code: 1,
-    output: expect.stringMatching(/failed|does not answer/),
+    output: expect.stringMatching(/failed|error from registry/),
   },
 }
 
