@@ -45,7 +45,7 @@ export async function compose(
     jobs: [
       ...(settings.uploadPurging.isOn ? [purgeStaleUploads(store, clock, settings.uploadPurging)] : []),
       removeLeftovers(store, clock),
-      watchForForeignWriter(store),
+      watchForForeignWriter(store, log),
     ],
     clock,
     log,

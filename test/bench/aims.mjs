@@ -45,7 +45,7 @@ const written = (sign, { least, most }) =>
 
 /** The aim for one figure, as text, and whether it is met; undefined when there is none. */
 export function judge(row, label, metric, { value, ratio }) {
-  const aim = aims.find((a) => a.row === row && label.startsWith(a.case) && a.metric === metric)
+  const aim = aims.find((a) => a.row === row && label.includes(a.case) && a.metric === metric)
   if (!aim) return undefined
   const [bound, figure, sign] = aim.ratio ? [aim.ratio, ratio, '×'] : [aim.value, value, '']
   return { text: written(sign, bound), met: keeps(bound, figure) }

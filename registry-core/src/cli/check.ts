@@ -1,4 +1,5 @@
-import { addressName, ConfigurationError, readSettings, type Settings } from '../config/settings.js'
+import { ConfigurationError, readSettings, type Settings } from '../config/settings.js'
+import { addressName } from '../http/listen.js'
 import type { ExitCode, Terminal } from './terminal.js'
 
 /** Reads the file as serve would, and says what it found: 0 when serve would start with it, 1 when not. */

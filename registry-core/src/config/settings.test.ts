@@ -133,7 +133,7 @@ store: {id: abc, reserve: 1g}
   test('that is a bomb of aliases is refused', () => {
     const bomb = [
       'a: &a [x,x,x,x,x,x,x,x,x]',
-      ...[...'bcdefg'].map((c, i) => `${c}: &${c} [${`*${'abcdef'[i]},`.repeat(9)}]`),
+      ...['b', 'c', 'd', 'e', 'f', 'g'].map((c, i) => `${c}: &${c} [${`*${'abcdef'[i]},`.repeat(9)}]`),
     ]
     expect(refusal(bomb.join('\n'))).toMatch(/not YAML/)
   })

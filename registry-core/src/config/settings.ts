@@ -11,13 +11,6 @@ export type ListenAddress =
   | { readonly kind: 'tcp'; readonly host: string | undefined; readonly port: number }
   | { readonly kind: 'unix'; readonly path: string }
 
-/** The address as a person writes it: `127.0.0.1:5000`, `unix:run/core.sock`. */
-export function addressName(address: ListenAddress): string {
-  if (address.kind === 'unix') return `unix:${address.path}`
-  const host = address.host ?? '[::]'
-  return `${host.includes(':') && !host.startsWith('[') ? `[${host}]` : host}:${address.port}`
-}
-
 /** The configuration as the parts see it: every value typed, every default filled in. */
 export interface Settings {
   readonly file: string

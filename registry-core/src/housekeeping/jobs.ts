@@ -1,15 +1,19 @@
 import type { Store } from '../store/store.js'
 import type { Clock } from '../system/clock.js'
+import type { Log } from '../system/log.js'
 
 /** Something that is done again and again; idempotent, and safe beside itself in another process. */
 export interface Job {
   /** For the log. */
   readonly name: string
   readonly everyMs: number
+  /** When it runs for the first time, after a start that has better things to do; 0: at once. */
+  readonly firstAfterMs: number
   /** Answers a sentence when there is something to say. */
   run(signal: AbortSignal): Promise<string | undefined>
 }
 
+const MINUTE_MS = 60_000
 const HOUR_MS = 3_600_000
 const DAY_MS = 24 * HOUR_MS
 
@@ -22,6 +26,7 @@ export function purgeStaleUploads(
   return {
     name: 'purge-stale-uploads',
     everyMs: intervalMs,
+    firstAfterMs: MINUTE_MS,
     async run(signal) {
       const purged = await stages.purge(before(clock, ageMs), signal)
       return purged > 0 ? `${purged} unfinished uploads ended` : undefined
@@ -34,6 +39,7 @@ export function removeLeftovers({ space }: Pick<Store, 'space'>, clock: Clock): 
   return {
     name: 'remove-leftovers',
     everyMs: HOUR_MS,
+    firstAfterMs: MINUTE_MS,
     async run(signal) {
       const purged = await space.purgeTemporary(before(clock, DAY_MS), signal)
       return purged > 0 ? `${purged} temporary files of ended processes removed` : undefined
@@ -41,15 +47,21 @@ export function removeLeftovers({ space }: Pick<Store, 'space'>, clock: Clock): 
   }
 }
 
-/** A registry:2 that still writes this volume is said in /readyz as long as it does. */
-export function watchForForeignWriter(store: {
-  lookForForeignWriter(signal: AbortSignal): Promise<void>
-}): Job {
+/** A registry:2 that still writes this volume is said at once, and in /readyz as long as it does. */
+export function watchForForeignWriter(
+  store: { lookForForeignWriter(signal: AbortSignal): Promise<void>; warnings(): readonly string[] },
+  log: Log,
+): Job {
+  let said = new Set(store.warnings())
   return {
     name: 'watch-for-foreign-writer',
     everyMs: HOUR_MS,
+    firstAfterMs: 0,
     async run(signal) {
       await store.lookForForeignWriter(signal)
+      const warnings = store.warnings()
+      for (const warning of warnings) if (!said.has(warning)) log.warn({}, warning)
+      said = new Set(warnings)
       return undefined
     },
   }

@@ -8,7 +8,7 @@ export interface Housekeeping {
   stop(): Promise<void>
 }
 
-/** Runs each job soon, and then each time its interval is over; a job that fails is tried again the next time. */
+/** Runs each job when it is first due, and then each time its interval is over; a job that fails is tried again the next time. */
 export function startHousekeeping({
   jobs,
   clock,
@@ -26,7 +26,7 @@ export function startHousekeeping({
     return run
   }
   const stops = jobs.flatMap((job) => [
-    clock.after(FIRST_RUN_MS, () => void start(job)),
+    clock.after(job.firstAfterMs, () => void start(job)),
     clock.every(job.everyMs, () => start(job)),
   ])
   return {
@@ -37,9 +37,6 @@ export function startHousekeeping({
     },
   }
 }
-
-/** A start has better things to do first. */
-const FIRST_RUN_MS = 60_000
 
 async function runOnce(job: Job, signal: AbortSignal, log: Log): Promise<void> {
   try {

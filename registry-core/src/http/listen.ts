@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { chmodSync, lstatSync, unlinkSync } from 'node:fs'
 import type { Server } from 'node:http'
 import { connect } from 'node:net'
-import { addressName, type ListenAddress } from '../config/settings.js'
+import type { ListenAddress } from '../config/settings.js'
 import { errorCode } from '../store/fs.js'
 
 export interface Listening {
@@ -46,6 +46,13 @@ async function removeStaleSocket(path: string): Promise<void> {
   } finally {
     probe.destroy()
   }
+}
+
+/** The address as a person writes it: `127.0.0.1:5000`, `unix:run/core.sock`. */
+export function addressName(address: ListenAddress): string {
+  if (address.kind === 'unix') return `unix:${address.path}`
+  const host = address.host ?? '[::]'
+  return `${host.includes(':') && !host.startsWith('[') ? `[${host}]` : host}:${address.port}`
 }
 
 function sentenceOf(error: unknown): string {

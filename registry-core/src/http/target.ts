@@ -47,7 +47,6 @@ export type Call = { readonly [K in CallKind]: CallOf<K> }[CallKind]
 export type RepositoryCallKind = {
   readonly [K in CallKind]: Calls[K] extends InRepository ? K : never
 }[CallKind]
-export type RepositoryCall = { readonly [K in RepositoryCallKind]: CallOf<K> }[RepositoryCallKind]
 
 /**
  * The path of an acceptable target, as JavaScript and PCRE both read it: nginx holds the same line, so that no two

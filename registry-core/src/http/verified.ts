@@ -6,7 +6,7 @@ import type { Content, StoredContent } from '../store/store.js'
 const HELD_BACK_BYTES = 64 * 1024
 
 /** The bytes of the store are not what their name says. */
-export class WrongDigest extends Error {
+class WrongDigest extends Error {
   readonly code = 'WRONG_DIGEST'
 }
 

@@ -12,7 +12,7 @@ export function logfmt(fields: Readonly<Record<string, unknown>>): string {
 
 /** The text as it may stand in a line; line ends and escape sequences of a client stay harmless (attack row 75). */
 export function quoted(value: unknown): string {
-  const text = typeof value === 'object' ? JSON.stringify(value) : String(value)
+  const text = typeof value === 'string' ? value : (JSON.stringify(value) ?? '')
   return PLAIN.test(text) ? text : escaped(text)
 }
 

@@ -31,17 +31,30 @@ export interface Load {
   uploads: number
 }
 
-interface Row {
-  readonly count: Counter.Internal
-  readonly duration: Histogram.Internal<string>
+/** A registry of metrics of its own: nothing global, so that a test may have several. */
+export function openMetrics({ load, droppedLogLines }: MetricSources): Metrics {
+  const register = new Registry()
+  collectDefaultMetrics({ register })
+  const storageErrors = new Counter({
+    name: 'registry_storage_errors_total',
+    help: 'Requests that failed because of the storage, by the error code of the system.',
+    labelNames: ['code'],
+    registers: [register],
+  })
+  gauge(register, 'registry_http_active_requests', 'Requests that run now.', () => load.requests)
+  gauge(register, 'registry_uploads_active', 'Requests whose body is being taken now.', () => load.uploads)
+  gauge(register, 'registry_log_dropped_lines', 'Log lines that nobody took.', droppedLogLines)
+  return {
+    countRequest: requestCounter(register),
+    countStorageError: (code) => storageErrors.inc({ code }),
+    text: () => register.metrics(),
+    contentType: register.contentType,
+  }
 }
 
 const SECONDS = [0.001, 0.005, 0.025, 0.1, 0.5, 2.5, 10, 60, 300]
 
-/** A registry of metrics of its own: nothing global, so that a test may have several. */
-export function openMetrics(sources: MetricSources): Metrics {
-  const register = new Registry()
-  collectDefaultMetrics({ register })
+function requestCounter(register: Registry): Metrics['countRequest'] {
   const requests = new Counter({
     name: 'registry_http_requests_total',
     help: 'Requests that have ended, by route, method and class of status.',
@@ -55,42 +68,28 @@ export function openMetrics(sources: MetricSources): Metrics {
     buckets: SECONDS,
     registers: [register],
   })
-  const bytesIn = counter(register, 'registry_http_received_bytes_total', 'Bytes of request bodies.')
-  const bytesOut = counter(
+  const received = counter(register, 'registry_http_received_bytes_total', 'Bytes of request bodies.')
+  const sent = counter(
     register,
     'registry_http_sent_bytes_total',
     'Bytes of bodies sent by this process; what nginx sends itself is not among them.',
   )
-  const storageErrors = new Counter({
-    name: 'registry_storage_errors_total',
-    help: 'Requests that failed because of the storage, by the error code of the system.',
-    labelNames: ['code'],
-    registers: [register],
-  })
-  gauge(register, 'registry_http_active_requests', 'Requests that run now.', () => sources.load.requests)
-  gauge(register, 'registry_uploads_active', 'Uploads that receive a body now.', () => sources.load.uploads)
-  gauge(register, 'registry_log_dropped_lines', 'Log lines that nobody took.', sources.droppedLogLines)
   // Looking up labels costs more than counting: each combination is looked up once.
-  const rows = new Map<string, Row>()
-  const rowOf = (route: string, method: string, status: string): Row => {
-    const key = `${route} ${method} ${status}`
-    const known = rows.get(key)
-    if (known) return known
-    const row = { count: requests.labels(route, method, status), duration: durations.labels(route, method) }
+  const rows = new Map<
+    string,
+    { readonly count: Counter.Internal; readonly duration: Histogram.Internal<string> }
+  >()
+  return ({ route, method, status, durationMs, bytesIn, bytesOut }) => {
+    const key = `${route} ${method} ${Math.floor(status / 100)}xx`
+    const row = rows.get(key) ?? {
+      count: requests.labels(route, method, `${Math.floor(status / 100)}xx`),
+      duration: durations.labels(route, method),
+    }
     rows.set(key, row)
-    return row
-  }
-  return {
-    countRequest({ route, method, status, durationMs, ...bytes }) {
-      const row = rowOf(route, method, `${Math.floor(status / 100)}xx`)
-      row.count.inc()
-      row.duration.observe(durationMs / 1000)
-      if (bytes.bytesIn > 0) bytesIn.inc(bytes.bytesIn)
-      if (bytes.bytesOut > 0) bytesOut.inc(bytes.bytesOut)
-    },
-    countStorageError: (code) => storageErrors.inc({ code }),
-    text: () => register.metrics(),
-    contentType: register.contentType,
+    row.count.inc()
+    row.duration.observe(durationMs / 1000)
+    if (bytesIn > 0) received.inc(bytesIn)
+    if (bytesOut > 0) sent.inc(bytesOut)
   }
 }
 

@@ -49,8 +49,8 @@ export interface Serving {
 }
 
 export async function serve(file: string, wrapper: readonly string[] = []): Promise<Serving> {
-  const [program = '', ...args] = [...wrapper, process.execPath, BINARY, 'serve', file]
-  const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'] })
+  const [program, ...args] = [...wrapper, process.execPath, BINARY, 'serve', file]
+  const child = spawn(program ?? process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] })
   const exited = once(child, 'exit')
   let said = ''
   const { promise, resolve, reject } = Promise.withResolvers<number>()

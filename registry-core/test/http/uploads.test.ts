@@ -28,7 +28,7 @@ describe('an upload session', () => {
     const answer = await edge.send('POST', '/v2/team/app/blobs/uploads/')
     expect(answer.headers).toMatchObject({ 'content-length': '0', range: '0-0' })
     expect(answer.headers['location']).toBe(
-      `/v2/team/app/blobs/uploads/${answer.headers['docker-upload-uuid']}`,
+      `/v2/team/app/blobs/uploads/${String(answer.headers['docker-upload-uuid'])}`,
     )
     await expectOffset(String(answer.headers['location']), '0-0')
   })
@@ -224,8 +224,11 @@ describe('a mount', () => {
       const answer = await edge.send('POST', `/v2/target/c/blobs/uploads/?mount=${blob.digest}${from}`)
       expect(answer.status).toBe(202)
       expect(
-        (await edge.send('PUT', `${answer.headers['location']}?digest=${blob.digest}`, { body: blob.bytes }))
-          .status,
+        (
+          await edge.send('PUT', `${String(answer.headers['location'])}?digest=${blob.digest}`, {
+            body: blob.bytes,
+          })
+        ).status,
       ).toBe(201)
     },
   )

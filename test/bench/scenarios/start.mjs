@@ -24,6 +24,7 @@ export const start = {
     if (!options.start[target.name]) return { _note: 'no --start-cmd' }
     const child = spawn('sh', ['-c', `exec ${options.start[target.name]}`], { stdio: 'ignore' })
     const first = await firstAnswer(target)
+    const startCpu = cpuSeconds([child.pid])
     await sleep(3000)
     const idle = residentMiB([child.pid])
     const cpu0 = cpuSeconds([child.pid])
@@ -35,6 +36,7 @@ export const start = {
     await ended
     return {
       'first answer ms': first,
+      'CPU until then ms': startCpu * 1e3,
       'idle RSS MiB': idle.sum,
       'largest process MiB': idle.largest,
       'idle CPU %': (100 * cpu) / 5,

@@ -187,7 +187,7 @@ export class FileLinks implements Links {
   async touchPull(repository: RepositoryName, digest: Digest, time: Date): Promise<void> {
     const { keys, durable } = this.#options
     if (durable.fs.statNow(keys.link('revision', repository, digest)) === undefined) return
-    await durable.makeEmpty(`${keys.linkFolder('revision', repository, digest)}/pulled`, time)
+    durable.makeEmpty(`${keys.linkFolder('revision', repository, digest)}/pulled`, time)
   }
 
   addReferrer(

@@ -57,7 +57,7 @@ export interface OpenedStore extends Store {
 
 /** Opens the store under `root`; marks an unmarked one. @throws when the marker is damaged or the folder cannot be written */
 export async function openStore(options: StoreOptions): Promise<OpenedStore> {
-  const { fs, clock, random, identity, log } = options
+  const { fs, clock, random, identity } = options
   const keys = new Keys(options.root)
   const health = new WriteHealth(clock)
   const durable = new Durable({ fs, root: keys.root, temporary: keys.temporary, random, clock, health })
@@ -69,65 +69,67 @@ export async function openStore(options: StoreOptions): Promise<OpenedStore> {
   const faults = tried ?? []
   const giveUpPlace =
     faults.length === 0 ? undefined : await becomeOnlyWriter({ keys, durable, identity }, faults)
-  let foreignWriter: string | undefined
-  const refusal = (): string | undefined => findRefusal(options.expectedId, marker.id) ?? health.cause
-
-  const looker = new Looker({ keys, durable, clock })
-  const linkReader = new LinkReader({ fs, clock, log })
-  const records = new FileRecords({ keys, durable, health, clock, identity })
   const listings = new Listings({ fs, clock })
-  const journal = new FileJournal({ fs, folder: `${keys.own}/journal`, clock, identity, log })
+  const wrongStore = (): string | undefined => findMismatch(options.expectedId, marker.id)
+  const parts = openParts(options, { keys, durable, health, listings, refusal: wrongStore })
+  let foreignWriter: string | undefined
   return {
-    id: marker.id,
-    isNew,
-    faults: tried,
-    content: new FileContent({ keys, durable, looker, linkReader, identity, log }),
-    stages: new FileStages({ keys, durable, health, clock, random, identity }),
-    links: new FileLinks({
-      keys,
-      durable,
-      clock,
-      listings,
-      records,
-      tags: new FileTags({ keys, durable, clock, identity, records, linkReader }),
-      referrersIndex: new ReferrersIndex({ keys, durable }),
-    }),
-    trash: new FileTrash({ keys, durable }),
-    space: new FileSpace({
-      keys,
-      durable,
-      health,
-      reserveBytes: options.reserveBytes,
-      refusal: () => findRefusal(options.expectedId, marker.id),
-    }),
-    journal,
-    records,
-    refusal,
+    ...parts,
+    ...{ id: marker.id, isNew, faults: tried },
+    refusal: () => wrongStore() ?? health.cause,
     warnings: () => [
-      ...faults.map(
-        (fault) =>
-          `the file system is not safe for two processes, so this one is alone, and nothing is collected: ${fault}`,
-      ),
+      ...faults.map(sentenceOfFault),
       ...(tried === undefined ? [UNTRIED] : []),
-      ...(foreignWriter === undefined
-        ? []
-        : [`another program (registry:2?) writes this volume: ${foreignWriter}; stop that process`]),
+      ...(foreignWriter === undefined ? [] : [foreignWriter]),
     ],
     async lookForForeignWriter(signal) {
-      foreignWriter = await findForeignWriter({ fs, keys, listings }, Date.parse(marker.createdAt), signal)
+      const trace = await findForeignWriter({ fs, keys, listings }, Date.parse(marker.createdAt), signal)
+      foreignWriter = trace && `another program (registry:2?) writes this volume: ${trace}; stop that process`
     },
     async close() {
-      await journal.close()
-      await records.close()
+      await parts.journal.close()
+      await parts.records.close()
       await giveUpPlace?.()
     },
   }
 }
 
+interface Shared {
+  readonly keys: Keys
+  readonly durable: Durable
+  readonly health: WriteHealth
+  readonly listings: Listings
+  readonly refusal: () => string | undefined
+}
+
+function openParts(
+  { fs, clock, random, identity, log, reserveBytes }: StoreOptions,
+  { keys, durable, health, listings, refusal }: Shared,
+) {
+  const looker = new Looker({ keys, durable, clock })
+  const linkReader = new LinkReader({ fs, clock, log })
+  const records = new FileRecords({ keys, durable, health, clock, identity })
+  const tags = new FileTags({ keys, durable, clock, identity, records, linkReader })
+  const referrersIndex = new ReferrersIndex({ keys, durable })
+  return {
+    content: new FileContent({ keys, durable, looker, linkReader, identity, log }),
+    stages: new FileStages({ keys, durable, health, clock, random, identity }),
+    links: new FileLinks({ keys, durable, clock, listings, records, tags, referrersIndex }),
+    trash: new FileTrash({ keys, durable }),
+    space: new FileSpace({ keys, durable, health, reserveBytes, refusal }),
+    journal: new FileJournal({ fs, folder: `${keys.own}/journal`, clock, identity, log }),
+    records,
+  }
+}
+
+function sentenceOfFault(fault: string): string {
+  return `the file system is not safe for two processes, so this one is alone, and nothing is collected: ${fault}`
+}
+
 const UNTRIED =
   'the disk was full when this process started, so that its file system could not be tested, and nothing is collected; make room, then start it again'
 
-function findRefusal(expectedId: string | undefined, id: string): string | undefined {
+function findMismatch(expectedId: string | undefined, id: string): string | undefined {
   if (expectedId === undefined || expectedId === id) return undefined
   return `the configuration names the store ${expectedId}, this is ${id}: is the right disk mounted?`
 }
