@@ -19,11 +19,7 @@ export async function checkAnswers(process: OpenedProcess, ledger: Ledger): Prom
 }
 
 /** The same for one thing. */
-export async function checkThing(
-  process: OpenedProcess,
-  ledger: Ledger,
-  thing: Thing,
-): Promise<readonly string[]> {
+async function checkThing(process: OpenedProcess, ledger: Ledger, thing: Thing): Promise<readonly string[]> {
   if (thing.kind === 'blob') return checkBlob(process, ledger, thing)
   if (thing.kind === 'manifest') return checkManifest(process, ledger, thing)
   const { repository, tag } = thing

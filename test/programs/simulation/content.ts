@@ -26,7 +26,7 @@ export const APP = repository('team/app')
 export const SOURCE = repository('team/source')
 export const FRESH = repository('team/fresh')
 
-export function repository(text: string): RepositoryName {
+function repository(text: string): RepositoryName {
   return parseRepositoryName(text)
 }
 
@@ -34,7 +34,7 @@ export function tag(text: string): Tag {
   return parseTag(text)
 }
 
-export function piece(bytes: Buffer, algorithm: Algorithm = 'sha256'): Piece {
+function piece(bytes: Buffer, algorithm: Algorithm = 'sha256'): Piece {
   return { bytes, digest: parseDigest(`${algorithm}:${createHash(algorithm).update(bytes).digest('hex')}`) }
 }
 

@@ -7,7 +7,7 @@ import type { StoreObject } from '../store.js'
 import type { Durable } from './durable.js'
 
 /** G, the promise window: what was promised stays this long without a root (gc-protocol §1). */
-export const PROMISE_WINDOW_MS = 24 * 60 * 60 * 1000
+const PROMISE_WINDOW_MS = 24 * 60 * 60 * 1000
 
 /** A trash name that vanishes while we look means that somebody else moves it: look again this often. */
 const ROUNDS = 4
