@@ -110,7 +110,8 @@ function toSettings(file: string, parsed: ParsedFile): Settings {
       level: log.level,
       formatter: log.formatter,
       fields: log.fields,
-      hasAccessLog: !log.accesslog.disabled,
+      // A line for each request is `info`: at other levels it is not even made.
+      hasAccessLog: !log.accesslog.disabled && (log.level === 'info' || log.level === 'debug'),
     },
     store: { root: storage.filesystem.rootdirectory, id: store.id, reserveBytes: store.reserve },
     deletesOn: storage.delete.enabled,

@@ -3,7 +3,12 @@ import { isRegistryError } from '../oci/failure.js'
 import { errorCode } from '../store/fs.js'
 import type { Content, StoredContent } from '../store/store.js'
 import type { Clock } from '../system/clock.js'
+import { giveBack } from '../system/give-back.js'
+import type { SendOptions } from './send-options.js'
 import { ClientGone, isClientGone } from './body.js'
+
+/** With more requests than this under way, memory is worth more than a pause between two pieces. */
+const READ_AHEAD_REQUESTS = 32
 
 /** A head, and the bytes that belong to it. */
 export interface StreamAnswer {
@@ -22,14 +27,13 @@ export interface StreamAnswer {
 export async function sendStream(
   answer: StreamAnswer,
   outlet: { readonly response: ServerResponse; readonly signal: () => AbortSignal },
-  options: { readonly content: Content; readonly clock: Clock; readonly idleMs: number },
+  options: SendOptions,
 ): Promise<number> {
   const { response } = outlet
   const pieces = answer.source[Symbol.asyncIterator]()
   let sentBytes = 0
   try {
-    let ahead = readAhead(pieces)
-    for (;;) {
+    for (let ahead = readAhead(pieces); ; ) {
       const { done, value: piece } = await ahead
       if (done) break
       sentBytes += piece.length
@@ -40,11 +44,17 @@ export async function sendStream(
         if (!response.headersSent) response.writeHead(answer.status, answer.headers)
         response.end(piece)
         await finished(response, options)
+        giveBack([piece])
         return sentBytes
       }
-      ahead = readAhead(pieces)
+      const isAhead = options.load.requests <= READ_AHEAD_REQUESTS
+      if (isAhead) ahead = readAhead(pieces)
       if (!response.headersSent) response.writeHead(answer.status, answer.headers)
-      if (!response.write(piece)) await drained(response, options)
+      const isTaken = response.write(piece, (error) => {
+        if (!error) giveBack([piece])
+      })
+      if (!isTaken) await drained(response, options)
+      if (!isAhead) ahead = readAhead(pieces)
     }
     if (answer.sizeBytes > 0) throw new WrongLength('shorter')
     response.writeHead(answer.status, answer.headers).end()
