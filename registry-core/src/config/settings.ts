@@ -110,8 +110,7 @@ function toSettings(file: string, parsed: ParsedFile): Settings {
       level: log.level,
       formatter: log.formatter,
       fields: log.fields,
-      // A line for each request is `info`: at other levels it is not even made.
-      hasAccessLog: !log.accesslog.disabled && (log.level === 'info' || log.level === 'debug'),
+      hasAccessLog: !log.accesslog.disabled,
     },
     store: { root: storage.filesystem.rootdirectory, id: store.id, reserveBytes: store.reserve },
     deletesOn: storage.delete.enabled,

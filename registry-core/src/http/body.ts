@@ -3,7 +3,7 @@ import { RegistryError } from '../oci/failure.js'
 import type { Clock } from '../system/clock.js'
 
 /** So much may wait in memory before the client is made to pause. */
-const QUEUE_LIMIT_BYTES = 256 * 1024
+const QUEUE_LIMIT_BYTES = 1024 * 1024
 /** With less, the reader is woken only when nothing more has come at the same time. */
 const WORTH_WAKING_BYTES = 32 * 1024
 /** Smaller pieces are joined, so that a body of single bytes costs the store few writes (attack row 19). */
@@ -79,7 +79,6 @@ export class RequestBody implements AsyncIterable<Buffer> {
   discard(): void {
     this.#isDiscarded = true
     this.#queue.length = 0
-    this.#fail(new ClientGone('nobody wants the rest of the body'))
     this.#request.resume()
   }
 

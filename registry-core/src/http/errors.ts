@@ -89,6 +89,7 @@ const FAILING: Readonly<Record<string, string>> = {
   EBUSY: 'a file of the store is held by the system',
   EXDEV: 'docker/ and entrepot/ lie on two file systems, they must be on one',
   ENOENT: 'a file or folder of the store has vanished; is its disk still mounted?',
+  EISDIR: 'a folder lies where the store has a file',
   ETIMEDOUT: 'the file system of the store does not answer',
 }
 

@@ -11,8 +11,7 @@ import { type Parts, type Peer, RequestContext } from './context.js'
 import { errorAnswer } from './errors.js'
 import { endingOf, endLate } from './linger.js'
 import { allowedMethods, findEndpoint, findRoute } from './routes.js'
-import { type Outlet, sendAnswer } from './send.js'
-import type { SendOptions } from './send-options.js'
+import { type Outlet, sendAnswer, type SendOptions } from './send.js'
 import { type Call, type CallKind, type CallOf, parseTarget, type RepositoryCallKind } from './target.js'
 
 /** What holds for every request of a listener. */

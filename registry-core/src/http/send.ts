@@ -2,9 +2,9 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { ByteRange } from '../oci/byte-range.js'
 import { parseByteRange } from '../oci/byte-range.js'
 import { RegistryError } from '../oci/failure.js'
-import type { StoredContent } from '../store/store.js'
+import type { Content, StoredContent } from '../store/store.js'
+import type { Clock } from '../system/clock.js'
 import type { Answer, AnswerBody } from './answer.js'
-import type { SendOptions } from './send-options.js'
 import { sendStream } from './stream.js'
 import { verifiedWhileRead } from './verified.js'
 
@@ -20,6 +20,14 @@ export interface Outlet {
   readonly headers: readonly string[]
   /** Ends a small answer, now or when the client has stopped sending. */
   readonly end: (bytes: Buffer | undefined) => void
+}
+
+/** What sending needs to know of the store. */
+export interface SendOptions {
+  readonly content: Content
+  readonly clock: Clock
+  /** A client that takes nothing for so long is given up. */
+  readonly idleMs: number
 }
 
 /**

@@ -52,7 +52,7 @@ export async function openEdge(options: EdgeOptions): Promise<Edge> {
     headersMs,
     headers: commonHeaders(options.headers),
     body: { clock, idleMs },
-    send: { clock, idleMs, load: options.load, content: options.parts.content },
+    send: { clock, idleMs, content: options.parts.content },
     isDraining: () => isDraining,
   }
   const opened: { readonly server: Server; readonly listening: Listening }[] = []

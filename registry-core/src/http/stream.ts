@@ -3,12 +3,7 @@ import { isRegistryError } from '../oci/failure.js'
 import { errorCode } from '../store/fs.js'
 import type { Content, StoredContent } from '../store/store.js'
 import type { Clock } from '../system/clock.js'
-import { giveBack } from '../system/give-back.js'
-import type { SendOptions } from './send-options.js'
 import { ClientGone, isClientGone } from './body.js'
-
-/** With more requests than this under way, memory is worth more than a pause between two pieces. */
-const READ_AHEAD_REQUESTS = 32
 
 /** A head, and the bytes that belong to it. */
 export interface StreamAnswer {
@@ -27,13 +22,14 @@ export interface StreamAnswer {
 export async function sendStream(
   answer: StreamAnswer,
   outlet: { readonly response: ServerResponse; readonly signal: () => AbortSignal },
-  options: SendOptions,
+  options: { readonly content: Content; readonly clock: Clock; readonly idleMs: number },
 ): Promise<number> {
   const { response } = outlet
   const pieces = answer.source[Symbol.asyncIterator]()
   let sentBytes = 0
   try {
-    for (let ahead = readAhead(pieces); ; ) {
+    let ahead = readAhead(pieces)
+    for (;;) {
       const { done, value: piece } = await ahead
       if (done) break
       sentBytes += piece.length
@@ -44,17 +40,11 @@ export async function sendStream(
         if (!response.headersSent) response.writeHead(answer.status, answer.headers)
         response.end(piece)
         await finished(response, options)
-        giveBack([piece])
         return sentBytes
       }
-      const isAhead = options.load.requests <= READ_AHEAD_REQUESTS
-      if (isAhead) ahead = readAhead(pieces)
+      ahead = readAhead(pieces)
       if (!response.headersSent) response.writeHead(answer.status, answer.headers)
-      const isTaken = response.write(piece, (error) => {
-        if (!error) giveBack([piece])
-      })
-      if (!isTaken) await drained(response, options)
-      if (!isAhead) ahead = readAhead(pieces)
+      if (!response.write(piece)) await drained(response, options)
     }
     if (answer.sizeBytes > 0) throw new WrongLength('shorter')
     response.writeHead(answer.status, answer.headers).end()

@@ -43,7 +43,7 @@ export interface Content {
   look(linkage: Linkage, repository: RepositoryName, digest: Digest): Promise<StoredContent | undefined>
   /** The same, and renews the leases: for callers who may push here, the pair stays for 24 hours. */
   promise(linkage: Linkage, repository: RepositoryName, digest: Digest): Promise<StoredContent | undefined>
-  /** The bytes from `first` to `last` (inclusive), in buffers that belong to the caller. @throws code `EIO` and the like when they cannot be read */
+  /** The bytes from `first` to `last` (inclusive). @throws code `EIO` and the like when they cannot be read */
   read(content: StoredContent, first: number, last: number, signal: AbortSignal): AsyncIterable<Buffer>
   /** All bytes of something small, verified against the digest; undefined (and quarantined) when they are not what they should be. */
   readVerified(content: StoredContent, limitBytes: number): Promise<Buffer | undefined>

@@ -23,7 +23,7 @@ export async function commitFile(
     const isOurs = present === undefined || fs.statNow(lease) !== undefined
     if (isOurs) durable.makeEmpty(lease)
     if (isPresent && isOurs) await fs.unlink(temporary)
-    else await fs.rename(temporary, data)
+    else await durable.replace(temporary, data)
   })
   if (fs.statNow(lease) === undefined) durable.makeEmpty(lease)
 }

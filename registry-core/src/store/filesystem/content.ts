@@ -57,7 +57,7 @@ export class FileContent implements Content {
     const link = await this.#looker.look({ kind: linkage, repository, digest }, renew)
     if (link === undefined) return undefined
     const dataDigest = this.#linkReader.read(this.#keys.link(linkage, repository, digest), link.stat)
-    if (dataDigest === undefined) return undefined
+    if (dataDigest === undefined || !mayStandFor(digest, dataDigest)) return undefined
     const data = await this.#looker.look({ kind: 'data', digest: dataDigest }, renew)
     if (data === undefined) {
       await this.#clearDamage(dataDigest)
@@ -166,6 +166,11 @@ export class FileContent implements Content {
       throw error
     }
   }
+}
+
+/** A link holds its own digest; only for sha512 registry:2 writes the sha256 of the bytes. Anything else is damage. */
+function mayStandFor(digest: Digest, held: Digest): boolean {
+  return held === digest || (algorithmOf(digest) === 'sha512' && algorithmOf(held) === 'sha256')
 }
 
 function isSame(now: FileStat | undefined, then: FileStat): boolean {

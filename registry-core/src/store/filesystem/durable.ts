@@ -136,8 +136,19 @@ export class Durable {
   moveIn(temporary: string, path: string): Promise<void> {
     return this.inFolder(dirname(path), async () => {
       // A repetition after the rename only syncs.
-      if (this.fs.statNow(temporary) !== undefined) await this.fs.rename(temporary, path)
+      if (this.fs.statNow(temporary) !== undefined) await this.replace(temporary, path)
     })
+  }
+
+  /** A rename that nothing withstands: a folder where the file belongs is damage, and ends among the temporary files. */
+  async replace(temporary: string, path: string): Promise<void> {
+    try {
+      await this.fs.rename(temporary, path)
+    } catch (error) {
+      if (errorCode(error) !== 'EISDIR') throw error
+      await this.fs.rename(path, this.temporaryName())
+      await this.fs.rename(temporary, path)
+    }
   }
 
   /** Makes an empty file, or renews the time of the one that is there. */

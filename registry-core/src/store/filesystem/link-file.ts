@@ -1,8 +1,8 @@
 import { type Digest, findDigest } from '../../oci/digest.js'
 import type { Clock } from '../../system/clock.js'
 import type { Log } from '../../system/log.js'
-import { errorCode, type FileStat, type Fs } from '../fs.js'
-import { readAgainNow } from './read-again.js'
+import type { FileStat, Fs } from '../fs.js'
+import { readDamagedAsEmptyNow } from './read-again.js'
 
 /** A link holds one digest; anything longer is damage. */
 const LINK_LIMIT_BYTES = 256
@@ -36,7 +36,7 @@ export class LinkReader {
   read(path: string, { inode, mtimeMs }: FileStat): Digest | undefined {
     const kept = this.#kept.get(path)
     if (kept?.inode === inode && kept.mtimeMs === mtimeMs) return kept.digest
-    const text = this.#readText(path)
+    const text = readDamagedAsEmptyNow(this.#fs, path, LINK_LIMIT_BYTES)?.toString('latin1')
     if (text === undefined) return undefined
     const digest = findDigest(text.trim())
     if (digest === undefined) this.#log.warn({ path }, 'a damaged link was found: push its content again')
@@ -51,16 +51,5 @@ export class LinkReader {
     if (now?.inode !== inode || now.mtimeMs !== mtimeMs) return
     if (this.#kept.size >= KEPT_LIMIT) this.#kept.clear()
     this.#kept.set(path, { inode, mtimeMs, digest })
-  }
-
-  /** What is no small regular file reads as damage, not as an error: nobody but a fault or an attack made it. */
-  #readText(path: string): string | undefined {
-    try {
-      return readAgainNow(this.#fs, path, LINK_LIMIT_BYTES)?.toString('latin1')
-    } catch (error) {
-      const code = errorCode(error)
-      if (code === 'EFBIG' || code === 'EINVAL' || code === 'EIO') return ''
-      throw error
-    }
   }
 }

@@ -12,3 +12,17 @@ export function readAgainNow(fs: Fs, path: string, limitBytes: number): Buffer |
     return fs.readNow(path, limitBytes)
   }
 }
+
+/**
+ * The same, but what is no small regular file (a symbolic link, a pipe, a folder), or cannot be read, is as empty: no
+ * file of the store is, so every reader takes that for damage. Nobody but a fault or an attack made it.
+ */
+export function readDamagedAsEmptyNow(fs: Fs, path: string, limitBytes: number): Buffer | undefined {
+  try {
+    return readAgainNow(fs, path, limitBytes)
+  } catch (error) {
+    const code = errorCode(error)
+    if (code === 'EFBIG' || code === 'EINVAL' || code === 'EIO') return Buffer.alloc(0)
+    throw error
+  }
+}

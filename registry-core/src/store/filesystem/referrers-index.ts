@@ -6,6 +6,7 @@ import type { Keys } from '../keys.js'
 import type { Links } from '../store.js'
 import type { Durable } from './durable.js'
 import { byByte } from './listing.js'
+import { readDamagedAsEmptyNow } from './read-again.js'
 
 /**
  * Who refers to a subject: one small file each, in shards, so that 100,000 page in constant memory (gc-protocol §2).
@@ -53,7 +54,7 @@ export class ReferrersIndex {
         const referrer = findDigest(name.replace('-', ':'))
         if (referrer === undefined || (last !== undefined && key <= last)) continue
         if (fs.statNow(this.#keys.link('revision', repository, referrer)) === undefined) continue
-        const descriptor = fs.readNow(`${folder}/${shard}/${name}`, MANIFEST_LIMIT_BYTES)
+        const descriptor = readDamagedAsEmptyNow(fs, `${folder}/${shard}/${name}`, MANIFEST_LIMIT_BYTES)
         if (descriptor !== undefined) yield { key, referrer, descriptor }
       }
     }

@@ -2,6 +2,7 @@ import { type Algorithm, type Digest, findDigest, parseAlgorithm } from '../../.
 import { findRepositoryName, type RepositoryName } from '../../../oci/repository.js'
 import { errorCode, type Fs } from '../../fs.js'
 import type { Keys } from '../../keys.js'
+import { readDamagedAsEmptyNow } from '../read-again.js'
 
 /**
  * The files of one upload session (ADR 0003):
@@ -60,7 +61,8 @@ export class SessionFiles {
     for (let attempt = 0; attempt < 3; attempt += 1) {
       const numbers = await this.#numbers(id)
       if (numbers === undefined || numbers.settled < 0) return undefined
-      const bytes = this.#fs.readNow(this.path(id, 'settled', numbers.settled), SETTLED_LIMIT_BYTES)
+      const path = this.path(id, 'settled', numbers.settled)
+      const bytes = readDamagedAsEmptyNow(this.#fs, path, SETTLED_LIMIT_BYTES)
       const state = bytes && parseSettled(bytes)
       if (state) return { state, newest: numbers.newest }
     }

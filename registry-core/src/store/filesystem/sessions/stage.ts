@@ -3,9 +3,8 @@ import { algorithmOf, type Algorithm, type Digest, digestOf } from '../../../oci
 import { RegistryError } from '../../../oci/failure.js'
 import { errorCode, type Fs, type OpenFile } from '../../fs.js'
 import type { Stage } from '../../store.js'
-import { untilAborted } from './pieces.js'
+import { giveBack, untilAborted } from './pieces.js'
 import type { SessionFiles, Settled } from './session-files.js'
-import { giveBack } from '../../../system/give-back.js'
 import type { WriteHealth } from '../write-health.js'
 
 const READ_BYTES = 1024 * 1024
