@@ -127,7 +127,7 @@ function sentenceOfFault(fault: string): string {
 }
 
 const UNTRIED =
-  'the disk was full when this process started, so that its file system could not be tested, and nothing is collected; make room, then start it again'
+  'the disk was full, or mounted read-only, when this process started, so that its file system could not be tested, and nothing is collected; mend that, then start it again'
 
 function findMismatch(expectedId: string | undefined, id: string): string | undefined {
   if (expectedId === undefined || expectedId === id) return undefined

@@ -1,4 +1,4 @@
-import { accessSync, constants, mkdirSync, statSync } from 'node:fs'
+import { accessSync, constants, existsSync, mkdirSync, statSync } from 'node:fs'
 import { getuid } from 'node:process'
 import { errorCode } from '../../fs.js'
 
@@ -11,6 +11,8 @@ export function prepareRoot(root: string, expectedId: string | undefined): void 
     if (expectedId === undefined) mkdirSync(root, { recursive: true })
     accessSync(root, constants.R_OK | constants.W_OK | constants.X_OK)
   } catch (error) {
+    // A store on a disk that was mounted read-only after an error still serves what it has.
+    if (errorCode(error) === 'EROFS' && existsSync(root)) return
     throw new Error(whyUnusable(root, errorCode(error) ?? 'unknown error'), { cause: error })
   }
 }

@@ -2,9 +2,12 @@ import { errorCode, type Fs } from '../../fs.js'
 import type { Keys } from '../../keys.js'
 import { removeTree } from '../remove-tree.js'
 
+/** What says nothing about a file system but that it takes no new files now. */
+const UNTRIED: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT', 'EROFS'])
+
 /**
  * What the protocol asks of a file system (gc-protocol §9, R9), tried at each start in `entrepot/tmp`. Answers what it
- * cannot do; undefined when there is no room to try it.
+ * cannot do; undefined when there is no room to try it, or it is mounted read-only.
  */
 export async function testFileSystem(
   { fs, keys, name }: { fs: Fs; keys: Keys; name: string },
@@ -12,17 +15,18 @@ export async function testFileSystem(
 ): Promise<readonly string[] | undefined> {
   const folder = `${keys.temporary}/${name}`
   const faults: string[] = []
-  let hasRoom = true
+  let canTry = true
   const expect = async (what: string, holds: () => Promise<boolean>): Promise<void> => {
     try {
       if (!(await holds())) faults.push(what)
     } catch (error) {
       const code = errorCode(error)
-      if (code === 'ENOSPC' || code === 'EDQUOT') hasRoom = false
+      if (code !== undefined && UNTRIED.has(code)) canTry = false
       else faults.push(`${what} (${code ?? String(error)})`)
     }
   }
   await expect('a folder cannot be made', () => fs.makeDirectory(folder))
+  if (!canTry) return undefined
   await expect('a file cannot be written and synced', () => canSync(fs, folder))
   await expect('link replaces files', () => linkKeeps(fs, folder))
   await expect('rename does not replace files', () => renameReplaces(fs, folder))
@@ -31,7 +35,7 @@ export async function testFileSystem(
   await expect('docker/ and entrepot/ lie on two mounts', async () => sharesMount(fs, keys))
   await expect('a second process does not see the same files', () => secondProcess(folder))
   await removeTree(fs, folder)
-  return hasRoom ? faults : undefined
+  return canTry ? faults : undefined
 }
 
 async function write(fs: Fs, path: string, text: string): Promise<void> {
