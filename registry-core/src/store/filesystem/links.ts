@@ -13,6 +13,13 @@ import type { FileTags } from './tags.js'
 
 /** Synchronous calls in a row before others get their turn. */
 const CALLS_A_TURN = 500
+const LINKED_FOR_MS = 10_000
+
+interface LinkedTags {
+  readonly linked: readonly Tag[]
+  readonly unlinked: readonly Tag[]
+  readonly atMs: number
+}
 const NOTHING = new Uint8Array()
 
 interface Options {
@@ -28,6 +35,9 @@ interface Options {
 /** Which repository holds what, on a file system. */
 export class FileLinks implements Links {
   readonly #options: Options
+
+  /** Of listings that are kept (listing.ts), which tags had a link. */
+  readonly #linked = new WeakMap<readonly string[], LinkedTags>()
 
   constructor(options: Options) {
     this.#options = options
@@ -59,18 +69,47 @@ export class FileLinks implements Links {
     if (!this.hasRepository(repository)) return undefined
     const { keys, listings } = this.#options
     const names = (await listings.folders(keys.tags(repository))) ?? []
+    const from = firstAfter(names, last)
+    // One tag more than asked for says whether a page follows.
+    const tags =
+      names.length - from > CALLS_A_TURN && limit > CALLS_A_TURN
+        ? afterLast(await this.#allLinked(repository, names), last).slice(0, limit + 1)
+        : this.#linkedAmong(repository, names, from, limit + 1)
+    return { tags: tags.slice(0, limit), more: tags.length > limit }
+  }
+
+  /** A tag's folder without a link is a tag that was deleted, or is not there yet. */
+  #linkedAmong(repository: RepositoryName, names: readonly string[], from: number, limit: number): Tag[] {
     const tags: Tag[] = []
-    let seen = 0
-    for (let index = firstAfter(names, last); index < names.length; index += 1) {
+    for (let index = from; index < names.length && tags.length < limit; index += 1) {
       const tag = findTag(names[index] ?? '')
-      // A tag's folder without a link is a tag that was deleted, or is not there yet.
-      if (tag === undefined || !this.#isLinked(repository, tag)) continue
-      if (tags.length === limit) return { tags, more: true }
-      tags.push(tag)
-      seen += 1
-      if (seen % CALLS_A_TURN === 0) await nextTurn()
+      if (tag !== undefined && this.#isLinked(repository, tag)) tags.push(tag)
     }
-    return { tags, more: false }
+    return tags
+  }
+
+  /**
+   * Every tag of a long listing. Which of its folders have a link is kept beside it: one that is linked later was
+   * unlinked when we looked, and those are looked at each time; one whose link goes loses its folder too, which makes
+   * a new listing. Only a remover that was killed in between leaves neither, hence the limit in time.
+   */
+  async #allLinked(repository: RepositoryName, names: readonly string[]): Promise<readonly Tag[]> {
+    const nowMs = this.#options.clock.elapsedMs()
+    const known = this.#linked.get(names)
+    const isFresh =
+      known !== undefined &&
+      nowMs - known.atMs < LINKED_FOR_MS &&
+      !known.unlinked.some((tag) => this.#isLinked(repository, tag))
+    if (isFresh) return known.linked
+    const linked: Tag[] = []
+    const unlinked: Tag[] = []
+    for (const [index, name] of names.entries()) {
+      if (index % CALLS_A_TURN === CALLS_A_TURN - 1) await nextTurn()
+      const tag = findTag(name)
+      if (tag !== undefined) (this.#isLinked(repository, tag) ? linked : unlinked).push(tag)
+    }
+    this.#linked.set(names, { linked, unlinked, atMs: nowMs })
+    return linked
   }
 
   #isLinked(repository: RepositoryName, tag: Tag): boolean {
@@ -210,4 +249,8 @@ export class FileLinks implements Links {
   ): ReturnType<Links['referrers']> {
     return this.#options.referrersIndex.list(repository, subject, last)
   }
+}
+
+function afterLast(tags: readonly Tag[], last: string | undefined): readonly Tag[] {
+  return last === undefined ? tags : tags.slice(firstAfter(tags, last))
 }
