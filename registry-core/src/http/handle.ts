@@ -105,7 +105,7 @@ interface Sending {
 
 /** What origin and cache words an answer carries (design §3). */
 type OriginHeaders = readonly string[]
-const NO_ORIGIN: OriginHeaders = ['X-Cache', 'bypass']
+const NO_ORIGIN: OriginHeaders = ['X-Entrepot-Origin', 'local', 'X-Cache', 'bypass']
 
 async function answerTo(
   call: Call,

@@ -130,6 +130,14 @@ describe('the base of the API', () => {
     ])
   })
 
+  test('says where an answer comes from, errors too', async () => {
+    for (const target of ['/v2/', '/v2/none/tags/list', '/v2/A/tags/list', '/nothing'])
+      expect((await edge.send('GET', target)).headers).toMatchObject({
+        'x-entrepot-origin': 'local',
+        'x-cache': 'bypass',
+      })
+  })
+
   test('says that it lives and that it is ready', async () => {
     expect((await edge.send('GET', '/healthz')).status).toBe(200)
     const ready = await edge.send('GET', '/readyz')
@@ -186,6 +194,14 @@ describe('a body that nobody wants', () => {
     expectRefusal(answer, 404)
     expect(answer).toContain('Connection: close')
     socket.destroy()
+  })
+
+  test('behind nginx costs no connection: nginx would lose the answer, and stops sending by itself', async () => {
+    const headers = { 'x-entrepot-view': 'registry' }
+    const body = Buffer.alloc(5_000_000)
+    const answer = await edge.send('PATCH', '/v2/a/blobs/uploads/none', { behindNginx: true, headers, body })
+    expect([answer.status, answer.code]).toEqual([404, 'BLOB_UPLOAD_UNKNOWN'])
+    expect(answer.headers['connection']).not.toBe('close')
   })
 
   test('is dropped when it is small, and the connection goes on', async () => {
