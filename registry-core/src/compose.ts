@@ -62,7 +62,7 @@ export async function compose(
       ...{ registry, readiness, clock, content: store.content, space: store.space },
       ...{ deletesOn: settings.deletesOn, catalogLimit: settings.catalogLimit },
     },
-    report: openReporter({ metrics, log, hasAccessLog: settings.log.hasAccessLog }),
+    ...openReporter({ metrics, log, hasAccessLog: settings.log.hasAccessLog }),
   })
   parts.defer(() => edge.stop(settings.drainMs))
   for (const sentence of [...store.warnings(), store.refusal()]) if (sentence) log.warn({}, sentence)

@@ -1,20 +1,36 @@
 import { STATUS_CODES, type ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { Failure } from '../oci/failure.js'
 import { errorCode } from '../store/fs.js'
 import { errorBody, errorStatus } from './errors.js'
 
+/** What was refused before it was a request. */
+export interface Refusal {
+  readonly remoteAddress: string
+  readonly status: number
+  /** The parser's own code. */
+  readonly why: string
+}
+
 /**
  * Answers what node's parser refused, on the bare socket: there is no request to answer. Anything already on its way
- * on the connection is left as it is, and the connection destroyed.
+ * on the connection is left as it is, and the connection destroyed. Undefined when there was nobody to answer.
  */
-export function answerParserError(error: Error, socket: Duplex, current: ServerResponse | undefined): void {
+export function answerParserError(
+  error: Error,
+  socket: Socket,
+  current: ServerResponse | undefined,
+): Refusal | undefined {
   const isAnswered = current !== undefined && current.headersSent && !current.writableFinished
   if (errorCode(error) === 'ECONNRESET' || !socket.writable || isAnswered) {
     socket.destroy()
-    return
+    return undefined
   }
-  endWith(socket, refusal(errorCode(error)))
+  const answer = refusal(errorCode(error))
+  const { remoteAddress = '' } = socket
+  endWith(socket, answer)
+  return { remoteAddress, status: answer.status, why: errorCode(error) ?? 'unknown' }
 }
 
 /** CONNECT asks for a tunnel: there is none through a registry. */

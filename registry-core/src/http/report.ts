@@ -3,6 +3,8 @@ import type { Log } from '../system/log.js'
 import type { Metrics } from '../system/metrics.js'
 import { logRequest } from './access-log.js'
 import type { Outcome } from './handle.js'
+import type { Refusal } from './parser-errors.js'
+import type { EdgeOptions } from './server.js'
 
 /** What becomes of a request that has ended: it is counted, and written down when lines are wanted or it failed. */
 export function openReporter({
@@ -13,8 +15,8 @@ export function openReporter({
   readonly metrics: Metrics
   readonly log: Log
   readonly hasAccessLog: boolean
-}): (outcome: Outcome) => void {
-  return (outcome) => {
+}): Pick<EdgeOptions, 'report' | 'reportRefusal'> {
+  const report = (outcome: Outcome): void => {
     const { call, status, durationMs, bytesIn, bytesOut, error } = outcome
     metrics.countRequest({
       route: call?.kind ?? 'unknown',
@@ -27,6 +29,19 @@ export function openReporter({
     }
     if (hasAccessLog || status >= 500 || error !== undefined) logRequest(log, outcome)
   }
+  const reportRefusal = ({ status, remoteAddress, why }: Refusal): void => {
+    metrics.countRequest({
+      route: 'unknown',
+      method: 'other',
+      status,
+      durationMs: 0,
+      bytesIn: 0,
+      bytesOut: 0,
+    })
+    const fields = { 'http.request.remoteaddr': remoteAddress, 'http.response.status': status, outcome: why }
+    if (hasAccessLog) log.info(fields, 'what is no request was refused')
+  }
+  return { report, reportRefusal }
 }
 
 const METHODS = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'])

@@ -1,9 +1,9 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
-import type { Socket } from 'node:net'
+import { Socket } from 'node:net'
 import type { Clock } from '../system/clock.js'
 import type { Log } from '../system/log.js'
 import { errorFields } from './access-log.js'
-import { answerParserError, refuseTunnel } from './parser-errors.js'
+import { answerParserError, type Refusal, refuseTunnel } from './parser-errors.js'
 import { handleRequest, type HandlerOptions, type ListenerRules } from './handle.js'
 import type { ListenAddress } from '../config/settings.js'
 import { type Listening, listen } from './listen.js'
@@ -17,6 +17,8 @@ export interface EdgeOptions extends Pick<HandlerOptions, 'parts' | 'views' | 'r
   readonly listeners: readonly ListenerSettings[]
   /** Names and values, added to every answer, or instead of our own of that name. */
   readonly headers: readonly (readonly [name: string, value: string])[]
+  /** Hears of what was refused before it was a request. */
+  readonly reportRefusal: (refusal: Refusal) => void
   readonly log: Log
   readonly clock: Clock
   /** How long a client may neither send nor take anything; shorter in tests. */
@@ -94,7 +96,7 @@ function commonHeaders(configured: EdgeOptions['headers']): readonly string[] {
 
 function makeServer(
   rules: ListenerRules,
-  options: HandlerOptions & { readonly log: Log; readonly headersMs: number },
+  options: HandlerOptions & Pick<EdgeOptions, 'log' | 'reportRefusal'> & { readonly headersMs: number },
 ): Server {
   // The answer that a connection is at, and the one to its newest request.
   const running = new WeakMap<Socket, ServerResponse>()
@@ -130,7 +132,11 @@ function makeServer(
   // The 100 is sent when the body is wanted, so that a refused upload is never sent at all.
   server.on('checkContinue', onRequest)
   server.on('connect', (_request, socket) => refuseTunnel(socket))
-  server.on('clientError', (error, socket) => answerParserError(error, socket, running.get(socket as Socket)))
+  server.on('clientError', (error, stream) => {
+    if (!(stream instanceof Socket)) return
+    const refusal = answerParserError(error, stream, running.get(stream))
+    if (refusal) options.reportRefusal(refusal)
+  })
   return server
 }
 

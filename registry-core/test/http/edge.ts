@@ -8,6 +8,7 @@ import { Readable } from 'node:stream'
 import { Client } from 'undici'
 import type { AnonymousLevel } from '#core/access/caller.js'
 import type { Outcome } from '#core/http/handle.js'
+import type { Refusal } from '#core/http/parser-errors.js'
 import { type Edge, openEdge } from '#core/http/server.js'
 import type { Registry } from '#core/registry/source.js'
 import { openRegistry } from '#core/registry/open-registry.js'
@@ -46,6 +47,7 @@ export interface TestEdge {
   readonly store: OpenedStore
   readonly edge: Edge
   readonly outcomes: Outcome[]
+  readonly refusals: Refusal[]
   readonly load: Load
   /** Sends a request exactly as said; `behindNginx` over the unix socket. */
   send(method: string, path: string, options?: SendOptions): Promise<TestAnswer>
@@ -82,6 +84,7 @@ export async function startEdge(options: TestEdgeOptions = {}): Promise<TestEdge
   const opened = openRegistry({ ...base, store })
   const registry = options.wrapRegistry?.(opened) ?? opened
   const outcomes: Outcome[] = []
+  const refusals: Refusal[] = []
   const load = { requests: 0, uploads: 0 }
   const { anonymous = 'push', idleMs, clock = systemClock } = options
   const socketPath = join(root, 'entrepot', 'front.sock')
@@ -107,12 +110,13 @@ export async function startEdge(options: TestEdgeOptions = {}): Promise<TestEdge
       }),
     },
     report: (outcome) => outcomes.push(outcome),
+    reportRefusal: (refusal) => refusals.push(refusal),
     ...(idleMs !== undefined && { idleMs }),
     ...(options.headersMs !== undefined && { headersMs: options.headersMs }),
   })
   const port = edge.ports[0] ?? 0
   return {
-    ...{ port, socketPath, root, store, edge, outcomes, load },
+    ...{ port, socketPath, root, store, edge, outcomes, refusals, load },
     send: (method, path, sent = {}) => sendOnce({ port, socketPath }, method, path, sent),
     connect: async () => {
       const socket = connect(port, '127.0.0.1')

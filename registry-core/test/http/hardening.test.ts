@@ -57,6 +57,14 @@ describe('a request that is not what it should be', () => {
     expectRefusal(await raw(lines(...request)), 400)
   })
 
+  test('is counted and written down, though there was no request', async () => {
+    const before = edge.refusals.length
+    await raw('nonsense\r\n\r\n')
+    expect(edge.refusals.slice(before)).toEqual([
+      { remoteAddress: '127.0.0.1', status: 400, why: expect.stringMatching(/^HPE_/) },
+    ])
+  })
+
   test('with line ends of CR alone is refused', async () => {
     expectRefusal(await raw('GET /v2/ HTTP/1.1\r\nHost: a\r\n\rX: y\r\n\r\n'), 400)
   })
