@@ -1,4 +1,4 @@
-import { STATUS_CODES, type ServerResponse } from 'node:http'
+import { type IncomingMessage, STATUS_CODES, type ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { Failure } from '../oci/failure.js'
@@ -36,6 +36,14 @@ export function answerParserError(
 /** CONNECT asks for a tunnel: there is none through a registry. */
 export function refuseTunnel(socket: Duplex): void {
   endWith(socket, row('method-unsupported', { method: 'CONNECT', allowed: 'GET, HEAD' }))
+}
+
+/** No expectation but `100-continue` is known (RFC 9110 §10.1.1). */
+export function refuseExpectation(request: IncomingMessage, response: ServerResponse): void {
+  const found = request.headers.expect ?? ''
+  const body = errorBody('header-malformed', { header: 'Expect', found, allowed: '100-continue' })
+  response.writeHead(417, { 'Content-Type': 'application/json; charset=utf-8', Connection: 'close' })
+  response.end(body)
 }
 
 function endWith(socket: Duplex, { status, body }: { readonly status: number; readonly body: string }): void {

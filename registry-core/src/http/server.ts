@@ -3,7 +3,7 @@ import { Socket } from 'node:net'
 import type { Clock } from '../system/clock.js'
 import type { Log } from '../system/log.js'
 import { errorFields } from './access-log.js'
-import { answerParserError, type Refusal, refuseTunnel } from './parser-errors.js'
+import { answerParserError, type Refusal, refuseExpectation, refuseTunnel } from './parser-errors.js'
 import { handleRequest, type HandlerOptions, type ListenerRules } from './handle.js'
 import type { ListenAddress } from '../config/settings.js'
 import { type Listening, listen } from './listen.js'
@@ -131,6 +131,7 @@ function makeServer(
   server.on('request', onRequest)
   // The 100 is sent when the body is wanted, so that a refused upload is never sent at all.
   server.on('checkContinue', onRequest)
+  server.on('checkExpectation', refuseExpectation)
   server.on('connect', (_request, socket) => refuseTunnel(socket))
   server.on('clientError', (error, stream) => {
     if (!(stream instanceof Socket)) return

@@ -65,6 +65,13 @@ describe('a request that is not what it should be', () => {
     ])
   })
 
+  test('expecting what nobody knows is 417', async () => {
+    const socket = await edge.connect()
+    socket.write(lines('GET /v2/ HTTP/1.1', 'Host: a', 'Expect: bananas'))
+    const text = await readUntil(socket)
+    expect(text).toMatch(/^HTTP\/1.1 417 [^]*"errors":\[/)
+  })
+
   test('with line ends of CR alone is refused', async () => {
     expectRefusal(await raw('GET /v2/ HTTP/1.1\r\nHost: a\r\n\rX: y\r\n\r\n'), 400)
   })
