@@ -105,7 +105,7 @@ export const LANES: readonly Lane[] = [
     folders: ['test/models'],
     ciOnly: false,
     commands: ['spin', 'cc'],
-    queue: 'clients',
+    queue: 'core',
     minutes: 10,
   },
 ]

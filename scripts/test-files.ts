@@ -38,7 +38,7 @@ function findTestFiles(): TestFile[] {
 }
 
 function isDeep(source: string): boolean {
-  return source.endsWith('.deep.test.ts') || source.startsWith('test/deep/')
+  return source.endsWith('.deep.test.ts')
 }
 
 function isBelow(source: string, folders: readonly string[]): boolean {

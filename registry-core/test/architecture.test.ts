@@ -83,6 +83,18 @@ describe('the reference pages say what the code does', () => {
   })
 })
 
+describe('docs/architecture.md', () => {
+  const rooms = readFileSync(path.join(WORKSPACE, '../docs/architecture.md'), 'utf8')
+
+  test.each(['registry-core/src', 'test'])('has every room of %s', (folder) => {
+    const entries = readdirSync(path.join(WORKSPACE, '..', folder), { withFileTypes: true })
+    const names = entries
+      .filter((entry) => entry.isDirectory() && entry.name !== 'dist')
+      .map(({ name }) => name)
+    expect(names.filter((name) => !rooms.includes(` ${name}/ `))).toEqual([])
+  })
+})
+
 async function help(...command: readonly string[]): Promise<string> {
   let text = ''
   const write = (part: string) => {
