@@ -94,10 +94,8 @@ describe('a store with damage', () => {
 
   /** Broken off, or not found: never an error of the server, never a whole answer with anything else. */
   async function expectGone(target: string): Promise<void> {
-    const answer = await answerOf(target)
-    if (answer !== undefined) expect([target, answer.status]).toEqual([target, 404])
-    const again = await answerOf(target)
-    expect([target, again?.status]).toEqual([target, 404])
+    expect([404, undefined]).toContain((await answerOf(target))?.status)
+    expect((await answerOf(target))?.status).toBe(404)
     expect((await served.client.get('/v2/')).status).toBe(200)
   }
 
@@ -252,60 +250,4 @@ describe('a store with damage', () => {
     const known = artifacts.map(({ manifest }) => manifest.descriptor.digest)
     for (const one of digests) expect(known).toContain(one)
   })
-})
-
-describe('a store whose marker is damaged', () => {
-  test.each(['', 'garbage', '{"id":1}'])(
-    '%j: the start stops with a sentence that names the file',
-    async (text) => {
-      using store = storeFolder()
-      {
-        await using first = await serve(store.root)
-        expect((await first.client.get('/v2/')).status).toBe(200)
-      }
-      const marker = path.join(store.root, 'entrepot/store.json')
-      writeFileSync(marker, text)
-      await expect(serve(store.root)).rejects.toThrow(`${marker} is damaged: restore it`)
-    },
-    30_000,
-  )
-
-  test('a newer format too', async () => {
-    using store = storeFolder()
-    mkdirSync(path.join(store.root, 'entrepot'))
-    const marker = { id: 'x', format: 99, createdAt: '2030-01-01T00:00:00.000Z' }
-    writeFileSync(path.join(store.root, 'entrepot/store.json'), JSON.stringify(marker))
-    await expect(serve(store.root)).rejects.toThrow('says format 99')
-  }, 30_000)
-})
-
-describe('a configuration that names the store', () => {
-  test('of another id it takes no pushes and says why; pulls go on', async () => {
-    using store = storeFolder()
-    const image = makeImage()
-    {
-      await using first = await serve(store.root)
-      await first.client.pushImage(REPOSITORY, image, 'latest')
-    }
-    const id = '00000000-0000-4000-8000-000000000000'
-    await using served = await serve(store.root, { config: { store: { id } } })
-    const { client } = served
-    expect(await client.pullManifest(REPOSITORY, 'latest')).toEqual(image.manifest)
-    const push = await client.post(`/v2/${REPOSITORY}/blobs/uploads/`)
-    expect([push.status, errorOf(push.body).message]).toEqual([
-      503,
-      expect.stringMatching(new RegExp(`names the store ${id}, this is .*: is the right disk mounted`)),
-    ])
-    expect((await client.putManifest(REPOSITORY, 'other', image.manifest)).status).toBe(503)
-    const ready = await client.get('/readyz')
-    expect([ready.status, ready.body.toString()]).toEqual([503, expect.stringContaining(id)])
-    expect(await client.pullManifest(REPOSITORY, 'latest')).toEqual(image.manifest)
-  }, 30_000)
-
-  test('an empty folder is not made a store: the disk may not be mounted', async () => {
-    using store = storeFolder()
-    const config = { store: { id: '00000000-0000-4000-8000-000000000000' } }
-    await using served = await serve(store.root, { config })
-    expect((await served.client.post(`/v2/${REPOSITORY}/blobs/uploads/`)).status).toBe(503)
-  }, 30_000)
 })

@@ -9,7 +9,7 @@ import { describeNeeding } from '../support/needs.js'
 import { type Answer, expectStatus, locationOf, withDigest } from '../support/registry-client.js'
 import { leftOvers } from './left-overs.js'
 import { STRACE } from './needs.js'
-import { blobFolder, errorOf, serve, storeFolder } from './served.js'
+import { blobFolder, serve, storeFolder } from './served.js'
 import { traceProcess } from './strace.js'
 
 const REPOSITORY = 'upload/app'
@@ -32,12 +32,13 @@ describeNeeding([STRACE], 'an upload in several requests', () => {
   test('goes on after each kill of its process, at the exact offset, and has the right digest', async () => {
     using store = storeFolder()
     const layer = randomLayer(900_000)
+    const offsets: number[] = []
     let location = ''
     for (let from = 0; from < 900_000; from += 300_000) {
       await using served = await serve(store.root)
       const { client, core } = served
       if (location === '') location = await client.startUpload(REPOSITORY)
-      else expect(offsetOf(expectStatus(await client.get(location), 204))).toBe(from)
+      offsets.push(offsetOf(expectStatus(await client.get(location), 204)))
       const late = await client.patch(location, layer.bytes.subarray(0, 10), {
         'content-range': `${from + 5}-${from + 14}`,
       })
@@ -48,6 +49,7 @@ describeNeeding([STRACE], 'an upload in several requests', () => {
       core.process.signal('SIGKILL')
       await core.process.ended
     }
+    expect(offsets).toEqual([1, 300_000, 600_000]) // nothing and one byte read the same
     await using served = await serve(store.root)
     const { digest } = layer.descriptor
     expectStatus(await served.client.put(withDigest(location, digest)), 201)
@@ -137,7 +139,7 @@ describeNeeding([STRACE], 'an upload in several requests', () => {
       for (let count = 0; count < 30; count += 1) yield Buffer.alloc(100_000, 'y')
     }
     const chunk = frozen.client.patch(location, poison()).then(
-      ({ status, body }) => ({ status, code: errorOf(body).code }),
+      ({ status }) => status,
       () => 'the connection broke' as const,
     )
     const upload = path.join(store.root, 'entrepot/uploads', path.basename(location))
@@ -154,8 +156,7 @@ describeNeeding([STRACE], 'an upload in several requests', () => {
       frozen.core.process.signal('SIGCONT')
     }
     woken.resolve()
-    const outcome = await chunk
-    if (outcome !== 'the connection broke') expect([404, 409]).toContain(outcome.status)
+    expect([404, 409, 'the connection broke']).toContain(await chunk)
     for (const { client } of [frozen, second]) {
       await client.pullBlob(REPOSITORY, digest)
       expect((await client.get(location)).status).toBe(404)
