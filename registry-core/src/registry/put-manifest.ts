@@ -34,26 +34,16 @@ export async function putManifest(
   await content.commitBytes(digest, put.bytes) // (3)
   await indexReferrer(parts, repository, digest, manifest, put.bytes.length)
   await links.publishRevision(repository, digest) // (4)
-  await lookAtAll(parts, repository, manifest, false) // (5)
+  await lookAtEverything(parts, repository, { digest, manifest, bytes: put.bytes }) // (5)
+  const event = { kind: 'manifest-pushed', repository, digest, mediaType: manifest.mediaType } as const
+  const sizeBytes = put.bytes.length
+  if (tags.length === 0) journal.append({ ...event, sizeBytes }, put.actor)
   for (const tag of tags) {
     await links.publishTag(repository, tag, digest) // (6)
-    await lookAtRoot(parts, repository, digest, put.bytes) // (7)
-    await lookAtAll(parts, repository, manifest, false)
+    await lookAtEverything(parts, repository, { digest, manifest, bytes: put.bytes }) // (7)
+    journal.append({ ...event, sizeBytes, tag }, put.actor)
   }
   parts.manifests.keep(digest, manifest)
-  const { mediaType } = manifest
-  for (const tag of tags.length === 0 ? [undefined] : tags)
-    journal.append(
-      {
-        kind: 'manifest-pushed',
-        repository,
-        digest,
-        mediaType,
-        sizeBytes: put.bytes.length,
-        ...(tag && { tag }),
-      },
-      put.actor,
-    )
   return {
     digest,
     subject: manifest.subject,
@@ -81,19 +71,30 @@ async function lookAtAll(
   return reached
 }
 
-/** The revision and its bytes, once the tag stands: an old order may have condemned either in between. */
-async function lookAtRoot(
-  { store }: Parts,
-  repository: RepositoryName,
-  digest: Digest,
-  bytes: Buffer,
-): Promise<void> {
-  const { content, links } = store
-  if ((await content.look('revision', repository, digest)) !== undefined) return
-  await content.commitBytes(digest, bytes)
-  await links.publishRevision(repository, digest)
-  if ((await content.look('revision', repository, digest)) === undefined)
-    throw new RegistryError('manifest-blob-unknown', { digests: [digest], repository })
+interface Root {
+  readonly digest: Digest
+  readonly manifest: Manifest
+  readonly bytes: Buffer
+}
+
+/**
+ * What was published, and all it reaches. An old order may have condemned the revision, its bytes or its origin file,
+ * and a DELETE may have taken the referrer's entry, since they were written: then they are written again.
+ */
+async function lookAtEverything(parts: Parts, repository: RepositoryName, root: Root): Promise<void> {
+  const { content, links } = parts.store
+  const { digest, manifest, bytes } = root
+  const isThere = async (): Promise<boolean> =>
+    (await content.look('revision', repository, digest)) !== undefined && links.isPushed(repository, digest)
+  if (!(await isThere())) {
+    await content.commitBytes(digest, bytes)
+    await links.publishRevision(repository, digest)
+    if (!(await isThere()))
+      throw new RegistryError('manifest-blob-unknown', { digests: [digest], repository })
+  }
+  if (manifest.subject !== undefined && !links.hasReferrer(repository, manifest.subject, digest))
+    await indexReferrer(parts, repository, digest, manifest, bytes.length)
+  await lookAtAll(parts, repository, manifest, false)
 }
 
 /** Before the revision is published: an entry without its revision is not answered, a missing one would be a lie. */

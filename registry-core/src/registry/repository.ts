@@ -103,8 +103,9 @@ export class StoredRepository implements LocalRepository {
     const stored = await content.look('revision', this.repository, digest)
     const bytes = stored && (await content.readVerified(stored, MANIFEST_LIMIT_BYTES))
     const subject = bytes && this.#meaning(digest, bytes)?.subject
-    const wasThere = await links.removeRevision(this.repository, digest)
+    // The entry first: a push of the same manifest that comes between looks for it after it has published.
     if (subject !== undefined) await links.removeReferrer(this.repository, subject, digest)
+    const wasThere = await links.removeRevision(this.repository, digest)
     if (wasThere) journal.append({ kind: 'manifest-deleted', repository: this.repository, digest }, actor)
     return wasThere
   }

@@ -116,6 +116,8 @@ export interface Links {
   publishLayer(repository: RepositoryName, digest: Digest, dataDigest: Digest): Promise<void>
   /** Notes that a client pushed it, then writes a fresh link. The caller looks at all it reaches before it answers. */
   publishRevision(repository: RepositoryName, digest: Digest): Promise<void>
+  /** True when a revision's note that a client pushed it is there, and not older than its link. */
+  isPushed(repository: RepositoryName, digest: Digest): boolean
   /** gc-protocol §5: index entry, link by rename, takes revoked, looked at. */
   publishTag(repository: RepositoryName, tag: Tag, digest: Digest): Promise<void>
   /** Removes the tag if it still is what the condition says (gc-protocol §5). */
@@ -134,6 +136,7 @@ export interface Links {
     referrer: Digest,
     descriptor: Uint8Array,
   ): Promise<void>
+  hasReferrer(repository: RepositoryName, subject: Digest, referrer: Digest): boolean
   removeReferrer(repository: RepositoryName, subject: Digest, referrer: Digest): Promise<void>
   /** Descriptors as answered, ordered by `referrerKey`, after `last`. */
   referrers(

@@ -162,6 +162,14 @@ export class FileLinks implements Links {
       await durable.publish(pushed, NOTHING, clock.now())
   }
 
+  isPushed(repository: RepositoryName, digest: Digest): boolean {
+    const { keys, durable } = this.#options
+    const folder = keys.linkFolder('revision', repository, digest)
+    const pushed = durable.fs.statNow(`${folder}/pushed`)
+    const link = durable.fs.statNow(`${folder}/link`)
+    return pushed !== undefined && pushed.mtimeMs >= (link?.mtimeMs ?? 0)
+  }
+
   publishTag(repository: RepositoryName, tag: Tag, digest: Digest): Promise<void> {
     return this.#options.tags.publish(repository, tag, digest)
   }
@@ -236,6 +244,10 @@ export class FileLinks implements Links {
     descriptor: Uint8Array,
   ): Promise<void> {
     return this.#options.referrersIndex.add(repository, subject, referrer, descriptor)
+  }
+
+  hasReferrer(repository: RepositoryName, subject: Digest, referrer: Digest): boolean {
+    return this.#options.referrersIndex.has(repository, subject, referrer)
   }
 
   removeReferrer(repository: RepositoryName, subject: Digest, referrer: Digest): Promise<void> {

@@ -6,68 +6,93 @@ import type { Records } from '../store.js'
 import type { Durable } from './durable.js'
 import type { WriteHealth } from './write-health.js'
 
-interface DayFile {
-  readonly day: string
-  readonly file: OpenFile
+interface Options {
+  readonly keys: Keys
+  readonly durable: Durable
+  readonly health: WriteHealth
+  readonly clock: Clock
+  readonly identity: Identity
 }
 
-/** What is removed on purpose, synced before it goes: `runs/<runId>.ndjson`, one a process and day. */
-export class FileRecords implements Records {
-  readonly #options: { keys: Keys; durable: Durable; health: WriteHealth; clock: Clock; identity: Identity }
-  #current: Promise<DayFile> | undefined
+interface Waiting {
+  readonly line: string
+  readonly done: () => void
+  readonly failed: (error: unknown) => void
+}
 
-  constructor(options: {
-    keys: Keys
-    durable: Durable
-    health: WriteHealth
-    clock: Clock
-    identity: Identity
-  }) {
+/**
+ * What is removed on purpose, synced before it goes: `runs/<runId>.ndjson`, one a process and day. Only one write is
+ * under way at a time; records that come meanwhile share the next one, and its fsync.
+ */
+export class FileRecords implements Records {
+  readonly #options: Options
+  #waiting: Waiting[] = []
+  #writing: Promise<void> | undefined
+  #current: { readonly day: string; readonly file: OpenFile } | undefined
+
+  constructor(options: Options) {
     this.#options = options
   }
 
-  async add(record: Readonly<Record<string, string | number | undefined>>): Promise<void> {
+  add(record: Readonly<Record<string, string | number | undefined>>): Promise<void> {
     const time = this.#options.clock.now().toISOString()
-    const { file } = await this.#fileOf(time.slice(0, 10))
+    return new Promise((done, failed) => {
+      this.#waiting.push({ line: `${JSON.stringify({ time, ...record })}\n`, done, failed })
+      this.#writing ??= this.#writeAll().finally(() => {
+        this.#writing = undefined
+      })
+    })
+  }
+
+  async #writeAll(): Promise<void> {
+    while (this.#waiting.length > 0) {
+      const batch = this.#waiting
+      this.#waiting = []
+      try {
+        await this.#write(batch.map(({ line }) => line).join(''))
+        for (const { done } of batch) done()
+      } catch (error) {
+        for (const { failed } of batch) failed(error)
+      }
+    }
+  }
+
+  async #write(lines: string): Promise<void> {
+    const file = await this.#fileOfToday()
     try {
-      await file.write([Buffer.from(`${JSON.stringify({ time, ...record })}\n`)], 0)
+      await file.write([Buffer.from(lines)], 0)
       await this.#options.health.watchSync(file.sync())
     } catch (error) {
-      this.#current = undefined // after a failed fsync the file is not written to again
-      await file.close().catch(() => undefined)
+      await this.#closeCurrent() // after a failed fsync the file is not written to again
       throw error
     }
   }
 
-  /** Those who ask at the same time share one opening. */
-  async #fileOf(day: string): Promise<DayFile> {
-    const current = await this.#current
-    if (current?.day === day) return current
-    const opening = this.#open(day)
-    this.#current = opening
-    opening.catch(() => {
-      if (this.#current === opening) this.#current = undefined
-    })
-    await current?.file.close()
-    return opening
-  }
-
-  async #open(day: string): Promise<DayFile> {
-    const { keys, durable, identity } = this.#options
+  async #fileOfToday(): Promise<OpenFile> {
+    const { keys, durable, identity, clock } = this.#options
+    const day = clock.now().toISOString().slice(0, 10)
+    if (this.#current?.day === day) return this.#current.file
+    await this.#closeCurrent()
     const folder = `${keys.own}/runs`
     const file = await durable.fs.openToAppend(`${folder}/${identity.newRunId()}.ndjson`)
     try {
       await durable.syncFolder(folder)
     } catch (error) {
-      await file.close().catch(() => undefined)
+      await file.close()
       throw error
     }
-    return { day, file }
+    this.#current = { day, file }
+    return file
+  }
+
+  async #closeCurrent(): Promise<void> {
+    const file = this.#current?.file
+    this.#current = undefined
+    await file?.close()
   }
 
   async close(): Promise<void> {
-    const current = await this.#current
-    this.#current = undefined
-    await current?.file.close()
+    while (this.#writing !== undefined) await this.#writing
+    await this.#closeCurrent()
   }
 }

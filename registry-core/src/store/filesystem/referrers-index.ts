@@ -30,6 +30,10 @@ export class ReferrersIndex {
     await this.#durable.publish(this.#path(repository, subject, referrer), descriptor)
   }
 
+  has(repository: RepositoryName, subject: Digest, referrer: Digest): boolean {
+    return this.#durable.fs.statNow(this.#path(repository, subject, referrer)) !== undefined
+  }
+
   async remove(repository: RepositoryName, subject: Digest, referrer: Digest): Promise<void> {
     const { fs } = this.#durable
     const folder = this.#keys.referrers(repository, subject)

@@ -1,6 +1,6 @@
 import { createHash, type Hash } from 'node:crypto'
 import { algorithmOf, type Algorithm, type Digest, digestOf } from '../../../oci/digest.js'
-import { RegistryError } from '../../../oci/failure.js'
+import { isRegistryError, RegistryError } from '../../../oci/failure.js'
 import { errorCode, type Fs, type OpenFile } from '../../fs.js'
 import type { Stage } from '../../store.js'
 import { giveBack, untilAborted } from './pieces.js'
@@ -142,33 +142,37 @@ export class FileStage implements Stage {
       if (this.#file === undefined) throw new RegistryError('upload-unknown', { upload: this.upload })
       return { file: this.#file, hash: this.#hash }
     }
-    const source = this.#path
-    const hash = createHash(this.#algorithm)
-    this.#path = files.path(this.upload, 'data', this.#generation)
-    this.#file = await this.#writing(fs.create(this.#path))
-    if (this.#offset > 0) await this.#copyPrefix(source, this.#file, hash)
-    this.#hash = hash
-    return { file: this.#file, hash }
+    const path = files.path(this.upload, 'data', this.#generation)
+    const file = await fs.create(path)
+    try {
+      const hash = createHash(this.#algorithm)
+      if (this.#offset > 0) await this.#copyPrefix(file, hash)
+      // Only now: whatever went wrong before leaves the session where it was settled.
+      this.#path = path
+      this.#file = file
+      this.#hash = hash
+      return { file, hash }
+    } catch (error) {
+      await file.close()
+      await fs.unlink(path)
+      throw error
+    }
   }
 
-  async #copyPrefix(source: string, target: OpenFile, hash: Hash): Promise<void> {
-    await this.#readPrefix(source, hash, (block, at) => this.#writing(target.write([block], at)))
+  async #copyPrefix(target: OpenFile, hash: Hash): Promise<void> {
+    await this.#readPrefix(hash, (block, at) => target.write([block], at))
     if (digestOf(this.#algorithm, hash.copy()) === this.#previous.digest) return
     this.#hasFailed = true // a power cut took bytes back
     throw new RegistryError('upload-unknown', { upload: this.upload })
   }
 
   /** Reads the first `offset` bytes; the hash of one block is computed while the next one is read. */
-  async #readPrefix(
-    path: string,
-    hash: Hash,
-    use: (block: Buffer, at: number) => Promise<void>,
-  ): Promise<void> {
-    const file = await this.#parts.fs.openToRead(path)
+  async #readPrefix(hash: Hash, use: (block: Buffer, at: number) => Promise<void>): Promise<void> {
+    const file = await this.#parts.fs.openToRead(this.#path)
     if (file === undefined) throw new RegistryError('upload-unknown', { upload: this.upload })
     try {
       for (let at = 0; at < this.#offset; ) {
-        this.signal.throwIfAborted()
+        if (this.signal.aborted) throw new RegistryError('upload-taken-over', { upload: this.upload })
         const block = Buffer.allocUnsafe(Math.min(READ_BYTES, this.#offset - at))
         const bytes = await file.read(block, at)
         if (bytes === 0) break
@@ -187,7 +191,12 @@ export class FileStage implements Stage {
     try {
       await this.#close()
       if (this.#hasFailed) await this.#parts.remove()
-      else resumable = this.#publishState()
+      else {
+        resumable = this.#publishState()
+        // A file that was copied has no reader any more: whoever claimed before us has made us overtaken.
+        if (this.#previous.file !== '' && this.#previous.file !== this.#path)
+          await this.#parts.fs.unlink(this.#previous.file)
+      }
     } finally {
       this.#end(resumable)
     }
@@ -218,35 +227,40 @@ export class FileStage implements Stage {
   }
 
   async commit(digest: Digest): Promise<void> {
-    let hasCommitted = false
     try {
-      if (this.#path === '') await this.#open()
+      // Between the settled state and us somebody may hold a claim and still write into the settled file.
+      if (this.#hash === undefined && !this.#isSettledFileIdle()) await this.#open()
       const actual = await this.#digestIn(algorithmOf(digest))
       if (actual !== digest) throw new RegistryError('digest-mismatch', { expected: digest, actual })
       await this.#sync()
       await this.#close()
       await this.#parts.commit(digest, this.#path, this.#offset)
-      hasCommitted = true
-    } finally {
-      this.#end(undefined)
-      await this.#close()
-      await (hasCommitted ? this.#parts.end() : this.#parts.remove())
+    } catch (error) {
+      if (isFinal(error)) this.#hasFailed = true
+      await this.settle().catch(() => undefined) // the first failure is the one to report
+      throw error
     }
+    this.#end(undefined)
+    await this.#parts.end()
+  }
+
+  #isSettledFileIdle(): boolean {
+    return this.#path !== '' && this.#generation === this.#previous.generation + 1
   }
 
   /** What was hashed on the way is not read again; only another algorithm, or another boot, reads the bytes. */
   async #digestIn(algorithm: Algorithm): Promise<Digest> {
+    if (this.#path === '') await this.#open()
+    if (this.#parts.fs.statNow(this.#path)?.sizeBytes !== this.#offset) {
+      this.#hasFailed = true // a power cut took bytes back, or somebody else wrote
+      throw new RegistryError('upload-unknown', { upload: this.upload })
+    }
     const isKnown = algorithm === this.#algorithm
     if (isKnown && this.#hash !== undefined) return digestOf(algorithm, this.#hash.copy())
-    if (isKnown && this.#previous.boot === this.#parts.boot && (await this.#hasSettledSize()))
-      return this.#previous.digest
+    if (isKnown && this.#previous.boot === this.#parts.boot) return this.#previous.digest
     const hash = createHash(algorithm)
-    await this.#readPrefix(this.#path, hash, async () => undefined)
+    await this.#readPrefix(hash, async () => undefined)
     return digestOf(algorithm, hash)
-  }
-
-  async #hasSettledSize(): Promise<boolean> {
-    return this.#parts.fs.statNow(this.#path)?.sizeBytes === this.#offset
   }
 
   async #sync(): Promise<void> {
@@ -267,4 +281,10 @@ export class FileStage implements Stage {
     this.#hasEnded = true
     this.#parts.ended(resumable)
   }
+}
+
+/** After a wrong digest the client begins anew, and on a full disk nothing is kept that somebody may want to send again. */
+function isFinal(error: unknown): boolean {
+  if (isRegistryError(error)) return error.failure === 'digest-mismatch'
+  return ['ENOSPC', 'EDQUOT', 'EFBIG'].includes(errorCode(error) ?? '')
 }
