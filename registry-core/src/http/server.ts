@@ -126,7 +126,7 @@ function makeServer(
     }
     // Requests of one connection take effect in their order (RFC 9112 §9.3.2): a pipelined one waits.
     if (previous === undefined || previous.writableFinished || previous.destroyed) handle()
-    else previous.once('close', handle)
+    else previous.once('close', () => setImmediate(handle)) // others come first: a pipeline must not keep the loop
   }
   server.on('request', onRequest)
   // The 100 is sent when the body is wanted, so that a refused upload is never sent at all.
