@@ -25,7 +25,12 @@ export function findDigest(text: string): Digest | undefined {
 
 /** Every digest-shaped part of a text, each once: what a manifest of any media type may refer to. */
 export function digestsIn(text: string): ReadonlySet<Digest> {
-  return new Set((text.match(SHAPE_ANYWHERE) ?? []) as Digest[])
+  return new Set((text.match(SHAPE_ANYWHERE) ?? []).map(copied) as Digest[])
+}
+
+/** A part of a text is a view of it, and would keep all of it in memory. */
+function copied(part: string): string {
+  return Buffer.from(part, 'latin1').toString('latin1')
 }
 
 /** @throws RegistryError `algorithm-unsupported` */

@@ -42,6 +42,8 @@ export interface Reference {
 /** A manifest's meaning; its bytes are kept beside it and never written again. */
 export interface Manifest {
   readonly mediaType: string
+  /** Of its source, in characters: about what its meaning takes in memory. */
+  readonly sizeChars: number
   readonly kind: ManifestKind
   readonly references: readonly Reference[]
   readonly subject: Digest | undefined
@@ -173,6 +175,7 @@ function toManifest(source: string, document: JsonObject, mediaType: string): Ma
   const subject = document['subject'] === undefined ? undefined : descriptor(document['subject'], 'subject')
   return {
     mediaType,
+    sizeChars: source.length,
     kind,
     references,
     subject: subject?.digest,

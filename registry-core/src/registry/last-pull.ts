@@ -2,9 +2,13 @@ import type { Digest } from '../oci/digest.js'
 import type { RepositoryName } from '../oci/repository.js'
 import type { Clock } from '../system/clock.js'
 import type { Log } from '../system/log.js'
+import { errorCode } from '../store/fs.js'
 import type { Links } from '../store/store.js'
 
 const WRITE_EVERY_MS = 60_000
+
+/** Errors that the next one would meet too. */
+const TAKES_NOTHING: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT', 'EROFS'])
 
 /** When each manifest was last pulled: kept in memory, written once a minute at most, in one batch (gc-protocol §2). */
 export class LastPulls {
@@ -25,15 +29,21 @@ export class LastPulls {
     this.#waiting.set(`${repository}@${digest}`, { repository, digest, time: this.#clock.now() })
   }
 
+  /** One that cannot be written does not hold up the others; a full or read-only disk keeps all of them waiting. */
   async write(): Promise<void> {
     const batch = this.#waiting
     this.#waiting = new Map()
-    for (const { repository, digest, time } of batch.values())
+    for (const [key, { repository, digest, time }] of batch)
       try {
         await this.#links.touchPull(repository, digest, time)
+        batch.delete(key)
       } catch (error) {
         this.#log.warn({ err: error, repository, digest }, 'the time of a pull could not be written')
-        return // a full or read-only disk: the next minute tries with what comes then
+        if (TAKES_NOTHING.has(errorCode(error) ?? '')) {
+          this.#waiting = new Map([...batch, ...this.#waiting]) // what was pulled again meanwhile is newer
+          return
+        }
+        batch.delete(key)
       }
   }
 

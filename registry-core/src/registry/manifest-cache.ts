@@ -1,26 +1,33 @@
 import type { Digest } from '../oci/digest.js'
 import { type Manifest, parseStoredManifest } from '../oci/manifest.js'
 
-const LIMIT = 20_000
+/** Of the sources of all that is kept: 20,000 usual manifests, or eight of the largest. */
+const LIMIT_CHARS = 32 * 1024 * 1024
 
-/** What manifests mean, by digest: the bytes of a digest never change, so this never goes stale. */
+/** What manifests mean, by digest, most recently used last: the bytes of a digest never change, so it never goes stale. */
 export class ManifestCache {
   readonly #kept = new Map<Digest, Manifest>()
+  #chars = 0
 
   /** @throws RegistryError `manifest-invalid` when a store holds what is no manifest */
   parse(digest: Digest, bytes: Uint8Array): Manifest {
-    const kept = this.#kept.get(digest)
-    if (kept !== undefined) return kept
-    const manifest = parseStoredManifest(bytes)
+    const manifest = this.#kept.get(digest) ?? parseStoredManifest(bytes)
     this.keep(digest, manifest)
     return manifest
   }
 
   keep(digest: Digest, manifest: Manifest): void {
+    this.#drop(digest)
     this.#kept.set(digest, manifest)
+    this.#chars += manifest.sizeChars
     for (const oldest of this.#kept.keys()) {
-      if (this.#kept.size <= LIMIT) break
-      this.#kept.delete(oldest)
+      if (this.#chars <= LIMIT_CHARS) break
+      this.#drop(oldest)
     }
+  }
+
+  #drop(digest: Digest): void {
+    this.#chars -= this.#kept.get(digest)?.sizeChars ?? 0
+    this.#kept.delete(digest)
   }
 }

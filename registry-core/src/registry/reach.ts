@@ -12,8 +12,19 @@ const MAX_DEPTH = 4
 /** Synchronous looks in a row before others get their turn. */
 const LOOKS_A_TURN = 200
 
+/** Each miss reads trash: after this many the answer is known, and says enough. */
+const MISSING_LIMIT = 100
+
+/**
+ * What a manifest may mention beyond its references (digests in annotations, foreign layers): so many, and for each
+ * reference that is here a few more (lazily pulled layers and build caches have up to three). Nobody has to hold what
+ * is only mentioned, so without a bound one request could ask for any number of looks.
+ */
+const MENTIONED_LIMIT = 1000
+const MENTIONED_PER_REFERENCE = 4
+
 export interface Reached {
-  /** What the manifest needs and the repository does not hold. */
+  /** What the manifest needs and the repository does not hold; the first hundred. */
   readonly missing: readonly Digest[]
   /** Descriptors whose size is not that of the content: said, not refused (registry:2 took them). */
   readonly wrongSizes: readonly Digest[]
@@ -22,9 +33,12 @@ export interface Reached {
 interface Walk {
   readonly repository: RepositoryName
   readonly renew: boolean
-  readonly seen: Set<Digest>
+  /** What was looked at: a digest may be a manifest to one and a blob to another. */
+  readonly seen: { readonly manifest: Set<Digest>; readonly blob: Set<Digest> }
   readonly missing: Digest[]
   readonly wrongSizes: Digest[]
+  /** What may be absent: looked at when all that may not was found. The size where a descriptor tells it. */
+  readonly mentioned: Map<Digest, number | undefined>
 }
 
 /** Everything that a manifest reaches, seen in one repository (gc-protocol §4: "look at all", "promise all"). */
@@ -37,10 +51,15 @@ export class Reach {
     this.#manifests = options.manifests
   }
 
-  /** With `renew`, leases too: before a manifest is taken. */
+  /**
+   * With `renew`, leases too: before a manifest is taken.
+   * @throws RegistryError `manifest-invalid` for indexes too deep, and with `renew` for too many mentions
+   */
   async look(repository: RepositoryName, manifest: Manifest, renew: boolean): Promise<Reached> {
-    const walk: Walk = { repository, renew, seen: new Set(), missing: [], wrongSizes: [] }
+    const seen = { manifest: new Set<Digest>(), blob: new Set<Digest>() }
+    const walk: Walk = { repository, renew, seen, missing: [], wrongSizes: [], mentioned: new Map() }
     await this.#walk(walk, manifest, 1)
+    if (walk.missing.length === 0) await this.#seeMentioned(walk)
     return { missing: walk.missing, wrongSizes: walk.wrongSizes }
   }
 
@@ -50,20 +69,33 @@ export class Reach {
         why: `indexes are nested deeper than ${MAX_DEPTH}`,
       })
     for (const { digest, sizeBytes, kind, optional } of manifest.references) {
-      if (walk.seen.has(digest)) continue
-      walk.seen.add(digest)
-      if (walk.seen.size % LOOKS_A_TURN === 0) await nextTurn()
+      if (walk.missing.length >= MISSING_LIMIT) return
+      if (optional) walk.mentioned.set(digest, sizeBytes)
+      if (optional || walk.seen[kind].has(digest)) continue
+      walk.seen[kind].add(digest)
+      if (countSeen(walk) % LOOKS_A_TURN === 0) await nextTurn()
       const found =
         kind === 'manifest' ? await this.#child(walk, digest, depth) : await this.#see(walk, 'layer', digest)
-      if (found === undefined && !optional) walk.missing.push(digest)
-      else if (found !== undefined && found.sizeBytes !== sizeBytes) walk.wrongSizes.push(digest)
+      if (found === undefined) walk.missing.push(digest)
+      else if (found.sizeBytes !== sizeBytes) walk.wrongSizes.push(digest)
     }
-    // Whatever else looks like a digest (unknown media types refer in their own ways): kept if it is here.
-    for (const digest of manifest.mentioned) {
-      if (walk.seen.has(digest)) continue
-      walk.seen.add(digest)
-      await this.#see(walk, 'layer', digest)
-      await this.#see(walk, 'revision', digest)
+    for (const digest of manifest.mentioned)
+      if (!walk.mentioned.has(digest)) walk.mentioned.set(digest, undefined)
+  }
+
+  /** Whatever else looks like a digest (unknown media types refer in their own ways): kept if it is here. */
+  async #seeMentioned(walk: Walk): Promise<void> {
+    const { seen, mentioned, repository, renew, wrongSizes } = walk
+    for (const digest of [...seen.manifest, ...seen.blob]) mentioned.delete(digest)
+    const limit = MENTIONED_LIMIT + MENTIONED_PER_REFERENCE * countSeen(walk)
+    if (renew && mentioned.size > limit)
+      throw new RegistryError('manifest-invalid', {
+        why: `it mentions ${mentioned.size} digests beside its references; ${limit} are allowed`,
+      })
+    const found = await this.#content.lookAtMentioned(repository, [...mentioned.keys()], renew)
+    for (const [digest, sizeBytes] of mentioned) {
+      const actual = found.get(digest)?.sizeBytes
+      if (sizeBytes !== undefined && actual !== undefined && actual !== sizeBytes) wrongSizes.push(digest)
     }
   }
 
@@ -93,4 +125,8 @@ export class Reach {
       throw error
     }
   }
+}
+
+function countSeen({ seen }: Walk): number {
+  return seen.manifest.size + seen.blob.size
 }

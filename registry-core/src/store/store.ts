@@ -43,6 +43,15 @@ export interface Content {
   look(linkage: Linkage, repository: RepositoryName, digest: Digest): Promise<StoredContent | undefined>
   /** The same, and renews the leases: for callers who may push here, the pair stays for 24 hours. */
   promise(linkage: Linkage, repository: RepositoryName, digest: Digest): Promise<StoredContent | undefined>
+  /**
+   * The same for digests that a text mentions, and that may be anything or nothing: of each, what the repository holds
+   * as a layer or as a manifest. Cheap where most of them are nothing.
+   */
+  lookAtMentioned(
+    repository: RepositoryName,
+    digests: readonly Digest[],
+    renew: boolean,
+  ): Promise<ReadonlyMap<Digest, StoredContent>>
   /** The bytes from `first` to `last` (inclusive). @throws code `EIO` and the like when they cannot be read */
   read(content: StoredContent, first: number, last: number, signal: AbortSignal): AsyncIterable<Buffer>
   /** All bytes of something small, verified against the digest; undefined (and quarantined) when they are not what they should be. */

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { algorithmOf, type Digest, digestOfBytes, hexOf } from '../../oci/digest.js'
 import type { RepositoryName } from '../../oci/repository.js'
 import type { Identity } from '../../system/identity.js'
@@ -8,11 +9,13 @@ import type { Content, Linkage, StoredContent } from '../store.js'
 import { commitFile } from './commit.js'
 import type { Durable } from './durable.js'
 import type { LinkReader } from './link-file.js'
-import { isWhole, type Looker } from './look.js'
+import { isWhole, type Looker, type ReadShards } from './look.js'
 import { readAgainNow } from './read-again.js'
 import { VerifiedBytes } from './verified-bytes.js'
 
 const READ_BYTES = 1024 * 1024
+/** Synchronous looks in a row before others get their turn. */
+const LOOKS_A_TURN = 100
 
 /** Content on a file system (gc-protocol §3, §4). */
 export class FileContent implements Content {
@@ -48,13 +51,31 @@ export class FileContent implements Content {
     return this.#find(linkage, repository, digest, true)
   }
 
+  async lookAtMentioned(
+    repository: RepositoryName,
+    digests: readonly Digest[],
+    renew: boolean,
+  ): Promise<ReadonlyMap<Digest, StoredContent>> {
+    const found = new Map<Digest, StoredContent>()
+    const shards: ReadShards = new Map()
+    for (const [index, digest] of digests.entries()) {
+      if (index % LOOKS_A_TURN === LOOKS_A_TURN - 1) await nextTurn()
+      for (const linkage of ['layer', 'revision'] as const) {
+        const stored = await this.#find(linkage, repository, digest, renew, shards)
+        if (stored !== undefined) found.set(digest, stored)
+      }
+    }
+    return found
+  }
+
   async #find(
     linkage: Linkage,
     repository: RepositoryName,
     digest: Digest,
     renew: boolean,
+    shards?: ReadShards,
   ): Promise<StoredContent | undefined> {
-    const link = await this.#looker.look({ kind: linkage, repository, digest }, renew)
+    const link = await this.#looker.look({ kind: linkage, repository, digest }, renew, shards)
     if (link === undefined) return undefined
     const dataDigest = this.#linkReader.read(this.#keys.link(linkage, repository, digest), link.stat)
     if (dataDigest === undefined || !mayStandFor(digest, dataDigest)) return undefined

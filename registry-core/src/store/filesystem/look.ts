@@ -1,7 +1,7 @@
 import { dirname } from 'node:path'
 import { isDigestOfNothing } from '../../oci/digest.js'
 import type { Clock } from '../../system/clock.js'
-import { errorCode, type FileStat } from '../fs.js'
+import { errorCode, type FileStat, type FolderEntry } from '../fs.js'
 import type { Keys } from '../keys.js'
 import type { StoreObject } from '../store.js'
 import type { Durable } from './durable.js'
@@ -16,6 +16,13 @@ export interface Found {
   readonly stat: FileStat
   readonly wasRescued: boolean
 }
+
+/**
+ * Shards of trash as they were read since a walk began, to read each once for many objects. What is condemned after
+ * that is not in them, but then it was in place after the walk began, which is all that a look has to show
+ * (gc-protocol §9); hence only for what need not be there, and never longer than one walk.
+ */
+export type ReadShards = Map<string, readonly FolderEntry[]>
 
 /**
  * gc-protocol §3, the only way to say "exists": in place, else brought back from trash. With `renew` the lease is
@@ -33,17 +40,17 @@ export class Looker {
   }
 
   /** Undefined when the object is neither in place nor in trash; synchronous calls only while it is in place. */
-  async look(object: StoreObject, renew: boolean): Promise<Found | undefined> {
+  async look(object: StoreObject, renew: boolean, shards?: ReadShards): Promise<Found | undefined> {
     const inPlace = renew ? this.#statRenewed(object) : this.#statWhole(object)
     if (inPlace) return { stat: inPlace, wasRescued: false }
-    const rescued = await this.#rescue(object)
+    const rescued = await this.#rescue(object, shards)
     const stat = rescued && renew ? this.#statRenewed(object) : rescued?.stat
     return rescued && stat && { stat, wasRescued: rescued.wasRescued }
   }
 
-  async #rescue(object: StoreObject): Promise<Found | undefined> {
+  async #rescue(object: StoreObject, shards: ReadShards | undefined): Promise<Found | undefined> {
     for (let round = 1; round <= ROUNDS; round += 1) {
-      const { linked, vanished } = await this.#linkBack(object)
+      const { linked, vanished } = await this.#linkBack(object, round === 1 ? shards : undefined)
       const stat = this.#statWhole(object)
       if (stat) return { stat, wasRescued: linked }
       if (!vanished) return undefined
@@ -52,10 +59,14 @@ export class Looker {
   }
 
   /** Gives every name in trash of the right size its place back; `link` never replaces something fresh. */
-  async #linkBack(object: StoreObject): Promise<{ linked: boolean; vanished: boolean }> {
+  async #linkBack(
+    object: StoreObject,
+    shards: ReadShards | undefined,
+  ): Promise<{ linked: boolean; vanished: boolean }> {
     const { fs } = this.#durable
     const { folder, hex } = this.#keys.trash(object)
-    const names = (await fs.list(folder)) ?? []
+    const names = shards?.get(folder) ?? (await fs.list(folder)) ?? []
+    shards?.set(folder, names)
     let linked = false
     let vanished = false
     for (const { name } of names) {
