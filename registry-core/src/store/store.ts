@@ -187,7 +187,7 @@ export interface Space {
   /** @throws RegistryError `storage-full` when `bytes` more would eat into the reserve */
   reserve(bytes: number): Promise<void>
   freeBytes(): Promise<number>
-  /** Removes what crashed processes left under temporary names before `limit`; answers how many. */
+  /** Removes what crashed processes left under temporary names, or as takes of tags (gc-protocol §5), before `limit`; answers how many. */
   purgeTemporary(limit: Date, signal: AbortSignal): Promise<number>
 }
 
