@@ -209,6 +209,8 @@ export type JournalEvent =
       readonly sizeBytes?: number
       readonly from?: RepositoryName
     }
+  /** The disk did not take so many entries: a reader rebuilds from the store, and goes on behind it. */
+  | { readonly kind: 'entries-lost'; readonly count: number }
 
 /** Who did it: what Distribution's notification envelope asks for. */
 export interface JournalActor {
