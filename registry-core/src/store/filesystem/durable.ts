@@ -1,4 +1,4 @@
-import { dirname } from 'node:path'
+import { basename, dirname } from 'node:path'
 import type { Clock } from '../../system/clock.js'
 import type { Random } from '../../system/random.js'
 import { errorCode, type Fs } from '../fs.js'
@@ -74,11 +74,20 @@ export class Durable {
   /** A folder that is there already is synced too: whoever made it may have been killed before its fsync. */
   async #inFolderOnce(folder: string, change: () => Promise<void>): Promise<void> {
     const unknown = this.#unknownOf(folder)
-    for (const path of unknown) await this.fs.makeDirectory(path)
+    for (const path of unknown) if (!(await this.fs.makeDirectory(path))) await this.#replaceImpostor(path)
     await change()
     await Promise.all([...unknown.map((path) => dirname(path)), folder].map((path) => this.syncFolder(path)))
     if (this.#known.size > KNOWN_LIMIT) this.#known.clear()
     for (const path of unknown) if (!REMOVABLE.test(path)) this.#known.add(path)
+  }
+
+  /** A file, pipe or symbolic link where one of the tree's inner folders belongs is moved to tmp/: nobody honest made it. */
+  async #replaceImpostor(path: string): Promise<void> {
+    if (!REMOVABLE.test(path) && !basename(path).startsWith('_')) return
+    const kind = this.fs.statNow(path)?.kind
+    if (kind === undefined || kind === 'directory') return
+    await this.fs.rename(path, this.temporaryName())
+    await this.fs.makeDirectory(path)
   }
 
   /** The folder and those above it, from the top down, whose names this process has not made durable yet. */
