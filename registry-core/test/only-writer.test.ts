@@ -2,7 +2,6 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import os from 'node:os'
 import path from 'node:path'
 import { afterEach, beforeEach, expect, test } from '@jest/globals'
-import { digestOfBytes } from '#core/oci/digest.js'
 import { openStore, type OpenedStore } from '#core/store/filesystem/open-store.js'
 import { Durable } from '#core/store/filesystem/durable.js'
 import { becomeOnlyWriter } from '#core/store/filesystem/start/only-writer.js'
@@ -139,15 +138,4 @@ test('a store that the configuration does not name takes no pushes, and says so'
   await expect(other.space.reserve(0)).rejects.toMatchObject({ failure: 'store-refused' })
   await store.close()
   await other.close()
-})
-
-test('a root with a slash at its end is the same store', async () => {
-  const store = await open(true)
-  const id = store.id
-  await store.close()
-  root += '/'
-  const again = await open(true)
-  expect(again.id).toBe(id)
-  await again.content.commitBytes(digestOfBytes('sha256', Buffer.from('x')), Buffer.from('x'))
-  await again.close()
 })

@@ -20,6 +20,9 @@ import type {
   TagsPage,
 } from './source.js'
 
+/** Deletes of one blob can cross its push this often before we give up. */
+const LINK_ATTEMPTS = 8
+
 export interface RepositoryParts {
   readonly store: Store
   readonly reach: Reach
@@ -147,11 +150,15 @@ export class StoredRepository implements LocalRepository {
     const { content, links, journal } = this.#parts.store
     const sizeBytes = stage.offset
     await stage.commit(digest)
-    await links.publishLayer(this.repository, digest, digest)
-    if ((await content.promise('layer', this.repository, digest)) === undefined)
-      throw new RegistryError('storage-failing', {
-        cause: `the blob ${digest} vanished after it was written`,
-      })
+    // Somebody may delete it from this repository between the two: whoever pushes it now wants it there.
+    for (let attempt = 1; ; attempt += 1) {
+      await links.publishLayer(this.repository, digest, digest)
+      if ((await content.promise('layer', this.repository, digest)) !== undefined) break
+      if (attempt === LINK_ATTEMPTS)
+        throw new RegistryError('storage-failing', {
+          cause: `the blob ${digest} vanished after it was written`,
+        })
+    }
     journal.append({ kind: 'blob-pushed', repository: this.repository, digest, sizeBytes }, actor)
   }
 

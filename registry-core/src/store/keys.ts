@@ -16,7 +16,7 @@
  * inside the tree: registry:2's collector would stop, or delete live images.
  */
 import { createHash } from 'node:crypto'
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
 import { algorithmOf, type Digest, hexOf } from '../oci/digest.js'
 import type { Tag } from '../oci/reference.js'
 import type { RepositoryName } from '../oci/repository.js'
@@ -30,11 +30,11 @@ export class Keys {
   readonly own: string
 
   constructor(root: string) {
-    this.root = resolve(root)
-    this.tree = join(this.root, 'docker/registry/v2')
+    this.root = root
+    this.tree = join(root, 'docker/registry/v2')
     this.blobs = `${this.tree}/blobs`
     this.repositories = `${this.tree}/repositories`
-    this.own = join(this.root, 'entrepot')
+    this.own = join(root, 'entrepot')
   }
 
   blobFolder(digest: Digest): string {
