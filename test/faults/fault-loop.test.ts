@@ -46,8 +46,8 @@ describeNeeding([STRACE, DISTRIBUTION], 'one registry, fault after fault', () =>
   )
 
   test('killed before any call, it has kept what it acknowledged, and nothing is half there', async () => {
-    const { hit, checked } = await loop.killAt(choosePoints(points, 50, seed))
-    expect(hit).toBeGreaterThan(40)
+    const { hit, checked } = await loop.killAt(choosePoints(points, 60, seed))
+    expect(hit).toBeGreaterThan(48)
     expect(checked).toBeGreaterThan(200)
   }, 300_000)
 

@@ -21,6 +21,7 @@ export class Promises {
   /** What was acknowledged before the last check: looked at again at the end. */
   readonly #checkedBlobs = new Map<string, Content>()
   readonly #checkedImages = new Map<string, Image>()
+  readonly #whole = new Set<string>()
 
   /** Answers that promised something, so far. */
   acknowledged = 0
@@ -87,6 +88,7 @@ export class Promises {
 
   /** Everything that was ever promised; answers how many blobs and manifests that was. */
   async checkAll(client: RegistryClient): Promise<number> {
+    this.#whole.clear()
     await this.check(client)
     await this.#pull(client, this.#checkedBlobs, this.#checkedImages)
     return this.#checkedBlobs.size + this.#checkedImages.size
@@ -127,8 +129,11 @@ export class Promises {
     await this.#checkImage(client, found.body)
   }
 
-  /** A manifest that can be pulled has everything it names. */
+  /** A manifest that can be pulled has everything it names; what was whole once is looked at again at the end. */
   async #checkImage(client: RegistryClient, manifest: Buffer): Promise<void> {
+    const known = digestOf(manifest)
+    if (this.#whole.has(known)) return
+    this.#whole.add(known)
     const { config, layers } = JSON.parse(manifest.toString()) as {
       config: { digest: string }
       layers: readonly { digest: string }[]

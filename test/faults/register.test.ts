@@ -40,6 +40,15 @@ test('a conditional removal takes nothing but what it names', () => {
   expect(isLinearizable(...past, op('read', 'b', 7, 8))).toBe(true)
 })
 
+test('a push that a delete crosses may publish again, but only what the delete took', () => {
+  const push = op('write', 'b', 2, 9)
+  const seen = [op('read', 'b', 3, 3.5), op('read', undefined, 5, 6), op('read', 'b', 7, 8)]
+  expect(isLinearizable(push, op('delete-if', 'b', 2.5, 4), ...seen)).toBe(true)
+  expect(isLinearizable(push, op('delete', undefined, 2.5, 4), ...seen)).toBe(true)
+  expect(isLinearizable(push, ...seen)).toBe(false)
+  expect(isLinearizable(op('write', 'b', 2, 4.5), op('delete', undefined, 2.5, 4), ...seen)).toBe(false)
+})
+
 test('an unanswered push may have happened, but not both ways, and not later', () => {
   const past = [op('write', 'a', 0, 1), { ...op('write', 'b', 2, 6), isUnanswered: true }]
   expect(isLinearizable(...past, op('read', 'a', 3, 4), op('read', 'b', 9, 10))).toBe(true)

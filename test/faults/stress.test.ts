@@ -9,7 +9,7 @@ describeNeeding([DISTRIBUTION], 'pushers, mounters, deleters and readers in proc
   const seed = chooseSeed('stress')
 
   test('against two registries on one volume every tag is a register, and every image whole', async () => {
-    const outcome = await runStress({ seed, milliseconds: 25_000, registries: 2, clients: 5, kills: 0 })
+    const outcome = await runStress({ seed, milliseconds: 20_000, registries: 2, clients: 5, kills: 0 })
     expect(outcome.findings).toEqual([])
     expect(outcome.brokenConnections).toBe(0)
     expect(outcome.pushed).toBeGreaterThan(30)
@@ -19,7 +19,7 @@ describeNeeding([DISTRIBUTION], 'pushers, mounters, deleters and readers in proc
   }, 120_000)
 
   test('while registries are killed and started again nothing that was acknowledged is lost', async () => {
-    const outcome = await runStress({ seed, milliseconds: 30_000, registries: 2, clients: 4, kills: 20 })
+    const outcome = await runStress({ seed, milliseconds: 25_000, registries: 2, clients: 4, kills: 20 })
     expect(outcome.findings).toEqual([])
     expect(outcome.brokenConnections).toBeGreaterThan(10)
     expect(outcome.pushed).toBeGreaterThan(15)

@@ -95,7 +95,9 @@ function answered(pasts: readonly Past[], open: ReadonlySet<Operation>, operatio
 
 /** Undefined when the operation cannot happen now. */
 function happened({ value, done }: Past, operation: Operation): Past | undefined {
-  if (done.has(operation)) return undefined
+  // A push that a delete has crossed publishes again what it finds missing (gc-protocol §5), as long as it is open.
+  const isPublishedAgain = operation.kind === 'write' && value === undefined
+  if (done.has(operation)) return isPublishedAgain ? { value: operation.value, done } : undefined
   const after = new Set(done).add(operation)
   switch (operation.kind) {
     case 'write':
