@@ -8,7 +8,7 @@ import type { LastPulls } from './last-pull.js'
 import type { ManifestCache } from './manifest-cache.js'
 import { putManifest } from './put-manifest.js'
 import type { Reach } from './reach.js'
-import { listReferrers } from './referrers.js'
+import { listReferrers, referrerDescriptor } from './referrers.js'
 import type {
   LocalRepository,
   ManifestPut,
@@ -105,12 +105,22 @@ export class StoredRepository implements LocalRepository {
     const { links, content, journal } = this.#parts.store
     const stored = await content.look('revision', this.repository, digest)
     const bytes = stored && (await content.readVerified(stored, MANIFEST_LIMIT_BYTES))
-    const subject = bytes && this.#meaning(digest, bytes)?.subject
-    // The entry first: a push of the same manifest that comes between looks for it after it has published.
-    if (subject !== undefined) await links.removeReferrer(this.repository, subject, digest)
+    const manifest = bytes && this.#meaning(digest, bytes)
+    // The revision first: an entry without it is not answered, and whoever dies in between has hidden no referrer.
     const wasThere = await links.removeRevision(this.repository, digest)
+    if (manifest?.subject !== undefined) await this.#forgetReferrer(digest, manifest, bytes?.length ?? 0)
     if (wasThere) journal.append({ kind: 'manifest-deleted', repository: this.repository, digest }, actor)
     return wasThere
+  }
+
+  /** A push of the same manifest that came meanwhile gets its entry back: it may have looked for it before it went. */
+  async #forgetReferrer(digest: Digest, manifest: Manifest, sizeBytes: number): Promise<void> {
+    const { content, links } = this.#parts.store
+    if (manifest.subject === undefined) return
+    await links.removeReferrer(this.repository, manifest.subject, digest)
+    if ((await content.look('revision', this.repository, digest)) === undefined) return
+    const descriptor = Buffer.from(JSON.stringify(referrerDescriptor(digest, manifest, sizeBytes)))
+    await links.addReferrer(this.repository, manifest.subject, digest, descriptor)
   }
 
   async deleteBlob(digest: Digest, actor: JournalActor): Promise<boolean> {

@@ -92,11 +92,8 @@ function isLarge(path: string): boolean {
   return (nodeFs.statNow(path)?.sizeBytes ?? 0) > LARGE_BYTES
 }
 
-/** No file: a number that was closed may be another file's by now. */
-const CLOSED = -1
-
 class NodeFile implements OpenFile {
-  #descriptor: number
+  readonly #descriptor: number
 
   constructor(descriptor: number) {
     this.#descriptor = descriptor
@@ -135,9 +132,7 @@ class NodeFile implements OpenFile {
   }
 
   async close(): Promise<void> {
-    const descriptor = this.#descriptor
-    this.#descriptor = CLOSED
-    if (descriptor !== CLOSED) fs.closeSync(descriptor)
+    fs.closeSync(this.#descriptor)
   }
 }
 
@@ -186,8 +181,7 @@ function createSmallNow(path: string, bytes: Uint8Array): boolean {
     throw error
   }
   try {
-    for (let done = 0; done < bytes.length; )
-      done += fs.writeSync(descriptor, bytes, done, bytes.length - done, done)
+    if (bytes.length > 0) fs.writeSync(descriptor, bytes)
   } finally {
     fs.closeSync(descriptor)
   }

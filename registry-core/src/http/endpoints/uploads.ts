@@ -37,8 +37,7 @@ async function takeWhole(
     await appended(stage, context.body, undefined)
     await push.finishUpload(stage, digest, context.actor)
   } catch (error) {
-    // The first failure is the one to answer; a session that stays ends with the stale ones.
-    await push.abortUpload(upload).catch(() => undefined)
+    await push.abortUpload(upload)
     throw error
   }
 }
@@ -109,8 +108,7 @@ async function appended(stage: Stage, body: RequestBody, contentRange: string | 
       throw new RegistryError('size-mismatch', { declared, received: body.declaredBytes })
     await stage.append(atMost(declared, body), declared)
   } catch (error) {
-    // The first failure is the one to answer.
-    await stage.settle().catch(() => undefined)
+    await stage.settle()
     throw error
   }
 }
