@@ -113,7 +113,7 @@ export class SimulatedFile implements OpenFile {
   }
 
   #release(): void {
-    if (!this.#isOpen) return
+    this.#checkOpen('close')
     this.#isOpen = false
     this.#process.openFiles -= 1
   }

@@ -7,13 +7,13 @@ import { systemError } from './simulated-node.js'
 
 /** Who decides when a call happens: the explorer of interleavings. */
 export interface Scheduling {
-  /** Resolves when it is this call's turn. */
-  turn(call: Call, process: SimulatedFs): Promise<void>
-  /** Before a synchronous call, which cannot wait: others may be let through first. */
+  /** Lets the call take effect, now or later, by calling `act`. */
+  schedule(call: Call, process: SimulatedFs, act: () => void): void
+  /** Before a synchronous call, which cannot wait: calls of other processes may be let through first. */
   passing(call: Call, process: SimulatedFs): void
 }
 
-const AT_ONCE: Scheduling = { turn: async () => undefined, passing: () => undefined }
+const AT_ONCE: Scheduling = { schedule: (_call, _process, act) => act(), passing: () => undefined }
 
 /** Thrown by a synchronous call of a process that is dead: nothing it does afterwards has an effect. */
 export class Crash extends Error {
@@ -26,6 +26,8 @@ export class Crash extends Error {
  */
 export class SimulatedFs implements Fs {
   readonly disk: SimulatedDisk
+  /** Decides when asynchronous calls take effect: at once, as it is. */
+  scheduling: Scheduling = AT_ONCE
   /** Every call so far. */
   readonly calls: Call[] = []
   /** Called when a call is made, before anything else: a fault that is added now hits it. */
@@ -42,18 +44,13 @@ export class SimulatedFs implements Fs {
   readonly died: Promise<void>
 
   readonly #faults = new FaultPlan()
-  readonly #scheduling: Scheduling
   readonly #totalBytes: number
   #crashNumber = Number.POSITIVE_INFINITY
   #isDead = false
   #die: () => void = () => undefined
 
-  constructor(
-    disk: SimulatedDisk,
-    { scheduling = AT_ONCE, totalBytes = 2 ** 40 }: { scheduling?: Scheduling; totalBytes?: number } = {},
-  ) {
+  constructor(disk: SimulatedDisk, { totalBytes = 2 ** 40 }: { totalBytes?: number } = {}) {
     this.disk = disk
-    this.#scheduling = scheduling
     this.#totalBytes = totalBytes
     this.died = new Promise((resolve) => {
       this.#die = resolve
@@ -209,22 +206,29 @@ export class SimulatedFs implements Fs {
     return new SimulatedFile(this, call, { inode, path, access })
   }
 
-  async #call<T>(
+  #call<T>(
     call: Omit<Call, 'number'>,
     effect: (call: Call) => T,
     broken?: (code: FaultCode) => void,
   ): Promise<T> {
     const numbered = this.#begin(call)
-    if (numbered === undefined) return never()
-    await this.#scheduling.turn(numbered, this)
-    if (this.#isDead) return never()
-    return this.#take(numbered, effect, broken)
+    return new Promise((resolve, reject) => {
+      if (numbered === undefined) return // of a dead process no call returns
+      this.scheduling.schedule(numbered, this, () => {
+        if (this.#isDead) return
+        try {
+          resolve(this.#take(numbered, effect, broken))
+        } catch (error) {
+          reject(error)
+        }
+      })
+    })
   }
 
   #now<T>(name: CallName, path: string, effect: () => T, broken?: (code: FaultCode) => void): T {
     const call = this.#begin({ name, path })
     if (call === undefined) throw new Crash('the process is dead')
-    this.#scheduling.passing(call, this)
+    this.scheduling.passing(call, this)
     return this.#take(call, effect, broken)
   }
 
@@ -244,8 +248,4 @@ export class SimulatedFs implements Fs {
     broken?.(code)
     throw systemError(code, call.name, call.path)
   }
-}
-
-function never<T>(): Promise<T> {
-  return new Promise(() => undefined)
 }

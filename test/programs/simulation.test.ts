@@ -9,7 +9,10 @@ const SEED = process.env['SIMULATION_SEED'] ?? '1'
 const MINUTES = 60_000
 
 interface Outcome {
+  /** Of the programs that examine states. */
   readonly states: number
+  /** Of the one that runs histories. */
+  readonly runs: number
   readonly failures: number
   readonly found: unknown
 }
@@ -39,6 +42,25 @@ test(
     expect(states).toBeGreaterThan(5000)
   },
   8 * MINUTES,
+)
+
+test(
+  'clients and collectors of several processes cross in thousands of ways, and nothing acknowledged is lost',
+  async () => {
+    const { runs, found } = await run('interleavings', '--runs', '4000', '--seconds', '240')
+    expect(found).toEqual([])
+    expect(runs).toBeGreaterThan(1000)
+  },
+  8 * MINUTES,
+)
+
+test(
+  'a collector that skips the second mark is caught',
+  async () => {
+    const { failures } = await run('interleavings', '--runs', '4000', '--hasty')
+    expect(failures).toBeGreaterThan(0)
+  },
+  4 * MINUTES,
 )
 
 const FORGOTTEN: readonly { readonly what: string; readonly syncs: string; readonly operation: string }[] = [

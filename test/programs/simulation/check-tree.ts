@@ -65,7 +65,6 @@ export function checkTree(disk: SimulatedDisk, damaged?: Digest): readonly strin
     if (path.startsWith(TREE)) wrong.push(...checkFile(path, bytes))
     else if (!OWN.has(path.split('/')[3] ?? '')) wrong.push(`${path} should not be there`)
   }
-  wrong.push(...checkTagIndexes(disk))
   return wrong
 }
 
@@ -84,8 +83,11 @@ function checkFile(path: string, bytes: Buffer): readonly string[] {
   return [`${path} should not be there`]
 }
 
-/** Distribution looks for the current digest of a tag in its index. */
-function checkTagIndexes(disk: SimulatedDisk): readonly string[] {
+/**
+ * Distribution looks for the current digest of a tag in its index. Only while a remover tidies beside a push may the
+ * entry be missing for a moment.
+ */
+export function checkTagIndexes(disk: SimulatedDisk): readonly string[] {
   return disk
     .walk(`${TREE}repositories`)
     .filter(({ path }) => path.endsWith('/current/link'))

@@ -9,7 +9,8 @@ import { blobHere, gone, type Ledger, manifestHere, tagTo } from './ledger.js'
 
 const NEVER = new AbortController().signal
 
-const ACTOR: JournalActor = {
+/** Who asks, for the journal. */
+export const ACTOR: JournalActor = {
   requestId: '1',
   remoteAddress: '127.0.0.1',
   method: 'PUT',

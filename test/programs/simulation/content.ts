@@ -26,7 +26,7 @@ export const APP = repository('team/app')
 export const SOURCE = repository('team/source')
 export const FRESH = repository('team/fresh')
 
-function repository(text: string): RepositoryName {
+export function repository(text: string): RepositoryName {
   return parseRepositoryName(text)
 }
 
@@ -62,6 +62,19 @@ export function image(seed: number, options: { subject?: ManifestPiece } = {}): 
     children: [],
     subject: subject?.digest,
   }
+}
+
+/** A manifest that names these blobs: the first as its configuration, the others as layers. */
+export function manifestOf(blobs: readonly Piece[]): ManifestPiece {
+  const [config, ...layers] = blobs.map((one) => descriptor(one))
+  const document = {
+    schemaVersion: 2,
+    mediaType: OCI_MANIFEST,
+    config: { ...config, mediaType: 'application/vnd.oci.image.config.v1+json' },
+    layers: layers.map((one) => ({ ...one, mediaType: 'application/vnd.oci.image.layer.v1.tar' })),
+  }
+  const bytes = Buffer.from(JSON.stringify(document))
+  return { ...piece(bytes), mediaType: OCI_MANIFEST, blobs, children: [], subject: undefined }
 }
 
 export function index(children: readonly ManifestPiece[]): ManifestPiece {

@@ -5,8 +5,9 @@ import type { SurvivalMode } from '#core-test/simulated-entries.js'
 
 import { checkAnswers } from './check-answers.js'
 import { checkRecords } from './check-records.js'
-import { checkTree } from './check-tree.js'
+import { checkTagIndexes, checkTree } from './check-tree.js'
 import type { Ledger } from './ledger.js'
+import { textOf } from './text-of.js'
 import { purge, type Scenario, type Scene } from './scenarios.js'
 import { type Machine, machineWith, type Running, start, type Tamper } from './world.js'
 
@@ -27,7 +28,13 @@ export async function reopen(
 export async function check({ machine, process, client }: Running): Promise<readonly string[]> {
   const answers = await outcome(machine.clock, checkAnswers(process, client.ledger))
   const { ledger } = client
-  return [...answers, ...checkTree(machine.disk, ledger.damaged), ...checkRecords(machine.disk, ledger)]
+  const { disk } = machine
+  return [
+    ...answers,
+    ...checkTree(disk, ledger.damaged),
+    ...checkTagIndexes(disk),
+    ...checkRecords(disk, ledger),
+  ]
 }
 
 /** No revision may look as if registry:2 had written it: collection would stop for ever (gc-protocol §7). */
@@ -119,8 +126,4 @@ export function afterKill(machine: Machine): Machine {
 /** A scene whose second process is started when it is asked for. */
 export function sceneOn(main: Running, tamper: Tamper): Scene {
   return { main, another: () => start(main.machine, main.client.ledger, tamper) }
-}
-
-export function textOf(error: unknown): string {
-  return Error.isError(error) ? `${error.name}: ${error.message}` : String(error)
 }

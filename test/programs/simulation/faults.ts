@@ -6,7 +6,8 @@ import { type Call, canFail, FAULT_CODES, type FaultCode, finds } from '#core-te
 
 import { checkAnswers } from './check-answers.js'
 import type { Exploration, Prepared } from './crashes.js'
-import { check, checkWriters, close, heal, powerCut, reopen, sceneOn, textOf } from './examine.js'
+import { check, checkWriters, close, heal, powerCut, reopen, sceneOn } from './examine.js'
+import { textOf } from './text-of.js'
 import type { Scenario, Scene } from './scenarios.js'
 import { machineWith, type Running, start, type Tamper } from './world.js'
 

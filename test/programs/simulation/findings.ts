@@ -1,4 +1,4 @@
-import { textOf } from './examine.js'
+import { textOf } from './text-of.js'
 
 /** One state in which something was wrong; its name replays it. */
 export interface Finding {

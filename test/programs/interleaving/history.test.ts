@@ -1,0 +1,55 @@
+import { expect, test } from '@jest/globals'
+
+import { parseDigest } from '#core/oci/digest.js'
+
+import { isLinearizable, type TagEvent, type TagOperation } from './history.js'
+
+const ONE = parseDigest(`sha256:${'1'.repeat(64)}`)
+const TWO = parseDigest(`sha256:${'2'.repeat(64)}`)
+
+function event(begunAt: number, endedAt: number, operation: TagOperation): TagEvent {
+  return { begunAt, endedAt, operation }
+}
+
+test('a read sees the last write that was answered before it', () => {
+  const writes = [event(1, 2, { kind: 'write', value: ONE }), event(3, 4, { kind: 'write', value: TWO })]
+  expect(isLinearizable([...writes, event(5, 6, { kind: 'read', value: TWO })], 'absent')).toBe(true)
+  expect(isLinearizable([...writes, event(5, 6, { kind: 'read', value: ONE })], 'absent')).toBe(false)
+})
+
+test('a read beside a write sees the old or the new value, and no later read goes back', () => {
+  const write = event(1, 9, { kind: 'write', value: ONE })
+  const reads = (first: typeof ONE | 'absent', second: typeof ONE | 'absent'): TagEvent[] => [
+    write,
+    event(2, 3, { kind: 'read', value: first }),
+    event(4, 5, { kind: 'read', value: second }),
+  ]
+  expect(isLinearizable(reads('absent', ONE), 'absent')).toBe(true)
+  expect(isLinearizable(reads(ONE, 'absent'), 'absent')).toBe(false)
+})
+
+test('a write without an answer may take effect late, or never', () => {
+  const lost = event(1, Number.POSITIVE_INFINITY, { kind: 'write', value: ONE })
+  expect(isLinearizable([lost, event(5, 6, { kind: 'read', value: 'absent' })], 'absent')).toBe(true)
+  expect(isLinearizable([lost, event(5, 6, { kind: 'read', value: ONE })], 'absent')).toBe(true)
+})
+
+test('a write that was answered is not gone unless somebody removed it', () => {
+  const write = event(1, 2, { kind: 'write', value: ONE })
+  const read = event(5, 6, { kind: 'read', value: 'absent' })
+  expect(isLinearizable([write, read], 'absent')).toBe(false)
+  expect(isLinearizable([write, event(3, 4, { kind: 'delete', wasThere: true }), read], 'absent')).toBe(true)
+  const take = (value: typeof ONE, must: boolean): TagEvent => event(3, 4, { kind: 'take', value, must })
+  expect(isLinearizable([write, take(ONE, true), read], 'absent')).toBe(true)
+  expect(isLinearizable([write, take(TWO, false), read], 'absent')).toBe(false)
+  expect(isLinearizable([write, take(TWO, true)], 'absent')).toBe(false)
+})
+
+test('what was removed beside a push that goes on may stand again when the push is answered, not after it', () => {
+  const write = event(1, 6, { kind: 'write', value: ONE })
+  const take = (begunAt: number): TagEvent =>
+    event(begunAt, begunAt + 1, { kind: 'take', value: ONE, must: true })
+  const read = event(11, 12, { kind: 'read', value: ONE })
+  expect(isLinearizable([write, take(2), read], 'absent')).toBe(true)
+  expect(isLinearizable([write, take(8), read], 'absent')).toBe(false)
+})

@@ -1,0 +1,89 @@
+import type { Digest } from '#core/oci/digest.js'
+
+/** What a tag may stand for. */
+export type TagValue = Digest | 'absent'
+
+/** What was asked of a tag, and answered. */
+export type TagOperation =
+  | { readonly kind: 'write'; readonly value: TagValue }
+  | { readonly kind: 'read'; readonly value: TagValue }
+  /** DELETE by name; `wasThere` as it was answered. */
+  | { readonly kind: 'delete'; readonly wasThere: boolean }
+  /** Taken if it stands for `value`: it must (removed), or it may (the answer was "changed", or nothing said). */
+  | { readonly kind: 'take'; readonly value: Digest; readonly must: boolean }
+
+/** An operation with the time between its request and its answer. */
+export interface TagEvent {
+  readonly operation: TagOperation
+  readonly begunAt: number
+  /** Infinite while there is no answer: it may still take effect, or never. */
+  readonly endedAt: number
+}
+
+/** The value after the operation, or undefined when it cannot have been answered so. */
+function applied(operation: TagOperation, value: TagValue): readonly TagValue[] {
+  switch (operation.kind) {
+    case 'write':
+      return [operation.value]
+    case 'read':
+      return operation.value === value ? [value] : []
+    case 'delete':
+      return operation.wasThere === (value !== 'absent') ? ['absent'] : []
+    case 'take': {
+      const isTaken = value === operation.value
+      if (operation.must) return isTaken ? ['absent'] : []
+      return isTaken ? ['absent', value] : [value]
+    }
+  }
+}
+
+/**
+ * True when the answers can be explained by the operations taking effect one after the other, each within its time.
+ * A write may take effect once more before it is answered, when something may have removed it meanwhile: a push whose
+ * tag somebody takes publishes it again.
+ */
+export function isLinearizable(events: readonly TagEvent[], first: TagValue): boolean {
+  const known = new Set<string>()
+  const mayRepeat = events.map((event) => events.some((other) => isRemovalBeside(other, event)))
+  /** `done` and `repeated` are sets of events, a bit each. */
+  function explains(done: number, repeated: number, value: TagValue): boolean {
+    const rest = [...events.keys()].filter((index) => (done & (1 << index)) === 0)
+    const answers = rest.map((index) => events[index]?.endedAt ?? 0)
+    const firstAnswer = Math.min(...answers)
+    if (firstAnswer === Number.POSITIVE_INFINITY) return true
+    const state = `${done} ${repeated} ${value}`
+    if (known.has(state)) return false
+    known.add(state)
+    const ready = rest.filter((index) => (events[index]?.begunAt ?? 0) <= firstAnswer)
+    // A read that fits changes nothing: it can always come first.
+    const read = ready.find((index) => isReadOf(events[index], value))
+    if (read !== undefined) return explains(done | (1 << read), repeated, value)
+    return ready.some((index) => {
+      const bit = 1 << index
+      const operation = events[index]?.operation
+      const canRepeat = mayRepeat[index] === true && (repeated & bit) === 0
+      return (
+        operation !== undefined &&
+        applied(operation, value).some(
+          (next) =>
+            explains(done | bit, repeated, next) ||
+            (canRepeat && next !== value && explains(done, repeated | bit, next)),
+        )
+      )
+    })
+  }
+  if (events.length > 30) throw new Error(`${events.length} operations on one tag are too many to check`)
+  return explains(0, 0, first)
+}
+
+function isReadOf(event: TagEvent | undefined, value: TagValue): boolean {
+  return event?.operation.kind === 'read' && event.operation.value === value
+}
+
+function isRemovalBeside(removal: TagEvent, { operation, begunAt, endedAt }: TagEvent): boolean {
+  if (operation.kind !== 'write' || operation.value === 'absent') return false
+  const { kind } = removal.operation
+  const isRemoval =
+    kind === 'take' || kind === 'delete' || (kind === 'write' && removal.operation.value === 'absent')
+  return isRemoval && removal.begunAt < endedAt && begunAt < removal.endedAt
+}
