@@ -1,8 +1,13 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { afterEach, beforeEach, expect, test } from '@jest/globals'
 import { openStore, type OpenedStore } from '#core/store/filesystem/open-store.js'
+import { Durable } from '#core/store/filesystem/durable.js'
+import { becomeOnlyWriter } from '#core/store/filesystem/start/only-writer.js'
+import { WriteHealth } from '#core/store/filesystem/write-health.js'
+import type { Fs } from '#core/store/fs.js'
+import { Keys } from '#core/store/keys.js'
 import { nodeFs } from '#core/store/node-fs.js'
 import { systemClock as clock } from '#core/system/clock.js'
 import { openIdentity } from '#core/system/identity.js'
@@ -20,10 +25,17 @@ afterEach(() => {
 
 const silent = { info: () => undefined, warn: () => undefined, error: () => undefined }
 
-function open(isShared: boolean): Promise<OpenedStore> {
+const { boot } = openIdentity({ clock, random })
+
+function onlyWriter(): string {
+  mkdirSync(path.join(root, 'entrepot/tmp'), { recursive: true })
+  return path.join(root, 'entrepot/only-writer')
+}
+
+function open(isShared: boolean, fs: Fs = nodeFs): Promise<OpenedStore> {
   return openStore({
     root,
-    fs: nodeFs,
+    fs,
     clock,
     random,
     identity: openIdentity({ clock, random }),
@@ -35,10 +47,70 @@ function open(isShared: boolean): Promise<OpenedStore> {
 test('where a second process sees other files, only one process may serve the store', async () => {
   const first = await open(false)
   expect(first.warnings().join()).toContain('a second process does not see the same files')
-  await expect(open(false)).rejects.toThrow(`process ${process.pid} serves this store already`)
   await first.close()
+  writeFileSync(onlyWriter(), `${process.ppid}-00000000 ${boot}`)
+  await expect(open(false)).rejects.toThrow(`process ${process.ppid} serves this store already`)
+  rmSync(onlyWriter())
   const next = await open(false)
   await next.close()
+})
+
+test('what a killed process with our own number has left, as in a container, does not hold the place', async () => {
+  writeFileSync(onlyWriter(), `${process.pid}-00000000 ${boot}`)
+  const store = await open(false)
+  expect(readFileSync(onlyWriter(), 'utf8')).not.toContain('-00000000')
+  await store.close()
+})
+
+test('of two starters that find the same stale file one wins', async () => {
+  writeFileSync(onlyWriter(), '1-00000000 another-boot')
+  const keys = new Keys(root)
+  const health = new WriteHealth(clock)
+  const parts = { root, temporary: keys.temporary, random, clock, health }
+  const start = (fs: Fs, process: string): Promise<unknown> =>
+    becomeOnlyWriter(
+      { keys, durable: new Durable({ ...parts, fs }), identity: { process, boot, newRunId: random.uuid } },
+      ['a test'],
+    )
+  let isFirst = true
+  const slow = <A extends string[], T>(call: (...paths: A) => Promise<T>) => {
+    return async (...paths: A): Promise<T> => {
+      if (isFirst && paths[0] === onlyWriter()) {
+        isFirst = false
+        await start(nodeFs, `${process.ppid}-11111111`)
+      }
+      return call(...paths)
+    }
+  }
+  const fs: Fs = { ...nodeFs, unlink: slow(nodeFs.unlink), rename: slow(nodeFs.rename) }
+  await expect(start(fs, `${process.pid}-22222222`)).rejects.toThrow(
+    `process ${process.ppid} serves this store`,
+  )
+  expect(readFileSync(onlyWriter(), 'utf8')).toContain('-11111111')
+})
+
+test('a file system without links is told so, and marked all the same', async () => {
+  const noLink = (): Promise<never> => Promise.reject(Object.assign(new Error('EPERM'), { code: 'EPERM' }))
+  const store = await open(true, { ...nodeFs, link: noLink })
+  expect(store.isNew).toBe(true)
+  expect(store.warnings().join()).toContain('link replaces files (EPERM)')
+  expect(readdirSync(path.join(root, 'entrepot/tmp'))).toEqual([])
+  await store.close()
+  const again = await open(true)
+  expect(again.id).toBe(store.id)
+  await again.close()
+})
+
+test('a start that cannot mark the store leaves no temporary file', async () => {
+  const fail = (): Promise<never> => Promise.reject(Object.assign(new Error('EIO'), { code: 'EIO' }))
+  await expect(open(true, { ...nodeFs, link: fail })).rejects.toThrow('EIO')
+  expect(readdirSync(path.join(root, 'entrepot/tmp'))).toEqual([])
+})
+
+test('a marker that says null is damaged', async () => {
+  mkdirSync(path.join(root, 'entrepot'))
+  writeFileSync(path.join(root, 'entrepot/store.json'), 'null')
+  await expect(open(true)).rejects.toThrow('store.json is damaged')
 })
 
 test('on an ordinary file system two processes may', async () => {

@@ -113,7 +113,7 @@ export class SimulatedFile implements OpenFile {
   }
 
   #release(): void {
-    this.#checkOpen('close')
+    if (!this.#isOpen) return
     this.#isOpen = false
     this.#process.openFiles -= 1
   }

@@ -9,11 +9,16 @@ const WORTH_WAKING_BYTES = 32 * 1024
 /** Smaller pieces are joined, so that a body of single bytes costs the store few writes (attack row 19). */
 const SMALL_BYTES = 2048
 
+/** Manifests that are half sent, over all requests: no number of slow clients may take more. */
+const COLLECTED_LIMIT_BYTES = 128 * 1024 * 1024
+
 /** How the bodies of a server are read. */
 export interface BodyOptions {
   readonly clock: Clock
   /** A body from which nothing comes for so long is given up. */
   readonly idleMs: number
+  /** What all requests of the server hold of bodies that they collect. */
+  readonly collected: { bytes: number }
 }
 
 /** The client left before its body was whole: nobody waits for an answer. */
@@ -82,15 +87,28 @@ export class RequestBody implements AsyncIterable<Buffer> {
     this.#request.resume()
   }
 
-  /** All of it in memory. @throws what `tooLarge` answers, without reading on, when it is larger than the limit */
+  /**
+   * All of it in memory. @throws what `tooLarge` answers, without reading on, when it is larger than the limit;
+   * RegistryError `server-busy` when all such bodies together are
+   */
   async collect(limitBytes: number, tooLarge: () => Error): Promise<Buffer> {
     if ((this.declaredBytes ?? 0) > limitBytes) throw tooLarge()
+    const { collected } = this.#options
     const pieces: Buffer[] = []
-    for await (const piece of this) {
-      pieces.push(piece)
-      if (this.receivedBytes > limitBytes) throw tooLarge()
+    let heldBytes = 0
+    try {
+      for await (const piece of this) {
+        pieces.push(piece)
+        heldBytes += piece.length
+        collected.bytes += piece.length
+        if (this.receivedBytes > limitBytes) throw tooLarge()
+        if (collected.bytes > COLLECTED_LIMIT_BYTES)
+          throw new RegistryError('server-busy', { why: 'too many manifests are on their way' })
+      }
+      return pieces.length === 1 && pieces[0] ? pieces[0] : Buffer.concat(pieces)
+    } finally {
+      collected.bytes -= heldBytes
     }
-    return pieces.length === 1 && pieces[0] ? pieces[0] : Buffer.concat(pieces)
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<Buffer, void, void> {

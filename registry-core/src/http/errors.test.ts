@@ -112,6 +112,13 @@ describe('an error answer', () => {
     expect(errorAnswer(systemError('WRONG_DIGEST'), 'GET', undefined).answer.status).toBe(500)
   })
 
+  test('to what has vanished is "not here" for readers of a blob only', () => {
+    const call = { kind: 'blob', repository, digest, namespace: undefined } as const
+    expect(errorAnswer(systemError('ENOENT'), 'GET', call).answer.status).toBe(404)
+    expect(errorAnswer(systemError('ENOENT'), 'HEAD', call).answer.status).toBe(404)
+    expect(errorAnswer(systemError('ENOENT'), 'DELETE', call).answer.status).toBe(503)
+  })
+
   test('a 503 says when to come again', () => {
     const error = new RegistryError('server-busy', { why: 'many uploads' })
     expect(errorAnswer(error, 'GET', undefined).answer.headers).toHaveProperty('Retry-After')

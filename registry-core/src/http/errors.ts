@@ -107,7 +107,7 @@ export interface ErrorAnswer {
 
 /** Turns whatever was thrown into an answer. @param call undefined when the target could not be read */
 export function errorAnswer(error: unknown, method: string, call: Call | undefined): ErrorAnswer {
-  const known = toRegistryError(error, call)
+  const known = toRegistryError(error, method, call)
   if (known === undefined) {
     const answer = entries(500, {}, [
       { code: 'UNKNOWN', message: 'something went wrong inside the registry' },
@@ -134,12 +134,13 @@ export function errorStatus(failure: Failure): number {
   return ERRORS[failure].status
 }
 
-function toRegistryError(error: unknown, call: Call | undefined): RegistryError | undefined {
+function toRegistryError(error: unknown, method: string, call: Call | undefined): RegistryError | undefined {
   if (isRegistryError(error)) return error
   const code = errorCode(error)
   if (code === undefined) return undefined
-  // Damaged content has been taken away when this is thrown: to the client it is not here, a re-push heals.
-  if (GONE.has(code) && call?.kind === 'blob') return blobGone(call, error)
+  // Damaged content has been taken away when this is thrown: to a reader it is not here, a re-push heals. To a DELETE
+  // the same code says that something else of the store is missing.
+  if (GONE.has(code) && call?.kind === 'blob' && isRead(method)) return blobGone(call, error)
   if (FULL.has(code))
     return new RegistryError(
       'storage-failing',
@@ -154,11 +155,14 @@ function blobGone({ digest, repository }: CallOf<'blob'>, cause: unknown): Regis
   return new RegistryError('blob-unknown', { digest, repository }, { cause })
 }
 
+function isRead(method: string): boolean {
+  return method === 'GET' || method === 'HEAD'
+}
+
 function rowOf(error: RegistryError, method: string): ErrorRow {
   const row = ERRORS[error.failure]
   // Nobody can have pushed it, so to a reader it is just not there (attack row 9).
-  if (error.failure === 'tag-invalid' && (method === 'GET' || method === 'HEAD'))
-    return { status: 404, code: 'MANIFEST_UNKNOWN' }
+  if (error.failure === 'tag-invalid' && isRead(method)) return { status: 404, code: 'MANIFEST_UNKNOWN' }
   if (error.failure === 'storage-failing' && FULL.has(errorCode(error.cause) ?? ''))
     return ERRORS['storage-full']
   return row

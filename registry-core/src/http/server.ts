@@ -53,7 +53,7 @@ export async function openEdge(options: EdgeOptions): Promise<Edge> {
     ...options,
     headersMs,
     headers: commonHeaders(options.headers),
-    body: { clock, idleMs },
+    body: { clock, idleMs, collected: { bytes: 0 } },
     send: { clock, idleMs, content: options.parts.content },
     isDraining: () => isDraining,
   }

@@ -210,13 +210,18 @@ function descriptor(json: Json | undefined, where: string): Descriptor {
   if (!isObject(json)) throw invalid(`${where} is not a descriptor`)
   const digest = findDigest(text(json, 'digest') ?? '')
   if (digest === undefined)
-    throw invalid(`${where}.digest is not a sha256 or sha512 digest: ${JSON.stringify(json['digest'])}`)
+    throw invalid(`${where}.digest is not a sha256 or sha512 digest: ${shown(json['digest'])}`)
   const size = json['size']
   if (typeof size !== 'number' || !Number.isSafeInteger(size) || size < 0)
-    throw invalid(`${where}.size is not a number of bytes: ${JSON.stringify(size)}`)
+    throw invalid(`${where}.size is not a number of bytes: ${shown(size)}`)
   const mediaType = text(json, 'mediaType')
   if (mediaType === undefined || mediaType === '') throw invalid(`${where}.mediaType is missing`)
   return { mediaType, digest, size }
+}
+
+/** As much of a value as tells a person which one is meant. */
+function shown(json: Json | undefined): string {
+  return (JSON.stringify(json) ?? 'nothing').slice(0, 200)
 }
 
 function list(json: Json | undefined, where: string): readonly Json[] {

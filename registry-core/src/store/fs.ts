@@ -75,6 +75,7 @@ export interface OpenFile {
   /** fsync. After it has failed once the file must not be trusted (its dirty pages are gone). */
   sync(): Promise<void>
   stat(): Promise<FileStat>
+  /** Closing twice is closing once; nothing else may be called afterwards. */
   close(): Promise<void>
 }
 

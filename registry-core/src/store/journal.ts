@@ -7,8 +7,13 @@ import type { Journal, JournalActor, JournalEntry, JournalEvent } from './store.
 const FILE_LIMIT_BYTES = 16 * 1024 * 1024
 const KEPT_FILES = 32
 const PORTION_BYTES = 1024 * 1024
-/** Entries that wait for a disk that does not take them; more are dropped, and readers rebuild. */
+/** Entries that wait for a disk that does not take them; more are dropped, and an entry says so. */
 const WAITING_LIMIT = 100_000
+
+/** Somebody may take the name of a file away while we write to it this often before we give up. */
+const ATTEMPTS = 4
+/** Who says that entries were lost. */
+const NOBODY: JournalActor = { requestId: '', remoteAddress: '', method: '', userAgent: '', account: '' }
 
 /** Where a reader stands: bytes read of each file. */
 type Cursor = Readonly<Record<string, number>>
@@ -21,17 +26,27 @@ export class FileJournal implements Journal {
   readonly #options: { fs: Fs; folder: string; clock: Clock; identity: Identity; log: Log }
   #waiting: string[] = []
   #writing: Promise<void> | undefined
-  #file: OpenFile | undefined
+  #file: { readonly path: string; readonly opened: OpenFile } | undefined
   #sizeBytes = 0
+  /** Entries that were dropped since the last one that was written. */
+  #lost = 0
 
   constructor(options: { fs: Fs; folder: string; clock: Clock; identity: Identity; log: Log }) {
     this.#options = options
   }
 
   append(event: JournalEvent, actor: JournalActor): void {
-    if (this.#waiting.length >= WAITING_LIMIT) return
+    if (this.#waiting.length >= WAITING_LIMIT) this.#lost += 1
+    else this.#waiting.push(this.#lineOf(event, actor))
+    this.#start()
+  }
+
+  #lineOf(event: JournalEvent, actor: JournalActor): string {
     const entry: JournalEntry = { time: this.#options.clock.now().toISOString(), event, actor }
-    this.#waiting.push(`${JSON.stringify(entry)}\n`)
+    return `${JSON.stringify(entry)}\n`
+  }
+
+  #start(): void {
     this.#writing ??= this.#write().finally(() => {
       this.#writing = undefined
     })
@@ -39,26 +54,53 @@ export class FileJournal implements Journal {
 
   async #write(): Promise<void> {
     while (this.#waiting.length > 0) {
-      const lines = Buffer.from(this.#waiting.join(''))
+      const entries = this.#waiting
       this.#waiting = []
       try {
-        await this.#writeLines(lines)
+        await this.#writeEntries(entries)
       } catch (error) {
+        this.#lost += entries.length
         await this.#close().catch(() => undefined)
         this.#options.log.warn({ err: error }, 'the journal could not be written: its readers will rebuild')
       }
     }
   }
 
+  /** After a gap the first entry says that there was one: a reader that meets it rebuilds. */
+  async #writeEntries(entries: readonly string[]): Promise<void> {
+    const lost = this.#lost
+    const gap = lost === 0 ? '' : this.#lineOf({ kind: 'entries-lost', count: lost }, NOBODY)
+    await this.#writeLines(Buffer.from(gap + entries.join('')))
+    this.#lost -= lost
+  }
+
+  /**
+   * Another process that starts often takes the oldest names away, ours too when we were quiet for long: what was
+   * written to a file without a name nobody reads, so it is written again to a new one.
+   */
   async #writeLines(lines: Buffer): Promise<void> {
-    const { fs, folder, identity } = this.#options
     if (this.#sizeBytes > FILE_LIMIT_BYTES) await this.#close()
-    if (this.#file === undefined) {
-      this.#file = await fs.openToAppend(`${folder}/${identity.newRunId()}.ndjson`)
-      await this.#prune()
+    for (let attempt = 1; attempt <= ATTEMPTS; attempt += 1) {
+      this.#file ??= await this.#open()
+      const { path, opened } = this.#file
+      await opened.write([lines], 0)
+      this.#sizeBytes += lines.length
+      if (this.#options.fs.statNow(path) !== undefined) return
+      await this.#close()
     }
-    await this.#file.write([lines], 0)
-    this.#sizeBytes += lines.length
+    throw new Error('the files of the journal vanish while they are written')
+  }
+
+  async #open(): Promise<{ readonly path: string; readonly opened: OpenFile }> {
+    const { fs, folder, identity } = this.#options
+    const path = `${folder}/${identity.newRunId()}.ndjson`
+    const opened = await fs.openToAppend(path)
+    try {
+      await this.#prune()
+    } catch (error) {
+      this.#options.log.warn({ err: error }, 'old files of the journal could not be removed')
+    }
+    return { path, opened }
   }
 
   async #prune(): Promise<void> {
@@ -115,11 +157,13 @@ export class FileJournal implements Journal {
     const file = this.#file
     this.#file = undefined
     this.#sizeBytes = 0
-    await file?.close()
+    await file?.opened.close()
   }
 
+  /** The last chance to say that something is missing. */
   async close(): Promise<void> {
     await this.flush()
+    if (this.#lost > 0) await this.#writeEntries([]).catch(() => undefined)
     await this.#close()
   }
 }

@@ -92,8 +92,11 @@ function isLarge(path: string): boolean {
   return (nodeFs.statNow(path)?.sizeBytes ?? 0) > LARGE_BYTES
 }
 
+/** No file: a number that was closed may be another file's by now. */
+const CLOSED = -1
+
 class NodeFile implements OpenFile {
-  readonly #descriptor: number
+  #descriptor: number
 
   constructor(descriptor: number) {
     this.#descriptor = descriptor
@@ -132,7 +135,9 @@ class NodeFile implements OpenFile {
   }
 
   async close(): Promise<void> {
-    fs.closeSync(this.#descriptor)
+    const descriptor = this.#descriptor
+    this.#descriptor = CLOSED
+    if (descriptor !== CLOSED) fs.closeSync(descriptor)
   }
 }
 
@@ -181,7 +186,8 @@ function createSmallNow(path: string, bytes: Uint8Array): boolean {
     throw error
   }
   try {
-    if (bytes.length > 0) fs.writeSync(descriptor, bytes)
+    for (let done = 0; done < bytes.length; )
+      done += fs.writeSync(descriptor, bytes, done, bytes.length - done, done)
   } finally {
     fs.closeSync(descriptor)
   }

@@ -187,7 +187,7 @@ export interface Space {
   /** @throws RegistryError `storage-full` when `bytes` more would eat into the reserve */
   reserve(bytes: number): Promise<void>
   freeBytes(): Promise<number>
-  /** Removes what crashed processes left under temporary names before `limit`; answers how many. */
+  /** Removes what crashed processes left under temporary names, or as takes of tags (gc-protocol §5), before `limit`; answers how many. */
   purgeTemporary(limit: Date, signal: AbortSignal): Promise<number>
 }
 
@@ -209,6 +209,8 @@ export type JournalEvent =
       readonly sizeBytes?: number
       readonly from?: RepositoryName
     }
+  /** The disk did not take so many entries: a reader rebuilds from the store, and goes on behind it. */
+  | { readonly kind: 'entries-lost'; readonly count: number }
 
 /** Who did it: what Distribution's notification envelope asks for. */
 export interface JournalActor {

@@ -233,3 +233,19 @@ describe('a mount', () => {
     },
   )
 })
+
+test('an upload that fails is answered with its own failure, also when tidying up after it fails', async () => {
+  const broken = await startEdge({
+    wrapRegistry: (registry) => ({
+      ...registry,
+      repository: (name) =>
+        Object.assign(registry.repository(name), {
+          abortUpload: () => Promise.reject(new Error('the disk fails')),
+        }),
+    }),
+  })
+  const [{ bytes }, { digest }] = [randomBlob(10), randomBlob(10)]
+  const answer = await broken.send('POST', `/v2/team/app/blobs/uploads/?digest=${digest}`, { body: bytes })
+  expect([answer.status, answer.code]).toEqual([400, 'DIGEST_INVALID'])
+  await broken.close()
+})

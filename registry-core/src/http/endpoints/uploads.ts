@@ -37,7 +37,8 @@ async function takeWhole(
     await appended(stage, context.body, undefined)
     await push.finishUpload(stage, digest, context.actor)
   } catch (error) {
-    await push.abortUpload(upload)
+    // The first failure is the one to answer; a session that stays ends with the stale ones.
+    await push.abortUpload(upload).catch(() => undefined)
     throw error
   }
 }
@@ -108,7 +109,8 @@ async function appended(stage: Stage, body: RequestBody, contentRange: string | 
       throw new RegistryError('size-mismatch', { declared, received: body.declaredBytes })
     await stage.append(atMost(declared, body), declared)
   } catch (error) {
-    await stage.settle()
+    // The first failure is the one to answer.
+    await stage.settle().catch(() => undefined)
     throw error
   }
 }

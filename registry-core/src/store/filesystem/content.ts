@@ -78,7 +78,11 @@ export class FileContent implements Content {
     const link = await this.#looker.look({ kind: linkage, repository, digest }, renew, shards)
     if (link === undefined) return undefined
     const dataDigest = this.#linkReader.read(this.#keys.link(linkage, repository, digest), link.stat)
-    if (dataDigest === undefined || !mayStandFor(digest, dataDigest)) return undefined
+    if (dataDigest === undefined) return undefined
+    if (!mayStandFor(linkage, digest, dataDigest)) {
+      this.#log.warn({ linkage, repository, digest, holds: dataDigest }, 'a link holds the digest of another')
+      return undefined
+    }
     const data = await this.#looker.look({ kind: 'data', digest: dataDigest }, renew)
     if (data === undefined) {
       await this.#clearDamage(dataDigest)
@@ -98,7 +102,7 @@ export class FileContent implements Content {
   async #clearDamage(digest: Digest): Promise<void> {
     const stat = this.#durable.fs.statNow(this.#keys.data(digest))
     if (stat !== undefined && !isWhole({ kind: 'data', digest }, stat))
-      await this.#quarantineData(digest, 'what lies there is no content')
+      await this.#quarantineData(digest, stat, 'what lies there is no content')
   }
 
   async *read(
@@ -161,21 +165,38 @@ export class FileContent implements Content {
   async quarantine(content: StoredContent, why: string): Promise<void> {
     const digest = content.dataDigest
     if (isSame(this.#durable.fs.statNow(this.#keys.data(digest)), content.stat))
-      await this.#quarantineData(digest, why) // else it was healed meanwhile
+      await this.#quarantineData(digest, content.stat, why) // else it was healed meanwhile
   }
 
-  async #quarantineData(digest: Digest, why: string): Promise<void> {
+  /**
+   * Renames first and then looks what it took: a commit that heals may come before the rename, and what it has
+   * acknowledged goes back, under the lease that it made.
+   */
+  async #quarantineData(digest: Digest, damaged: FileStat, why: string): Promise<void> {
     const { fs } = this.#durable
     const target = `${this.#keys.quarantine(digest)}/${hexOf(digest)}.${this.#identity.newRunId()}`
-    await fs.unlink(this.#keys.lease(digest))
     try {
       await fs.rename(this.#keys.data(digest), target)
     } catch (error) {
       if (errorCode(error) === 'ENOENT') return // somebody else was faster
       throw error
     }
+    if (!isSame(fs.statNow(target), damaged)) {
+      await this.#putBack(digest, target)
+      return
+    }
+    await fs.unlink(this.#keys.lease(digest))
     await this.#durable.syncFolder(this.#keys.blobFolder(digest))
     this.#log.error({ digest, why }, 'damaged content was quarantined: push or pull it again')
+  }
+
+  /** By link, which never replaces: what was committed meanwhile stays. */
+  async #putBack(digest: Digest, taken: string): Promise<void> {
+    const { fs } = this.#durable
+    await this.#durable.inFolder(this.#keys.blobFolder(digest), async () => {
+      await fs.link(taken, this.#keys.data(digest))
+    })
+    await fs.unlink(taken)
   }
 
   async commitBytes(digest: Digest, bytes: Uint8Array): Promise<void> {
@@ -189,16 +210,14 @@ export class FileContent implements Content {
   }
 }
 
-/** A link holds its own digest; only for sha512 registry:2 writes the sha256 of the bytes. Anything else is damage. */
-function mayStandFor(digest: Digest, held: Digest): boolean {
-  return held === digest || (algorithmOf(digest) === 'sha512' && algorithmOf(held) === 'sha256')
+/** A link holds its own digest; only for sha512 layers registry:2 writes the sha256 of the bytes. Anything else is damage. */
+function mayStandFor(linkage: Linkage, digest: Digest, held: Digest): boolean {
+  if (held === digest) return true
+  return linkage === 'layer' && algorithmOf(digest) === 'sha512' && algorithmOf(held) === 'sha256'
 }
 
+/** Of what is no file the inode alone counts: a folder's time may change when it is moved. */
 function isSame(now: FileStat | undefined, then: FileStat): boolean {
-  return (
-    now !== undefined &&
-    now.inode === then.inode &&
-    now.sizeBytes === then.sizeBytes &&
-    now.mtimeMs === then.mtimeMs
-  )
+  if (now?.inode !== then.inode || now.kind !== then.kind) return false
+  return now.kind !== 'file' || (now.sizeBytes === then.sizeBytes && now.mtimeMs === then.mtimeMs)
 }

@@ -42,9 +42,10 @@ export class Durable {
     return `${this.#temporary}/${this.#random.hex(12)}`
   }
 
-  /** Makes the folder and those above it; all of their names are durable afterwards. */
-  makeFolder(path: string): Promise<void> {
-    return this.inFolder(path, () => Promise.resolve())
+  /** Makes the folder and those above it; all of their names are durable afterwards. One that is known to be costs a stat. */
+  async makeFolder(path: string): Promise<void> {
+    if (this.#known.has(path) && this.fs.statNow(path) !== undefined) return
+    await this.inFolder(path, () => Promise.resolve())
   }
 
   /**
@@ -57,8 +58,17 @@ export class Durable {
         await this.#inFolderOnce(folder, change)
         return
       } catch (error) {
-        if (errorCode(error) !== 'ENOENT' || attempt === ATTEMPTS) throw error
+        if (errorCode(error) !== 'ENOENT') throw error
+        this.#forget(folder)
+        if (attempt === ATTEMPTS) throw error
       }
+  }
+
+  /** Somebody removes whole folders by hand: what lies above a missing one cannot be taken for made any more. */
+  #forget(path: string): void {
+    if (path === this.#root || path === dirname(path)) return
+    this.#known.delete(path)
+    this.#forget(dirname(path))
   }
 
   /** A folder that is there already is synced too: whoever made it may have been killed before its fsync. */
@@ -95,6 +105,16 @@ export class Durable {
     if (current === undefined) return this.#startSync(path)
     current.queued ??= current.running.catch(() => undefined).then(() => this.#startSync(path))
     return current.queued
+  }
+
+  /** The same for something that was removed: when its folder is gone too, the one above it says so. */
+  async syncRemoval(folder: string): Promise<void> {
+    try {
+      await this.syncFolder(folder)
+    } catch (error) {
+      if (errorCode(error) !== 'ENOENT' || folder === this.#root || folder === dirname(folder)) throw error
+      await this.syncRemoval(dirname(folder))
+    }
   }
 
   #startSync(path: string): Promise<void> {
@@ -141,12 +161,18 @@ export class Durable {
     }
   }
 
-  /** Renames a synced file to its place and makes the name durable. */
-  moveIn(temporary: string, path: string): Promise<void> {
-    return this.inFolder(dirname(path), async () => {
-      // A repetition after the rename only syncs.
+  /**
+   * Renames a synced file to its place and makes the name durable.
+   * @throws code `ENOENT` when the file was taken away between the rename and the sync, with its folder
+   */
+  async moveIn(temporary: string, path: string): Promise<void> {
+    let isLost = false
+    await this.inFolder(dirname(path), async () => {
+      // A repetition after the rename only syncs what was renamed, if it is still there.
       if (this.fs.statNow(temporary) !== undefined) await this.replace(temporary, path)
+      else isLost = this.fs.statNow(path) === undefined
     })
+    if (isLost) throw Object.assign(new Error(`${path} vanished after its rename`), { code: 'ENOENT' })
   }
 
   /** A rename that nothing withstands: a folder where the file belongs is damage, and ends among the temporary files. */
@@ -172,7 +198,7 @@ export class Durable {
     try {
       await this.fs.unlink(path)
     } catch {
-      // The first failure is the one to report; what is left lies in tmp/ and ends with the next start.
+      // The first failure is the one to report; what is left in tmp/ ends with the hourly job, after a day.
     }
   }
 }

@@ -1,8 +1,10 @@
+import { dirname } from 'node:path'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Digest } from '../../oci/digest.js'
 import { findTag, type Tag } from '../../oci/reference.js'
 import type { RepositoryName } from '../../oci/repository.js'
 import type { Clock } from '../../system/clock.js'
+import type { FileStat } from '../fs.js'
 import type { Keys } from '../keys.js'
 import type { Linkage, Links, Records, StoreObject, TagCondition } from '../store.js'
 import { listRepositories } from './catalog.js'
@@ -202,33 +204,61 @@ export class FileLinks implements Links {
   async #removeLink(linkage: Linkage, repository: RepositoryName, digest: Digest): Promise<boolean> {
     const { keys, durable, records } = this.#options
     const { fs } = durable
-    const link = keys.link(linkage, repository, digest)
+    const object: StoreObject = { kind: linkage, repository, digest }
+    const link = keys.place(object)
     const folder = keys.linkFolder(linkage, repository, digest)
-    if (fs.statNow(link) === undefined) {
-      // Whoever unlinked it may have been killed before its fsync.
-      if (fs.statNow(folder) !== undefined) await durable.syncFolder(folder)
+    const found = await this.#findLink(object)
+    if (found === undefined) {
+      await this.#syncRemoval(object)
       return false
     }
     const ours = linkage === 'revision' ? ['pushed', 'upstream', 'pulled'] : []
     const times = Object.fromEntries(
-      ['link', ...ours].map((name) => [`${name}AtMs`, fs.statNow(`${folder}/${name}`)?.mtimeMs]),
+      ours.map((name) => [`${name}AtMs`, fs.statNow(`${folder}/${name}`)?.mtimeMs]),
     )
-    await records.add({ kind: `delete-${linkage}`, repository, digest, ...times })
-    const object: StoreObject = { kind: linkage, repository, digest }
-    await this.#removeTrashNames(object)
-    const wasThere = await fs.unlink(link)
-    await durable.syncFolder(folder)
-    await this.#removeTrashNames(object)
+    await records.add({ kind: `delete-${linkage}`, repository, digest, linkAtMs: found.mtimeMs, ...times })
+    const wasInTrash = await this.#removeTrashNames(object)
+    const wasInPlace = await fs.unlink(link)
+    const wasCondemned = await this.#removeTrashNames(object)
+    await this.#syncRemoval(object)
     if (fs.statNow(link) === undefined) for (const name of ours) await fs.unlink(`${folder}/${name}`)
     await fs.removeDirectory(folder)
-    return wasThere
+    return wasInTrash || wasInPlace || wasCondemned
   }
 
-  async #removeTrashNames(object: StoreObject): Promise<void> {
+  /** In place, in trash, or in place again: a reader may rescue it while we look (it would rescue what we leave). */
+  async #findLink(object: StoreObject): Promise<FileStat | undefined> {
+    const { keys, durable } = this.#options
+    const { fs } = durable
+    const inPlace = fs.statNow(keys.place(object))
+    if (inPlace !== undefined) return inPlace
+    for (const name of await this.#trashNames(object)) {
+      const inTrash = fs.statNow(name)
+      if (inTrash !== undefined) return inTrash
+    }
+    return fs.statNow(keys.place(object))
+  }
+
+  /** Another DELETE may have removed the link's folder, or been killed before its fsync. */
+  async #syncRemoval(object: StoreObject): Promise<void> {
+    const { keys, durable } = this.#options
+    const folders = [dirname(keys.place(object)), keys.trash(object).folder]
+    await Promise.all(folders.map((folder) => durable.syncRemoval(folder)))
+  }
+
+  async #trashNames(object: StoreObject): Promise<readonly string[]> {
     const { keys, durable } = this.#options
     const { folder, hex } = keys.trash(object)
-    for (const { name } of (await durable.fs.list(folder)) ?? [])
-      if (name.startsWith(`${hex}.`)) await durable.fs.unlink(`${folder}/${name}`)
+    const entries = (await durable.fs.list(folder)) ?? []
+    return entries.filter(({ name }) => name.startsWith(`${hex}.`)).map(({ name }) => `${folder}/${name}`)
+  }
+
+  /** False when there was none. */
+  async #removeTrashNames(object: StoreObject): Promise<boolean> {
+    let wasThere = false
+    for (const name of await this.#trashNames(object))
+      if (await this.#options.durable.fs.unlink(name)) wasThere = true
+    return wasThere
   }
 
   async touchPull(repository: RepositoryName, digest: Digest, time: Date): Promise<void> {

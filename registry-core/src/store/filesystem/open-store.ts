@@ -110,7 +110,7 @@ function openParts(
   const linkReader = new LinkReader({ fs, clock, log })
   const records = new FileRecords({ keys, durable, health, clock, identity })
   const tags = new FileTags({ keys, durable, clock, identity, records, linkReader })
-  const referrersIndex = new ReferrersIndex({ keys, durable })
+  const referrersIndex = new ReferrersIndex({ keys, durable, log })
   return {
     content: new FileContent({ keys, durable, looker, linkReader, identity, log }),
     stages: new FileStages({ keys, durable, health, clock, random, identity }),

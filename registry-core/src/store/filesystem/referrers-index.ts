@@ -2,6 +2,7 @@ import { type Digest, findDigest, hexOf } from '../../oci/digest.js'
 import { MANIFEST_LIMIT_BYTES } from '../../oci/manifest.js'
 import { referrerKey } from '../../oci/referrer-key.js'
 import type { RepositoryName } from '../../oci/repository.js'
+import type { Log } from '../../system/log.js'
 import type { Keys } from '../keys.js'
 import type { Links } from '../store.js'
 import type { Durable } from './durable.js'
@@ -15,10 +16,12 @@ import { readDamagedAsEmptyNow } from './read-again.js'
 export class ReferrersIndex {
   readonly #keys: Keys
   readonly #durable: Durable
+  readonly #log: Log
 
-  constructor(options: { keys: Keys; durable: Durable }) {
+  constructor(options: { keys: Keys; durable: Durable; log: Log }) {
     this.#keys = options.keys
     this.#durable = options.durable
+    this.#log = options.log
   }
 
   async add(
@@ -58,10 +61,18 @@ export class ReferrersIndex {
         const referrer = findDigest(name.replace('-', ':'))
         if (referrer === undefined || (last !== undefined && key <= last)) continue
         if (fs.statNow(this.#keys.link('revision', repository, referrer)) === undefined) continue
-        const descriptor = readDamagedAsEmptyNow(fs, `${folder}/${shard}/${name}`, MANIFEST_LIMIT_BYTES)
+        const descriptor = this.#read(`${folder}/${shard}/${name}`)
         if (descriptor !== undefined) yield { key, referrer, descriptor }
       }
     }
+  }
+
+  /** Undefined when it is gone, or damaged: one entry does not break the list. */
+  #read(path: string): Buffer | undefined {
+    const descriptor = readDamagedAsEmptyNow(this.#durable.fs, path, MANIFEST_LIMIT_BYTES)
+    if (descriptor?.length !== 0) return descriptor
+    this.#log.warn({ path }, 'a damaged entry of a referrers list was left out: push the referrer again')
+    return undefined
   }
 
   #path(repository: RepositoryName, subject: Digest, referrer: Digest): string {

@@ -1,5 +1,5 @@
 import { RegistryError } from '../../oci/failure.js'
-import type { Keys } from '../keys.js'
+import { type Keys, SHARDS } from '../keys.js'
 import type { Space } from '../store.js'
 import type { Durable } from './durable.js'
 import { removeTree } from './remove-tree.js'
@@ -47,11 +47,19 @@ export class FileSpace implements Space {
   }
 
   async purgeTemporary(limit: Date, signal: AbortSignal): Promise<number> {
+    let purged = await this.#purgeFolder(this.#keys.temporary, limit, signal)
+    for (const shard of SHARDS)
+      purged += await this.#purgeFolder(`${this.#keys.own}/takes/${shard}`, limit, signal)
+    return purged
+  }
+
+  async #purgeFolder(folder: string, limit: Date, signal: AbortSignal): Promise<number> {
     const { fs } = this.#durable
+    signal.throwIfAborted()
     let purged = 0
-    for (const { name, kind } of (await fs.list(this.#keys.temporary)) ?? []) {
+    for (const { name, kind } of (await fs.list(folder)) ?? []) {
       signal.throwIfAborted()
-      const path = `${this.#keys.temporary}/${name}`
+      const path = `${folder}/${name}`
       const stat = fs.statNow(path)
       if (stat === undefined || stat.mtimeMs >= limit.getTime()) continue
       if (kind === 'directory') await removeTree(fs, path)

@@ -60,24 +60,26 @@ export class FileTags {
     const link = keys.tagLink(repository, tag)
     await durable.fs.unlink(`${keys.tagFolder(repository, tag)}/upstream`)
     for (let attempt = 0; attempt < PUBLISH_ATTEMPTS; attempt += 1) {
-      await this.#publishIndex(repository, tag, digest)
+      await this.#publishIndexEntry(repository, tag, digest)
       await durable.publish(link, Buffer.from(digest))
       await this.#revokeTakes(repository, tag)
       if (durable.fs.statNow(link) === undefined) continue
-      if (!this.#isIndexed(repository, tag, digest)) await this.#publishIndex(repository, tag, digest)
+      await this.#mendIndexEntry(repository, tag, digest)
       return
     }
     throw new Error(`the tag ${repository}:${tag} was taken away ${PUBLISH_ATTEMPTS} times`)
   }
 
-  async #publishIndex(repository: RepositoryName, tag: Tag, digest: Digest): Promise<void> {
+  async #publishIndexEntry(repository: RepositoryName, tag: Tag, digest: Digest): Promise<void> {
     const { keys, durable } = this.#options
     await durable.publish(keys.tagIndexLink(repository, tag, digest), Buffer.from(digest))
   }
 
-  #isIndexed(repository: RepositoryName, tag: Tag, digest: Digest): boolean {
+  /** A remover that tidies may unlink the entry of a push that came meanwhile: whoever of the two looks last mends it. */
+  async #mendIndexEntry(repository: RepositoryName, tag: Tag, digest: Digest): Promise<void> {
     const { keys, durable } = this.#options
-    return durable.fs.statNow(keys.tagIndexLink(repository, tag, digest)) !== undefined
+    if (durable.fs.statNow(keys.tagIndexLink(repository, tag, digest)) === undefined)
+      await this.#publishIndexEntry(repository, tag, digest)
   }
 
   /** Removes every announcement of a remover: it may have read an older value, and gets ENOENT now. */
@@ -104,26 +106,38 @@ export class FileTags {
     const { folder, key } = keys.takes(repository, tag)
     const own = `${folder}/${key}.${identity.newRunId()}`
     await fs.makeDirectory(own)
-    if (!meets(this.read(repository, tag), ifStill)) {
+    let taken: 'meant' | 'another' | undefined
+    try {
+      taken = await this.#takeInto(own, repository, tag, ifStill)
+    } finally {
+      // As long as the folder stands, everybody who misses the tag waits for it.
+      await fs.unlink(`${own}/link`)
       await fs.removeDirectory(own)
-      if (fs.statNow(keys.tagLink(repository, tag)) === undefined) await this.syncAbsence(repository, tag)
-      return 'changed'
     }
+    if (taken !== undefined) await this.#tidy(repository, tag)
+    else if (fs.statNow(keys.tagLink(repository, tag)) === undefined) await this.syncAbsence(repository, tag)
+    return taken === 'meant' ? 'removed' : 'changed'
+  }
+
+  /** Undefined when nothing was taken: the tag is another one, or gone, or a push has revoked the take. */
+  async #takeInto(
+    own: string,
+    repository: RepositoryName,
+    tag: Tag,
+    ifStill: TagCondition,
+  ): Promise<'meant' | 'another' | undefined> {
+    const { keys, durable } = this.#options
+    if (!meets(this.read(repository, tag), ifStill)) return undefined
     const taken = `${own}/link`
     try {
-      await fs.rename(keys.tagLink(repository, tag), taken)
+      await durable.fs.rename(keys.tagLink(repository, tag), taken)
     } catch (error) {
       if (errorCode(error) !== 'ENOENT') throw error
-      await fs.removeDirectory(own) // a push has revoked the take, or the tag is gone
-      return 'changed'
+      return undefined
     }
     await durable.syncFolder(own)
     await this.syncAbsence(repository, tag)
-    const wasMeant = meets(this.#readAt(taken), ifStill)
-    await fs.unlink(taken)
-    await fs.removeDirectory(own)
-    await this.#tidy(repository, tag)
-    return wasMeant ? 'removed' : 'changed'
+    return meets(this.#readAt(taken), ifStill) ? 'meant' : 'another'
   }
 
   /** DELETE by name: a record, then a plain unlink. */
@@ -164,10 +178,8 @@ export class FileTags {
     }
     await fs.removeDirectory(`${folder}/index`)
     await fs.removeDirectory(folder)
-    // A push that came meanwhile may have lost its entry to us, after its last look at it.
-    const again = this.read(repository, tag)
-    if (again !== undefined && !this.#isIndexed(repository, tag, again.digest))
-      await this.#publishIndex(repository, tag, again.digest)
+    const pushed = this.read(repository, tag)
+    if (pushed !== undefined) await this.#mendIndexEntry(repository, tag, pushed.digest)
   }
 }
 

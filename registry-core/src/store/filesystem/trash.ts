@@ -40,14 +40,10 @@ export class FileTrash implements Trash {
     const path = `${trashName.folder}/${trashName.name}`
     if (outcome === 'restore') {
       const place = this.#keys.place(object)
-      await this.#durable.makeFolder(dirname(place))
-      try {
-        await fs.link(path, place)
-      } catch (error) {
-        if (errorCode(error) === 'ENOENT') return // rescued meanwhile
-        throw error
-      }
-      await this.#durable.syncFolder(dirname(place))
+      await this.#durable.inFolder(dirname(place), async () => {
+        // A name that is gone was rescued, or settled by another collector. A folder that is gone is made again.
+        if (fs.statNow(path) !== undefined) await fs.link(path, place)
+      })
     }
     await fs.unlink(path)
   }

@@ -143,7 +143,9 @@ export class FileStage implements Stage {
       return { file: this.#file, hash: this.#hash }
     }
     const path = files.path(this.upload, 'data', this.#generation)
-    const file = await fs.create(path)
+    const file = await fs.create(path).catch((error: unknown) => {
+      throw this.#named(error)
+    })
     try {
       const hash = createHash(this.#algorithm)
       if (this.#offset > 0) await this.#copyPrefix(file, hash)
@@ -238,10 +240,17 @@ export class FileStage implements Stage {
     } catch (error) {
       if (isFinal(error)) this.#hasFailed = true
       await this.settle().catch(() => undefined) // the first failure is the one to report
-      throw error
+      throw this.#named(error)
     }
     this.#end(undefined)
     await this.#parts.end()
+  }
+
+  /** Another process has ended the session under us. */
+  #named(error: unknown): unknown {
+    return errorCode(error) === 'ENOENT'
+      ? new RegistryError('upload-unknown', { upload: this.upload }, { cause: error })
+      : error
   }
 
   #isSettledFileIdle(): boolean {

@@ -4,6 +4,7 @@ import type { Random } from '../../../system/random.js'
 import type { Keys } from '../../keys.js'
 import { SHARDS } from '../../keys.js'
 import type { Durable } from '../durable.js'
+import { linkOrCreate } from './link-or-create.js'
 
 /** The format this program writes and understands. */
 const FORMAT = 1
@@ -39,9 +40,14 @@ export async function openMarker({
     createdAt: clock.now().toISOString(),
   }
   // By link, which never replaces: two processes that start at once agree on one id.
-  const temporary = await durable.writeTemporary(Buffer.from(`${JSON.stringify(marker)}\n`))
-  const outcome = await fs.link(temporary, path)
-  await fs.unlink(temporary)
+  const source = Buffer.from(`${JSON.stringify(marker)}\n`)
+  const temporary = await durable.writeTemporary(source)
+  let outcome: 'linked' | 'exists'
+  try {
+    outcome = await linkOrCreate(fs, temporary, path, source)
+  } finally {
+    await durable.dropQuietly(temporary)
+  }
   await durable.syncFolder(dirname(path))
   const bytes = fs.readNow(path, MARKER_LIMIT_BYTES)
   if (bytes === undefined) throw new Error(`${path} vanished while the store was opened`)
@@ -64,16 +70,14 @@ async function makeOwnFolders(keys: Keys, durable: Durable): Promise<void> {
 }
 
 function parseMarker(bytes: Buffer, path: string): Marker {
-  let json: Partial<Marker>
+  const damaged = `${path} is damaged: restore it, or move it away to have the store marked anew`
+  let json: Partial<Marker> | null
   try {
-    json = JSON.parse(bytes.toString()) as Partial<Marker>
+    json = JSON.parse(bytes.toString()) as Partial<Marker> | null
   } catch (cause) {
-    throw new Error(`${path} is damaged: restore it, or move it away to have the store marked anew`, {
-      cause,
-    })
+    throw new Error(damaged, { cause })
   }
-  if (typeof json.id !== 'string' || typeof json.createdAt !== 'string')
-    throw new Error(`${path} is damaged: restore it, or move it away to have the store marked anew`)
+  if (typeof json?.id !== 'string' || typeof json.createdAt !== 'string') throw new Error(damaged)
   if (json.format !== FORMAT)
     throw new Error(`${path} says format ${json.format}; this program writes ${FORMAT}: use a newer one`)
   return {

@@ -1,13 +1,15 @@
 import type { Identity } from '../../../system/identity.js'
-import { errorCode } from '../../fs.js'
+import { errorCode, type Fs } from '../../fs.js'
 import type { Keys } from '../../keys.js'
 import type { Durable } from '../durable.js'
+import { linkOrCreate } from './link-or-create.js'
 
 const LIMIT_BYTES = 256
 
 /**
  * On a file system that failed the self-test two processes are not safe: the first one that starts is the only one.
- * What a dead process or another boot has left is taken over. Answers what gives the place up.
+ * What a dead process, another boot, or one with our own number has left is taken over (in a container every process
+ * has the same number, so that a killed one would stand for its successor). Answers what gives the place up.
  * @throws an error that names the other process
  */
 export async function becomeOnlyWriter(
@@ -16,45 +18,48 @@ export async function becomeOnlyWriter(
 ): Promise<() => Promise<void>> {
   const { fs } = durable
   const path = `${keys.own}/only-writer`
-  const own = `${identity.process} ${identity.boot}`
-  const temporary = await durable.writeTemporary(Buffer.from(own))
+  const own = Buffer.from(`${identity.process} ${identity.boot}`)
+  const temporary = await durable.writeTemporary(own)
+  const aside = durable.temporaryName()
   try {
     for (;;) {
-      if ((await link(durable, temporary, path)) === 'linked') break
-      const [holder = '', boot] = (fs.readNow(path, LIMIT_BYTES)?.toString() ?? '').split(' ')
-      const pid = holder.split('-', 1).join('')
-      if (boot === identity.boot && fs.statNow(`/proc/${pid}`) !== undefined)
+      await linkOrCreate(fs, temporary, path, own)
+      // Read back: another starter may have taken it for a stale one that it had read just before.
+      const held = fs.readNow(path, LIMIT_BYTES)
+      if (held?.equals(own)) break
+      if (held === undefined) continue
+      const pid = findHolder(fs, held, identity)
+      if (pid !== undefined)
         throw new Error(
           `process ${pid} serves this store already, and its file system is not safe for two: ${faults.join('; ')}; stop that process, or move the store to a local disk`,
         )
-      await fs.unlink(path)
+      await removeStale(fs, path, held, aside)
     }
   } finally {
-    await fs.unlink(temporary)
+    await durable.dropQuietly(temporary)
   }
   return async () => {
-    if (fs.readNow(path, LIMIT_BYTES)?.toString() === own) await fs.unlink(path)
+    if (fs.readNow(path, LIMIT_BYTES)?.equals(own)) await fs.unlink(path)
   }
 }
 
-/** A file system without links gets a file made by O_EXCL. */
-async function link(durable: Durable, temporary: string, path: string): Promise<'linked' | 'exists'> {
+/** The number of the live process that the file names. */
+function findHolder(fs: Fs, held: Buffer, { process, boot }: Identity): string | undefined {
+  const [holder = '', itsBoot] = held.toString().split(' ')
+  const pid = holder.split('-', 1).join('')
+  if (itsBoot !== boot || pid === process.split('-', 1).join('')) return undefined
+  return fs.statNow(`/proc/${pid}`) === undefined ? undefined : pid
+}
+
+/** Two starters may have read the same stale file: who moves the other's fresh one away gives it back. */
+async function removeStale(fs: Fs, path: string, stale: Buffer, aside: string): Promise<void> {
   try {
-    return await durable.fs.link(temporary, path)
+    await fs.rename(path, aside)
   } catch (error) {
-    if (errorCode(error) === 'ENOENT') throw error
-  }
-  try {
-    const file = await durable.fs.create(path)
-    const bytes = durable.fs.readNow(temporary, LIMIT_BYTES)
-    try {
-      if (bytes !== undefined) await file.write([bytes], 0)
-    } finally {
-      await file.close()
-    }
-    return 'linked'
-  } catch (error) {
-    if (errorCode(error) === 'EEXIST') return 'exists'
+    if (errorCode(error) === 'ENOENT') return
     throw error
   }
+  const taken = fs.readNow(aside, LIMIT_BYTES)
+  if (taken !== undefined && !taken.equals(stale)) await linkOrCreate(fs, aside, path, taken)
+  await fs.unlink(aside)
 }
