@@ -47,9 +47,7 @@ export class FileJournal implements Journal {
   }
 
   #start(): void {
-    this.#writing ??= this.#write().finally(() => {
-      this.#writing = undefined
-    })
+    this.#writing ??= this.#write()
   }
 
   async #write(): Promise<void> {
@@ -64,6 +62,7 @@ export class FileJournal implements Journal {
         this.#options.log.warn({ err: error }, 'the journal could not be written: its readers will rebuild')
       }
     }
+    this.#writing = undefined // at once: an entry that came between the last look and a later end would wait
   }
 
   /** After a gap the first entry says that there was one: a reader that meets it rebuilds. */

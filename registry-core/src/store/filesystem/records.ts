@@ -38,9 +38,7 @@ export class FileRecords implements Records {
     const time = this.#options.clock.now().toISOString()
     return new Promise((done, failed) => {
       this.#waiting.push({ line: `${JSON.stringify({ time, ...record })}\n`, done, failed })
-      this.#writing ??= this.#writeAll().finally(() => {
-        this.#writing = undefined
-      })
+      this.#writing ??= this.#writeAll()
     })
   }
 
@@ -55,6 +53,7 @@ export class FileRecords implements Records {
         for (const { failed } of batch) failed(error)
       }
     }
+    this.#writing = undefined // at once: a record that came between the last look and a later end would wait for ever
   }
 
   async #write(lines: string): Promise<void> {
