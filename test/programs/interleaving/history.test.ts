@@ -42,6 +42,7 @@ test('a write that was answered is not gone unless somebody removed it', () => {
   const take = (value: typeof ONE, must: boolean): TagEvent => event(3, 4, { kind: 'take', value, must })
   expect(isLinearizable([write, take(ONE, true), read], 'absent')).toBe(true)
   expect(isLinearizable([write, take(TWO, false), read], 'absent')).toBe(false)
+  expect(isLinearizable([write, take(ONE, false), read], 'absent')).toBe(false)
   expect(isLinearizable([write, take(TWO, true)], 'absent')).toBe(false)
 })
 
@@ -52,4 +53,15 @@ test('what was removed beside a push that goes on may stand again when the push 
   const read = event(11, 12, { kind: 'read', value: ONE })
   expect(isLinearizable([write, take(2), read], 'absent')).toBe(true)
   expect(isLinearizable([write, take(8), read], 'absent')).toBe(false)
+})
+
+test('a remover that answers "changed" has taken nothing but what an unanswered push will bring back', () => {
+  const write = event(1, 2, { kind: 'write', value: ONE })
+  const beside = event(3, 9, { kind: 'write', value: TWO })
+  const take = event(4, 8, { kind: 'take', value: ONE, must: false })
+  const read = (value: typeof ONE | 'absent', at: number): TagEvent =>
+    event(at, at + 1, { kind: 'read', value })
+  expect(isLinearizable([write, take, read('absent', 11)], 'absent')).toBe(false)
+  expect(isLinearizable([write, beside, take, read('absent', 11)], 'absent')).toBe(false)
+  expect(isLinearizable([write, beside, take, read('absent', 6), read(TWO, 11)], 'absent')).toBe(true)
 })

@@ -9,7 +9,7 @@ export type TagOperation =
   | { readonly kind: 'read'; readonly value: TagValue }
   /** DELETE by name; `wasThere` as it was answered. */
   | { readonly kind: 'delete'; readonly wasThere: boolean }
-  /** Taken if it stands for `value`: it must (removed), or it may (the answer was "changed", or nothing said). */
+  /** Taken if it stands for `value`: it did (removed), or it did not (changed). */
   | { readonly kind: 'take'; readonly value: Digest; readonly must: boolean }
 
 /** An operation with the time between its request and its answer. */
@@ -20,8 +20,15 @@ export interface TagEvent {
   readonly endedAt: number
 }
 
-/** The value after the operation, or undefined when it cannot have been answered so. */
-function applied(operation: TagOperation, value: TagValue): readonly TagValue[] {
+/**
+ * The values that the tag may have after the operation; none when it cannot have been answered so. `isUnsettled` says
+ * that whoever wrote the value has not been answered and will see to it that it stands again.
+ */
+function applied(
+  { operation, endedAt }: TagEvent,
+  value: TagValue,
+  isUnsettled: boolean,
+): readonly TagValue[] {
   switch (operation.kind) {
     case 'write':
       return [operation.value]
@@ -32,7 +39,9 @@ function applied(operation: TagOperation, value: TagValue): readonly TagValue[] 
     case 'take': {
       const isTaken = value === operation.value
       if (operation.must) return isTaken ? ['absent'] : []
-      return isTaken ? ['absent', value] : [value]
+      // A remover that finds that it took something else puts nothing back: it answers "changed".
+      const mayTake = isUnsettled || (isTaken && endedAt === Number.POSITIVE_INFINITY)
+      return mayTake ? ['absent', value] : [value]
     }
   }
 }
@@ -60,11 +69,12 @@ export function isLinearizable(events: readonly TagEvent[], first: TagValue): bo
     if (read !== undefined) return explains(done | (1 << read), repeated, value)
     return ready.some((index) => {
       const bit = 1 << index
-      const operation = events[index]?.operation
+      const event = events[index]
+      const isUnsettled = rest.some((one) => (repeated & (1 << one)) !== 0 && isWriteOf(events[one], value))
       const canRepeat = mayRepeat[index] === true && (repeated & bit) === 0
       return (
-        operation !== undefined &&
-        applied(operation, value).some(
+        event !== undefined &&
+        applied(event, value, isUnsettled).some(
           (next) =>
             explains(done | bit, repeated, next) ||
             (canRepeat && next !== value && explains(done, repeated | bit, next)),
@@ -78,6 +88,10 @@ export function isLinearizable(events: readonly TagEvent[], first: TagValue): bo
 
 function isReadOf(event: TagEvent | undefined, value: TagValue): boolean {
   return event?.operation.kind === 'read' && event.operation.value === value
+}
+
+function isWriteOf(event: TagEvent | undefined, value: TagValue): boolean {
+  return event?.operation.kind === 'write' && event.operation.value === value
 }
 
 function isRemovalBeside(removal: TagEvent, { operation, begunAt, endedAt }: TagEvent): boolean {
