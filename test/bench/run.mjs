@@ -24,6 +24,7 @@ import { addPeers, registryConfig } from './stacks/peers.mjs'
 import { addPullLimits } from './stacks/pull-limits.mjs'
 import { addUploadLimits } from './stacks/upload-limits.mjs'
 import { addCatalogLimit, addCatalogPeer, catalogStore } from './stacks/catalog.mjs'
+import { fillPageCache } from './stacks/page-cache.mjs'
 import { CORE, addCatalogOurs, addOurs, coreConfig } from './stacks/ours.mjs'
 
 const HARNESS = fileURLToPath(new URL('./registry-bench.mjs', import.meta.url))
@@ -129,6 +130,7 @@ async function measureRow(stack, name, options) {
     : ['--stacks', path.join(stack.work, 'stacks.json'), ...chosen.flatMap((target) => ['--target', target])]
   const some = options.case ? ['--case', options.case] : []
   const tidy = row.pushes ? tidyArgs(stack) : []
+  if (row.pushes) fillPageCache(stack.work)
   await harness([...common, ...row.args, ...targets, ...some, ...tidy, '--json', json])
   return resultsOf(name, row, JSON.parse(fs.readFileSync(json, 'utf8')))
 }

@@ -159,10 +159,11 @@ export class StoredRepository implements LocalRepository {
   async finishUpload(stage: Stage, digest: Digest, actor: JournalActor): Promise<void> {
     const { content, links, journal } = this.#parts.store
     const sizeBytes = stage.offset
-    await stage.commit(digest)
+    // The link's file is synced together with the bytes (one commit of the file system's journal), and published after them.
+    await links.publishLayer(this.repository, digest, digest, stage.commit(digest))
     // Somebody may delete it from this repository between the two: whoever pushes it now wants it there.
     for (let attempt = 1; ; attempt += 1) {
-      await links.publishLayer(this.repository, digest, digest)
+      if (attempt > 1) await links.publishLayer(this.repository, digest, digest)
       if ((await content.promise('layer', this.repository, digest)) !== undefined) break
       if (attempt === LINK_ATTEMPTS)
         throw new RegistryError('storage-failing', {

@@ -121,8 +121,16 @@ export interface Links {
     last: string | undefined,
     limit: number,
   ): Promise<{ readonly tags: readonly Tag[]; readonly more: boolean } | undefined>
-  /** `dataDigest` is where the bytes lie: another one only for sha512 layers that registry:2 wrote. */
-  publishLayer(repository: RepositoryName, digest: Digest, dataDigest: Digest): Promise<void>
+  /**
+   * `dataDigest` is where the bytes lie: another one only for sha512 layers that registry:2 wrote. Nothing is published
+   * before `once` (the commit of the bytes) is done; what it throws is thrown here, after both have ended.
+   */
+  publishLayer(
+    repository: RepositoryName,
+    digest: Digest,
+    dataDigest: Digest,
+    once?: Promise<void>,
+  ): Promise<void>
   /** Notes that a client pushed it, then writes a fresh link. The caller looks at all it reaches before it answers. */
   publishRevision(repository: RepositoryName, digest: Digest): Promise<void>
   /** True when a revision's note that a client pushed it is there, and not older than its link. */

@@ -147,10 +147,11 @@ export class Durable {
   /**
    * Publishes a small file: temporary, fsync, rename over `path`, fsync of the folder. All of it again when a remover
    * that tidies takes the file and its folder away in between (gc-protocol §4).
+   * @param once what must be done before the rename: the temporary file is written and synced meanwhile
    */
-  async publish(path: string, bytes: Uint8Array, time?: Date): Promise<void> {
+  async publish(path: string, bytes: Uint8Array, time?: Date, once?: Promise<unknown>): Promise<void> {
     for (let attempt = 1; ; attempt += 1) {
-      const temporary = await this.writeTemporary(bytes, time)
+      const temporary = await this.#writeBeside(once, bytes, time)
       try {
         await this.moveIn(temporary, path)
         return
@@ -159,6 +160,21 @@ export class Durable {
         if (errorCode(error) !== 'ENOENT' || attempt === ATTEMPTS) throw error
       }
     }
+  }
+
+  /** Both have ended when this does; when one fails nothing of the file stays. */
+  async #writeBeside(
+    other: Promise<unknown> | undefined,
+    bytes: Uint8Array,
+    time: Date | undefined,
+  ): Promise<string> {
+    const [done, written] = await Promise.allSettled([other, this.writeTemporary(bytes, time)])
+    if (done.status === 'rejected') {
+      if (written.status === 'fulfilled') await this.dropQuietly(written.value)
+      throw done.reason
+    }
+    if (written.status === 'rejected') throw written.reason
+    return written.value
   }
 
   /**

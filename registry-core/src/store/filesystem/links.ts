@@ -37,7 +37,6 @@ interface Options {
 /** Which repository holds what, on a file system. */
 export class FileLinks implements Links {
   readonly #options: Options
-
   /** Of listings that are kept (listing.ts), which tags had a link. */
   readonly #linked = new WeakMap<readonly string[], LinkedTags>()
 
@@ -55,8 +54,7 @@ export class FileLinks implements Links {
   }
 
   repositories(last: string | undefined, limit: number): Promise<readonly RepositoryName[]> {
-    const { keys, durable, listings } = this.#options
-    return listRepositories({ fs: durable.fs, keys, listings }, last, limit)
+    return listRepositories({ ...this.#options, fs: this.#options.durable.fs }, last, limit)
   }
 
   findTag(repository: RepositoryName, tag: Tag): Promise<Digest | undefined> {
@@ -108,15 +106,14 @@ export class FileLinks implements Links {
     for (const [index, name] of names.entries()) {
       if (index % CALLS_A_TURN === CALLS_A_TURN - 1) await nextTurn()
       const tag = findTag(name)
-      if (tag !== undefined) (this.#isLinked(repository, tag) ? linked : unlinked).push(tag)
+      if (tag) (this.#isLinked(repository, tag) ? linked : unlinked).push(tag)
     }
     this.#linked.set(names, { linked, unlinked, atMs: nowMs })
     return linked
   }
 
   #isLinked(repository: RepositoryName, tag: Tag): boolean {
-    const { keys, durable } = this.#options
-    return durable.fs.statNow(keys.tagLink(repository, tag)) !== undefined
+    return this.#options.durable.fs.statNow(this.#options.keys.tagLink(repository, tag)) !== undefined
   }
 
   async tagsOf(repository: RepositoryName, digest: Digest): Promise<readonly Tag[]> {
@@ -143,9 +140,14 @@ export class FileLinks implements Links {
     return { held, absent }
   }
 
-  async publishLayer(repository: RepositoryName, digest: Digest, dataDigest: Digest): Promise<void> {
-    const { keys, durable } = this.#options
-    await durable.publish(keys.link('layer', repository, digest), Buffer.from(dataDigest))
+  async publishLayer(
+    repository: RepositoryName,
+    digest: Digest,
+    dataDigest: Digest,
+    once?: Promise<void>,
+  ): Promise<void> {
+    const path = this.#options.keys.link('layer', repository, digest)
+    await this.#options.durable.publish(path, Buffer.from(dataDigest), undefined, once)
   }
 
   async publishRevision(repository: RepositoryName, digest: Digest): Promise<void> {
