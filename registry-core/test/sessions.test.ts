@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { afterEach, beforeEach, expect, test } from '@jest/globals'
@@ -152,6 +152,25 @@ test('chunks that alternate between processes keep one copy of the bytes, not on
   await (await claimed(b, upload)).commit(digestOfBytes('sha256', whole))
   expect(committedBytes(whole).equals(whole)).toBe(true)
 })
+
+test.each(['data', 'next'])(
+  'an upload goes on where a power cut took a claim and left the "%s" of its writer',
+  async (kind) => {
+    const [a, b] = [await openProcess(), await openProcess()]
+    const upload = await settledUpload(a)
+    const left = path.join(root, 'entrepot/uploads', upload, `${kind}.00000002`)
+    writeFileSync(left, 'torn')
+    const goingOn = await claimed(b, upload)
+    expect(goingOn.offset).toBe(FIRST.length)
+    await goingOn.append(pieces(SECOND))
+    await goingOn.settle()
+    expect(await b.stages.find(REPOSITORY, upload)).toMatchObject({ offset: FIRST.length + SECOND.length })
+    const whole = Buffer.concat([FIRST, SECOND])
+    await (await claimed(b, upload)).commit(digestOfBytes('sha256', whole))
+    expect(committedBytes(whole).equals(whole)).toBe(true)
+    expect(existsSync(path.dirname(left))).toBe(false)
+  },
+)
 
 test('records that come at once share one file, which is closed with the store', async () => {
   const a = await openProcess()

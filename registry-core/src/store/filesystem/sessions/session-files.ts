@@ -10,6 +10,7 @@ import { readDamagedAsEmptyNow } from '../read-again.js'
  *     uploads/<id>/claim.<generation>    made by O_EXCL: who makes it is the only writer of that generation, while it writes
  *     uploads/<id>/settled.<generation>  where the session stands when that writer has ended all of its writes
  *     uploads/<id>/data.<generation>     the bytes; written by the process that made it alone
+ *     uploads/<id>/next.<generation>     what becomes `settled.<generation>` by a rename
  */
 export interface Settled {
   readonly repository: RepositoryName
@@ -26,7 +27,7 @@ export interface Settled {
 }
 
 const SETTLED_LIMIT_BYTES = 4096
-const NUMBERED = /^(claim|settled|data)\.(\d{8})$/
+const NUMBERED = /^(claim|settled|data|next)\.(\d{8})$/
 const ID_SHAPE = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 
 export class SessionFiles {
@@ -50,7 +51,7 @@ export class SessionFiles {
     }
   }
 
-  path(id: string, kind: 'claim' | 'settled' | 'data', generation: number): string {
+  path(id: string, kind: 'claim' | 'settled' | 'data' | 'next', generation: number): string {
     return `${this.#keys.upload(id)}/${kind}.${String(generation).padStart(8, '0')}`
   }
 
@@ -112,7 +113,7 @@ export class SessionFiles {
   /** Publishes where the session stands, `previous` being the state it went on from. @throws code `ENOENT` when the session has ended */
   settle(id: string, state: Settled, previous: number): void {
     const { generation } = state
-    const next = `${this.#keys.upload(id)}/next.${generation}`
+    const next = this.path(id, 'next', generation)
     this.#fs.createNow(next, Buffer.from(JSON.stringify(state)))
     this.#fs.renameNow(next, this.path(id, 'settled', generation))
     this.#fs.unlinkNow(this.path(id, 'claim', generation))
@@ -149,6 +150,7 @@ export class SessionFiles {
     return ((await this.#fs.list(this.#keys.upload(''))) ?? []).map(({ name }) => name)
   }
 
+  /** Every file counts: a power cut may have taken a claim and left what its writer made, whose name is used up. */
   async #numbers(id: string): Promise<{ settled: number; newest: number } | undefined> {
     const entries = await this.#fs.list(this.#keys.upload(id))
     if (entries === undefined) return undefined
@@ -156,7 +158,7 @@ export class SessionFiles {
     let newest = -1
     for (const { name } of entries) {
       const [, kind, digits] = NUMBERED.exec(name) ?? []
-      if (kind === undefined || kind === 'data') continue
+      if (kind === undefined) continue
       newest = Math.max(newest, Number(digits))
       if (kind === 'settled') settled = Math.max(settled, Number(digits))
     }
