@@ -60,14 +60,19 @@ describeNeeding(
     }
 
     /** Both watched while `use` runs; what they grew by and their peaks. */
-    async function watching(use: () => Promise<void>): Promise<{ core: Peak; nginxPeakMiB: number }> {
+    async function watching(
+      what: string,
+      use: () => Promise<void>,
+    ): Promise<{ core: Peak; nginxPeakMiB: number }> {
       const coreWatch = watchMemory(core.process.pid)
       const nginxWatches = [nginx.process.pid, ...childrenOf(nginx.process.pid)].map(watchMemory)
       await use()
-      return {
+      const found = {
         core: peakOf(coreWatch),
         nginxPeakMiB: nginxWatches.reduce((sum, watch) => sum + watch.peakMiB(), 0),
       }
+      process.stdout.write(`${what}: ${JSON.stringify(found)}\n`)
+      return found
     }
 
     /** The first transfer of a process pays for what it then keeps: compiled code, its pool of buffers. */
@@ -79,7 +84,7 @@ describeNeeding(
       'while 10 GiB arrive in one upload',
       async () => {
         await warmUp()
-        const { core: peak, nginxPeakMiB } = await watching(async () => {
+        const { core: peak, nginxPeakMiB } = await watching('10 GiB', async () => {
           const { sentBytes } = await transfer({ uploads: 1, uploadBytes: 10 * GIB, seed: 'ten' })
           expect(sentBytes).toBe(10 * GIB)
         })
@@ -94,7 +99,7 @@ describeNeeding(
       'while eight uploads of 1 GiB arrive at once',
       async () => {
         await warmUp()
-        const { core: peak, nginxPeakMiB } = await watching(async () => {
+        const { core: peak, nginxPeakMiB } = await watching('8 x 1 GiB', async () => {
           const { sentBytes } = await transfer({ uploads: 8, uploadBytes: GIB, seed: 'eight' })
           expect(sentBytes).toBe(8 * GIB)
         })
@@ -112,7 +117,7 @@ describeNeeding(
         const { digest } = await client.pushBlob('deep/app', randomLayer(64 * MIB))
         await client.close()
         const both = async (uploadBytes: number, seed: string) =>
-          watching(async () => {
+          watching(`100 up, 100 down, ${seed}`, async () => {
             const outcome = await transfer({ uploads: 100, uploadBytes, downloads: 100, digest, seed })
             expect(outcome.sentBytes).toBe(100 * uploadBytes)
             expect(outcome.receivedBytes).toBe(100 * 64 * MIB)
