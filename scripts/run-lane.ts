@@ -58,7 +58,7 @@ export async function runLane(
   const child = spawn(process.execPath, [...JEST, ...options, ...files], {
     cwd: ROOT,
     env: { ...process.env, [MARK]: mark },
-    stdio: ['ignore', 'ignore', output],
+    stdio: ['ignore', output, output], // tests print their seeds and figures
     detached: true,
   })
   fs.closeSync(output)
