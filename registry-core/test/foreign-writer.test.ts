@@ -4,7 +4,7 @@ import { parseRepositoryName } from '#core/oci/repository.js'
 import { findForeignWriter } from '#core/store/filesystem/start/foreign-writer.js'
 import { Listings } from '#core/store/filesystem/listing.js'
 import { Keys } from '#core/store/keys.js'
-import { FakeClock, turn } from './fake-clock.js'
+import { FakeClock, outcome, turn } from './fake-clock.js'
 import { SimulatedDisk } from './simulated-disk.js'
 import { SimulatedFs } from './simulated-fs.js'
 
@@ -22,22 +22,22 @@ function makeFolder(path: string): void {
 }
 
 /** A revision as registry:2 writes it. */
-function writeRevision(number: number): void {
+function writeRevision(number: number, repository = REPOSITORY): void {
   const digest = digestOfBytes('sha256', Buffer.from(String(number)))
-  makeFolder(keys.linkFolder('revision', REPOSITORY, digest))
-  disk.write(disk.createFile(keys.link('revision', REPOSITORY, digest)), Buffer.from(digest), 0)
+  makeFolder(`${keys.repository(repository)}/_layers`)
+  makeFolder(keys.linkFolder('revision', repository, digest))
+  disk.write(disk.createFile(keys.link('revision', repository, digest)), Buffer.from(digest), 0)
 }
 
 beforeEach(() => {
   clock = new FakeClock({ tickMs: 1 })
   disk = new SimulatedDisk(() => clock.now())
   fs = new SimulatedFs(disk)
-  makeFolder(`${keys.repository(REPOSITORY)}/_layers`)
   for (let number = 0; number < REVISIONS; number += 1) writeRevision(number)
 })
 
 function find(markedAtMs: number, signal: AbortSignal): Promise<string | undefined> {
-  return findForeignWriter({ fs, keys, listings: new Listings({ fs, clock }) }, markedAtMs, signal)
+  return findForeignWriter({ fs, keys, clock, listings: new Listings({ fs, clock }) }, markedAtMs, signal)
 }
 
 test('the look at a large repository lets others run, and ends when it is told to', async () => {
@@ -53,4 +53,28 @@ test('a revision that is newer than the marker and has no file of ours is foreig
   expect(await find(markedAtMs, signal)).toBeUndefined()
   writeRevision(REVISIONS)
   expect(await find(markedAtMs, signal)).toContain('was not pushed through this program')
+})
+
+test('the look at a store of many repositories rests after its first part, and ends at once when it is told to', async () => {
+  const repositories = 400
+  for (let number = 0; number < repositories; number += 1)
+    writeRevision(number, parseRepositoryName(`other/${number}`))
+  const markedAtMs = clock.now().getTime()
+  const controller = new AbortController()
+  const beforeCalls = fs.calls.length
+  const stopped = find(markedAtMs, controller.signal)
+  const reason = stopped.catch((error: unknown) => error)
+  while (!clock.hasSleeper()) await turn()
+  const firstPart = fs.calls.length - beforeCalls
+  for (let rest = 0; rest < 10; rest += 1) {
+    const before = fs.calls.length
+    await clock.wakeNext()
+    while (!clock.hasSleeper()) await turn()
+    expect(fs.calls.length - before).toBeLessThan(firstPart / 10)
+  }
+  controller.abort(new Error('the process stops'))
+  expect(await reason).toMatchObject({ message: 'the process stops' })
+  writeRevision(repositories, parseRepositoryName('other/last'))
+  const found = outcome(clock, find(markedAtMs, new AbortController().signal))
+  expect(await found).toContain('other/last was not pushed through this program')
 })

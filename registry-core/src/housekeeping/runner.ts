@@ -8,7 +8,7 @@ export interface Housekeeping {
   stop(): Promise<void>
 }
 
-/** Runs each job when it is first due, and then each time its interval is over; a job that fails is tried again the next time. */
+/** Runs each job when it is first due, and then each time its interval is over, unless it still runs; a job that fails is tried again the next time. */
 export function startHousekeeping({
   jobs,
   clock,
@@ -19,11 +19,12 @@ export function startHousekeeping({
   readonly log: Log
 }): Housekeeping {
   const ending = new AbortController()
-  const running = new Set<Promise<void>>()
-  const start = (job: Job): Promise<void> => {
-    const run = runOnce(job, ending.signal, log).finally(() => running.delete(run))
-    running.add(run)
-    return run
+  const running = new Map<Job, Promise<void>>()
+  const start = async (job: Job): Promise<void> => {
+    if (running.has(job)) return
+    const run = runOnce(job, ending.signal, log).finally(() => running.delete(job))
+    running.set(job, run)
+    await run
   }
   const stops = jobs.flatMap((job) => [
     clock.after(job.firstAfterMs, () => void start(job)),
@@ -33,7 +34,7 @@ export function startHousekeeping({
     async stop() {
       for (const stop of stops) stop()
       ending.abort()
-      await Promise.all(running)
+      await Promise.all(running.values())
     },
   }
 }

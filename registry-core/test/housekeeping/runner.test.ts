@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals'
 import { type Job, purgeStaleUploads, watchForForeignWriter } from '#core/housekeeping/jobs.js'
 import { startHousekeeping } from '#core/housekeeping/runner.js'
 import type { Log } from '#core/system/log.js'
-import { FakeClock } from '../fake-clock.js'
+import { FakeClock, turn } from '../fake-clock.js'
 
 const HOUR_MS = 3_600_000
 
@@ -39,6 +39,25 @@ describe('housekeeping', () => {
     const keeping = startHousekeeping({ clock, log, jobs: [job(() => Promise.reject(new Error('no disk')))] })
     await clock.advance(HOUR_MS)
     expect(said).toEqual(['error: a job failed', 'error: a job failed'])
+    await keeping.stop()
+  })
+
+  test('starts no job a second time that still runs', async () => {
+    const clock = new FakeClock()
+    const { log } = memoryLog()
+    let starts = 0
+    const { promise: released, resolve: release } = Promise.withResolvers<undefined>()
+    const slow = job(() => {
+      starts += 1
+      return released
+    }, 0)
+    const keeping = startHousekeeping({ clock, log, jobs: [slow] })
+    await clock.advance(HOUR_MS)
+    expect(starts).toBe(1)
+    release(undefined)
+    await turn()
+    await clock.advance(HOUR_MS)
+    expect(starts).toBe(2)
     await keeping.stop()
   })
 

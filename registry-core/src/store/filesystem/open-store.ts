@@ -83,7 +83,11 @@ export async function openStore(options: StoreOptions): Promise<OpenedStore> {
       ...(foreignWriter === undefined ? [] : [foreignWriter]),
     ],
     async lookForForeignWriter(signal) {
-      const trace = await findForeignWriter({ fs, keys, listings }, Date.parse(marker.createdAt), signal)
+      const trace = await findForeignWriter(
+        { fs, keys, listings, clock },
+        Date.parse(marker.createdAt),
+        signal,
+      )
       foreignWriter = trace && `another program (registry:2?) writes this volume: ${trace}; stop that process`
     },
     async close() {
