@@ -9,6 +9,7 @@ import type { Store } from '../store.js'
 import { FileContent } from './content.js'
 import { Durable } from './durable.js'
 import { findForeignWriter } from './start/foreign-writer.js'
+import { healOwnRemoval } from './start/own-removal.js'
 import { LinkReader } from './link-file.js'
 import { FileLinks } from './links.js'
 import { Listings } from './listing.js'
@@ -84,7 +85,10 @@ export async function openStore(options: StoreOptions): Promise<OpenedStore> {
     ],
     async lookForForeignWriter(signal) {
       const trace = await findForeignWriter(
-        { fs, keys, listings, clock },
+        {
+          ...{ fs, keys, listings, clock },
+          heal: (repository, digest) => healOwnRemoval({ keys, durable }, { repository, digest }, signal),
+        },
         Date.parse(marker.createdAt),
         signal,
       )

@@ -1,4 +1,4 @@
-import { findDigest } from '../../../oci/digest.js'
+import { type Digest, findDigest } from '../../../oci/digest.js'
 import type { RepositoryName } from '../../../oci/repository.js'
 import type { Clock } from '../../../system/clock.js'
 import type { Fs } from '../../fs.js'
@@ -9,6 +9,15 @@ import { LOOKS_OF_LISTING, Pace } from './pace.js'
 
 const PAGE = 10
 
+interface Parts {
+  readonly fs: Fs
+  readonly keys: Keys
+  readonly listings: Listings
+  readonly clock: Clock
+  /** Asked only before something is called foreign: whether a removal of ours explains it, and was mended. */
+  readonly heal: (repository: RepositoryName, digest: Digest) => Promise<boolean>
+}
+
 /**
  * Looks for traces of a live registry:2 on the volume (gc-protocol §7, step 0): what is newer than the marker and
  * does not carry our files. Answers the first one as a sentence, undefined when there is none. It takes its time over a
@@ -16,7 +25,7 @@ const PAGE = 10
  * into the file.
  */
 export async function findForeignWriter(
-  parts: { fs: Fs; keys: Keys; listings: Listings; clock: Clock },
+  parts: Parts,
   markedAtMs: number,
   signal: AbortSignal,
 ): Promise<string | undefined> {
@@ -38,7 +47,7 @@ export async function findForeignWriter(
 }
 
 async function findTrace(
-  { fs, keys }: { fs: Fs; keys: Keys },
+  { fs, keys, heal }: Parts,
   repository: RepositoryName,
   markedAtMs: number,
   pace: Pace,
@@ -60,7 +69,9 @@ async function findTrace(
     for (const hex of await list(`${revisions}/${algorithm}`)) {
       await pace.after(1)
       const digest = findDigest(`${algorithm}:${hex}`)
-      if (digest !== undefined && isForeign(fs, keys.linkFolder('revision', repository, digest), markedAtMs))
+      if (digest === undefined) continue
+      const folder = keys.linkFolder('revision', repository, digest)
+      if (isForeign(fs, folder, markedAtMs) && !(await heal(repository, digest)))
         return `the manifest ${digest} in ${repository} was not pushed through this program`
     }
   return undefined
