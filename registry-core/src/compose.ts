@@ -1,5 +1,5 @@
 import type { Settings } from './config/settings.js'
-import { purgeStaleUploads, removeLeftovers, watchForForeignWriter } from './housekeeping/jobs.js'
+import { type Job, purgeStaleUploads, removeLeftovers, watchForForeignWriter } from './housekeeping/jobs.js'
 import { startHousekeeping } from './housekeeping/runner.js'
 import { openOperations } from './http/operations.js'
 import { openReporter } from './http/report.js'
@@ -42,11 +42,7 @@ export async function compose(
   const metrics = openMetrics({ load, droppedLogLines: () => sink.dropped })
   const readiness = openReadiness({ failing: () => [store.refusal()], warnings: () => store.warnings() })
   const housekeeping = startHousekeeping({
-    jobs: [
-      ...(settings.uploadPurging.isOn ? [purgeStaleUploads(store, clock, settings.uploadPurging)] : []),
-      removeLeftovers(store, clock),
-      watchForForeignWriter(store, log),
-    ],
+    jobs: jobsOf(settings, store, log),
     clock,
     log,
   })
@@ -70,6 +66,14 @@ export async function compose(
   for (const address of edge.addresses) log.info({}, `listening on ${address}`)
   const running = parts.move()
   return { addresses: edge.addresses, ports: edge.ports, stop: () => running.disposeAsync() }
+}
+
+/** A store that the configuration does not name is somebody else's: what lies in it is not ours to remove. */
+function jobsOf({ uploadPurging }: Settings, store: OpenedStore, log: Log): readonly Job[] {
+  const watching = watchForForeignWriter(store, log)
+  if (!store.isExpected) return [watching]
+  const purging = uploadPurging.isOn ? [purgeStaleUploads(store, clock, uploadPurging)] : []
+  return [watching, removeLeftovers(store, clock), ...purging]
 }
 
 async function openStoreOf({ store: { root, id, reserveBytes } }: Settings, log: Log): Promise<OpenedStore> {

@@ -34,12 +34,14 @@ describe('a store whose marker is damaged', () => {
 })
 
 describe('a configuration that names the store', () => {
-  test('of another id it takes no pushes and says why; pulls go on', async () => {
+  test('of another id it takes no pushes and no deletes, and says why; pulls go on', async () => {
     using store = storeFolder()
     const image = makeImage()
+    let upload = ''
     {
       await using first = await serve(store.root)
       await first.client.pushImage(REPOSITORY, image, 'latest')
+      upload = path.basename(await first.client.startUpload(REPOSITORY))
     }
     const id = '00000000-0000-4000-8000-000000000000'
     await using served = await serve(store.root, { config: { store: { id } } })
@@ -51,6 +53,20 @@ describe('a configuration that names the store', () => {
       expect.stringMatching(new RegExp(`names the store ${id}, this is .*: is the right disk mounted`)),
     ])
     expect((await client.putManifest(REPOSITORY, 'other', image.manifest)).status).toBe(503)
+    const [blob] = image.blobs
+    const blobs = `/v2/${REPOSITORY}/blobs`
+    for (const target of [
+      `/v2/${REPOSITORY}/manifests/latest`,
+      `/v2/${REPOSITORY}/manifests/${image.manifest.descriptor.digest}`,
+      `${blobs}/${blob?.descriptor.digest}`,
+      `${blobs}/uploads/${upload}`,
+    ]) {
+      const refused = await client.delete(target)
+      expect([refused.status, errorOf(refused.body).message]).toEqual([503, expect.stringContaining(id)])
+    }
+    const mount = `/v2/marker/other/blobs/uploads/?mount=${blob?.descriptor.digest}&from=${REPOSITORY}`
+    expect((await client.post(mount)).status).toBe(503)
+    for (const { descriptor } of image.blobs) await client.pullBlob(REPOSITORY, descriptor.digest)
     const ready = await client.get('/readyz')
     expect([ready.status, ready.body.toString()]).toEqual([503, expect.stringContaining(id)])
     expect(await client.pullManifest(REPOSITORY, 'latest')).toEqual(image.manifest)

@@ -192,6 +192,8 @@ export interface TrashName {
 
 /** Room on the disk. */
 export interface Space {
+  /** @throws RegistryError `store-refused` in a store that is not the expected one: nothing is written to it, or removed from it */
+  requireExpectedStore(): void
   /** @throws RegistryError `storage-full` when `bytes` more would eat into the reserve */
   reserve(bytes: number): Promise<void>
   freeBytes(): Promise<number>

@@ -118,6 +118,7 @@ describe('a disk without room', () => {
   test('refuses bodies before they are read, with 507', async () => {
     const own = await start({
       wrapSpace: (space) => ({
+        requireExpectedStore: () => space.requireExpectedStore(),
         freeBytes: () => space.freeBytes(),
         purgeTemporary: (limit, signal) => space.purgeTemporary(limit, signal),
         reserve: (neededBytes) =>

@@ -16,6 +16,7 @@ export const getBlob: RepositoryEndpoint<'blob'> = async ({ repository, digest }
 export const deleteBlob: RepositoryEndpoint<'blob'> = async ({ repository, digest }, view, context) => {
   const push = pushable(view)
   if (!context.parts.deletesOn) throw new RegistryError('deletes-off', {})
+  context.parts.space.requireExpectedStore()
   const isDeleted = await push.deleteBlob(digest, context.actor)
   if (!isDeleted) throw new RegistryError('blob-unknown', { digest, repository })
   return { status: 202 }

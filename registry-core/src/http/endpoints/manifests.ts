@@ -54,6 +54,7 @@ export const deleteManifest: RepositoryEndpoint<'manifest'> = async (call, view,
   const { repository, reference } = call
   const push = pushable(view)
   if (!context.parts.deletesOn) throw new RegistryError('deletes-off', {})
+  context.parts.space.requireExpectedStore()
   const isDeleted =
     reference.kind === 'tag'
       ? await push.deleteTag(reference.tag, context.actor)

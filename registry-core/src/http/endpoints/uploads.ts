@@ -14,6 +14,7 @@ import { pushable } from './pushable.js'
 /** POST /v2/<name>/blobs/uploads/: begins a session (end-4a, end-4c), takes a whole blob (end-4b), or mounts (end-11). */
 export const beginUpload: RepositoryEndpoint<'uploads'> = async (call, view, context) => {
   const push = pushable(view)
+  context.parts.space.requireExpectedStore()
   if (call.mount && (await mounted(call, call.mount, push, context)))
     return committed(call.repository, call.mount)
   await context.parts.space.reserve(context.body.declaredBytes ?? 0)
@@ -80,8 +81,10 @@ export const getUpload: RepositoryEndpoint<'upload'> = async (call, view) => {
 }
 
 /** DELETE on a session (end-14): gives it up. */
-export const abortUpload: RepositoryEndpoint<'upload'> = async ({ upload }, view) => {
-  if (!(await pushable(view).abortUpload(upload))) throw new RegistryError('upload-unknown', { upload })
+export const abortUpload: RepositoryEndpoint<'upload'> = async ({ upload }, view, context) => {
+  const push = pushable(view)
+  context.parts.space.requireExpectedStore()
+  if (!(await push.abortUpload(upload))) throw new RegistryError('upload-unknown', { upload })
   return { status: 204 }
 }
 

@@ -44,6 +44,8 @@ export interface StoreOptions {
 /** A store on a file system, and what its parts say of their state. */
 export interface OpenedStore extends Store {
   readonly id: string
+  /** Whether it is the store that the configuration names, if it names one: only then is anything removed from it. */
+  readonly isExpected: boolean
   /** The folder was marked at this start. */
   readonly isNew: boolean
   /** What the file system cannot do, undefined when that could not be tried. Unless it is empty nothing may be collected. */
@@ -71,13 +73,14 @@ export async function openStore(options: StoreOptions): Promise<OpenedStore> {
   const giveUpPlace =
     faults.length === 0 ? undefined : await becomeOnlyWriter({ keys, durable, identity }, faults)
   const listings = new Listings({ fs, clock })
-  const wrongStore = (): string | undefined => findMismatch(options.expectedId, marker.id)
+  const mismatch = findMismatch(options.expectedId, marker.id)
+  const wrongStore = (): string | undefined => mismatch
   const parts = openParts(options, { keys, durable, health, listings, refusal: wrongStore })
   let foreignWriter: string | undefined
   return {
     ...parts,
-    ...{ id: marker.id, isNew, faults: tried },
-    refusal: () => wrongStore() ?? health.cause,
+    ...{ id: marker.id, isExpected: mismatch === undefined, isNew, faults: tried },
+    refusal: () => mismatch ?? health.cause,
     warnings: () => [
       ...faults.map(sentenceOfFault),
       ...(tried === undefined ? [UNTRIED] : []),
@@ -87,7 +90,8 @@ export async function openStore(options: StoreOptions): Promise<OpenedStore> {
       const trace = await findForeignWriter(
         {
           ...{ fs, keys, listings, clock },
-          heal: (repository, digest) => healOwnRemoval({ keys, durable }, { repository, digest }, signal),
+          heal: async (repository, digest) =>
+            mismatch === undefined && healOwnRemoval({ keys, durable }, { repository, digest }, signal),
         },
         Date.parse(marker.createdAt),
         signal,

@@ -31,9 +31,13 @@ export class FileSpace implements Space {
     this.#refusal = options.refusal
   }
 
-  async reserve(bytes: number): Promise<void> {
+  requireExpectedStore(): void {
     const why = this.#refusal()
     if (why !== undefined) throw new RegistryError('store-refused', { why })
+  }
+
+  async reserve(bytes: number): Promise<void> {
+    this.requireExpectedStore()
     await this.#health.check(() => this.#probe())
     const { totalBytes, freeBytes, totalInodes, freeInodes } = await this.#durable.fs.space(this.#keys.own)
     const reserveBytes = this.#reserveBytes ?? Math.min(RESERVE_MAX_BYTES, totalBytes * RESERVE_PART)
