@@ -96,6 +96,31 @@ test('the usual closing request of another process copies nothing', async () => 
   expect(existsSync(folder)).toBe(false)
 })
 
+test('a writer that another process has overtaken is told so, and takes nothing from the one that goes on', async () => {
+  const [a, b] = [await openProcess(), await openProcess()]
+  for (const use of [
+    (overtaken: Stage) => overtaken.append(pieces(SECOND)),
+    (overtaken: Stage) => overtaken.commit(digestOfBytes('sha256', FIRST)),
+  ]) {
+    const upload = await settledUpload(a)
+    const overtaken = await claimed(a, upload)
+    const newer = await claimed(b, upload)
+    await newer.append(pieces(SECOND))
+    await newer.settle() // what was written before is a copy now, and the older file is gone
+    await expect(use(overtaken)).rejects.toMatchObject({ failure: 'upload-taken-over' })
+    await overtaken.settle().catch(() => undefined)
+    expect(await b.stages.find(REPOSITORY, upload)).toMatchObject({ offset: FIRST.length + SECOND.length })
+  }
+})
+
+test('a writer whose upload was ended by another process is told that there is none', async () => {
+  const [a, b] = [await openProcess(), await openProcess()]
+  const upload = await settledUpload(a)
+  const writing = await claimed(a, upload)
+  expect(await b.stages.abort(REPOSITORY, upload)).toBe(true)
+  await expect(writing.append(pieces(SECOND))).rejects.toMatchObject({ failure: 'upload-unknown' })
+})
+
 test('a client that leaves while the prefix is copied finds its upload where it was', async () => {
   const [a, b] = [await openProcess(), await openProcess()]
   const upload = await settledUpload(a)

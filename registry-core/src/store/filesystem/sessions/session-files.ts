@@ -1,4 +1,5 @@
 import { type Algorithm, type Digest, findDigest, parseAlgorithm } from '../../../oci/digest.js'
+import { RegistryError } from '../../../oci/failure.js'
 import { findRepositoryName, type RepositoryName } from '../../../oci/repository.js'
 import { errorCode, type Fs } from '../../fs.js'
 import type { Keys } from '../../keys.js'
@@ -104,6 +105,13 @@ export class SessionFiles {
   /** True when the session has gone on without the writer of `generation`, who began at the state `previous`. */
   isOvertaken(id: string, generation: number, previous: number): boolean {
     return !this.#has(id, 'settled', previous) || this.#has(id, 'claim', generation + 1)
+  }
+
+  /** What to say to the writer of `generation`, who misses something of the session: another goes on with it, or it has ended. */
+  async whyLost(id: string, generation: number, cause?: unknown): Promise<RegistryError> {
+    const found = await this.find(id)
+    const failure = (found?.newest ?? -1) > generation ? 'upload-taken-over' : 'upload-unknown'
+    return new RegistryError(failure, { upload: id }, { cause })
   }
 
   #has(id: string, kind: 'claim' | 'settled', generation: number): boolean {

@@ -30,7 +30,9 @@ export interface StageParts {
   readonly commit: (digest: Digest, path: string, sizeBytes: number) => Promise<void>
   /** Ends a session whose data has been committed. */
   readonly end: () => Promise<void>
-  /** Ends a session of which nothing is to stay. */
+  /** What to say when something of the session is missing. */
+  readonly whyLost: (cause?: unknown) => Promise<RegistryError>
+  /** Ends a session of which nothing is to stay, unless another writer goes on with it. */
   readonly remove: () => Promise<unknown>
   /** Called once when the stage has ended, with what the next request of this process can go on from. */
   readonly ended: (resumable: Resumable | undefined) => void
@@ -139,12 +141,12 @@ export class FileStage implements Stage {
     if (this.#file !== undefined && this.#hash !== undefined) return { file: this.#file, hash: this.#hash }
     if (this.#hash !== undefined && this.#path !== '') {
       this.#file = await fs.openToWrite(this.#path)
-      if (this.#file === undefined) throw new RegistryError('upload-unknown', { upload: this.upload })
+      if (this.#file === undefined) throw await this.#parts.whyLost()
       return { file: this.#file, hash: this.#hash }
     }
     const path = files.path(this.upload, 'data', this.#generation)
-    const file = await fs.create(path).catch((error: unknown) => {
-      throw this.#named(error)
+    const file = await fs.create(path).catch(async (error: unknown) => {
+      throw await this.#named(error)
     })
     try {
       const hash = createHash(this.#algorithm)
@@ -171,7 +173,7 @@ export class FileStage implements Stage {
   /** Reads the first `offset` bytes; the hash of one block is computed while the next one is read. */
   async #readPrefix(hash: Hash, use: (block: Buffer, at: number) => Promise<void>): Promise<void> {
     const file = await this.#parts.fs.openToRead(this.#path)
-    if (file === undefined) throw new RegistryError('upload-unknown', { upload: this.upload })
+    if (file === undefined) throw await this.#parts.whyLost()
     try {
       for (let at = 0; at < this.#offset; ) {
         if (this.signal.aborted) throw new RegistryError('upload-taken-over', { upload: this.upload })
@@ -240,17 +242,15 @@ export class FileStage implements Stage {
     } catch (error) {
       if (isFinal(error)) this.#hasFailed = true
       await this.settle().catch(() => undefined) // the first failure is the one to report
-      throw this.#named(error)
+      throw await this.#named(error)
     }
     this.#end(undefined)
     await this.#parts.end()
   }
 
-  /** Another process has ended the session under us. */
-  #named(error: unknown): unknown {
-    return errorCode(error) === 'ENOENT'
-      ? new RegistryError('upload-unknown', { upload: this.upload }, { cause: error })
-      : error
+  /** Another process has gone on with the session, or has ended it, under us. */
+  async #named(error: unknown): Promise<unknown> {
+    return errorCode(error) === 'ENOENT' ? this.#parts.whyLost(error) : error
   }
 
   #isSettledFileIdle(): boolean {
@@ -261,8 +261,9 @@ export class FileStage implements Stage {
   async #digestIn(algorithm: Algorithm): Promise<Digest> {
     if (this.#path === '') await this.#open()
     if (this.#parts.fs.statNow(this.#path)?.sizeBytes !== this.#offset) {
-      this.#hasFailed = true // a power cut took bytes back, or somebody else wrote
-      throw new RegistryError('upload-unknown', { upload: this.upload })
+      const lost = await this.#parts.whyLost()
+      this.#hasFailed = lost.failure === 'upload-unknown' // a power cut took bytes back
+      throw lost
     }
     const isKnown = algorithm === this.#algorithm
     if (isKnown && this.#hash !== undefined) return digestOf(algorithm, this.#hash.copy())
@@ -274,7 +275,7 @@ export class FileStage implements Stage {
 
   async #sync(): Promise<void> {
     const file = this.#file ?? (await this.#parts.fs.openToWrite(this.#path))
-    if (file === undefined) throw new RegistryError('upload-unknown', { upload: this.upload })
+    if (file === undefined) throw await this.#parts.whyLost()
     this.#file = file
     await this.#writing(this.#parts.health.watchSync(file.sync()))
   }

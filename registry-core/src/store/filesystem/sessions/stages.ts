@@ -118,7 +118,11 @@ export class FileStages implements Stages {
         commit: (digest: Digest, path: string, sizeBytes: number) =>
           commitFile({ keys, durable }, digest, path, sizeBytes),
         end: () => this.#files.end(upload, generation, previous.generation, durable.temporaryName()),
-        remove: () => this.#files.remove(upload, durable.temporaryName()),
+        whyLost: (cause) => this.#files.whyLost(upload, generation, cause),
+        remove: async () => {
+          if (!this.#files.isOvertaken(upload, generation, previous.generation))
+            await this.#files.remove(upload, durable.temporaryName())
+        },
         ended: (resumable) => {
           if (this.#active.get(upload) === active) this.#active.delete(upload)
           if (resumable !== undefined) this.#keep(upload, resumable)
