@@ -4,7 +4,7 @@ import { OCI_INDEX, OCI_MANIFEST } from '#core/oci/media-type.js'
 import { parseTag } from '#core/oci/reference.js'
 import { parseRepositoryName } from '#core/oci/repository.js'
 import type { ManifestPutResult } from '#core/registry/source.js'
-import { FakeClock } from './fake-clock.js'
+import { FakeClock, turn } from './fake-clock.js'
 import { SimulatedDisk } from './simulated-disk.js'
 import { SimulatedFs } from './simulated-fs.js'
 import { type OpenedProcess, openProcess, STORE_ROOT } from './simulated-store.js'
@@ -111,4 +111,29 @@ test('a layer that one descriptor calls foreign and another needs must be here',
     failure: 'manifest-blob-unknown',
     detail: { digests: [digest] },
   })
+})
+
+test('others get their turn between the large manifests of an index', async () => {
+  const children: object[] = []
+  for (let number = 0; number < 12; number += 1) {
+    const config = described(digestOfBytes('sha256', CONFIG), 2)
+    const annotations = { padding: String(number).padEnd(1024 * 1024, 'x') }
+    const image = { schemaVersion: 2, mediaType: OCI_MANIFEST, config, layers: [], annotations }
+    const bytes = Buffer.from(JSON.stringify(image))
+    const digest = digestOfBytes('sha256', bytes)
+    await core.store.content.commitBytes(digest, bytes)
+    await core.store.links.publishRevision(REPOSITORY, digest)
+    children.push(described(digest, bytes.length, OCI_MANIFEST))
+  }
+  let turns = 0
+  let isPut = false
+  const pushed = put(OCI_INDEX, { manifests: children }).finally(() => {
+    isPut = true
+  })
+  while (!isPut) {
+    await turn()
+    turns += 1
+  }
+  await pushed
+  expect(turns).toBeGreaterThan(children.length)
 })

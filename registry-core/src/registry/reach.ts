@@ -12,6 +12,9 @@ const MAX_DEPTH = 4
 /** Synchronous looks in a row before others get their turn. */
 const LOOKS_A_TURN = 200
 
+/** Manifest bytes read, hashed and parsed in a row before others get their turn: some milliseconds. */
+const BYTES_A_TURN = 512 * 1024
+
 /** Each miss reads trash: after this many the answer is known, and says enough. */
 const MISSING_LIMIT = 100
 
@@ -37,6 +40,8 @@ interface Walk {
   readonly seen: { readonly manifest: Set<Digest>; readonly blob: Set<Digest> }
   readonly missing: Digest[]
   readonly wrongSizes: Digest[]
+  /** Manifest bytes since others had their turn. */
+  bytesOfTurn: number
   /** What may be absent: looked at when all that may not was found. The size where a descriptor tells it. */
   readonly mentioned: Map<Digest, number | undefined>
 }
@@ -57,7 +62,10 @@ export class Reach {
    */
   async look(repository: RepositoryName, manifest: Manifest, renew: boolean): Promise<Reached> {
     const seen = { manifest: new Set<Digest>(), blob: new Set<Digest>() }
-    const walk: Walk = { repository, renew, seen, missing: [], wrongSizes: [], mentioned: new Map() }
+    const walk: Walk = {
+      ...{ repository, renew, seen, missing: [], wrongSizes: [] },
+      ...{ bytesOfTurn: 0, mentioned: new Map() },
+    }
     await this.#walk(walk, manifest, 1)
     if (walk.missing.length === 0) await this.#seeMentioned(walk)
     return { missing: walk.missing, wrongSizes: walk.wrongSizes }
@@ -111,6 +119,7 @@ export class Reach {
     if (found === undefined) return this.#see(walk, 'layer', digest)
     const bytes = await this.#content.readVerified(found, MANIFEST_LIMIT_BYTES)
     if (bytes === undefined) return undefined
+    await giveTurn(walk, bytes.length) // between hashing and parsing: both take their time over 4 MiB
     const child = this.#parse(digest, bytes)
     if (child !== undefined) await this.#walk(walk, child, depth + 1)
     return found
@@ -125,6 +134,13 @@ export class Reach {
       throw error
     }
   }
+}
+
+async function giveTurn(walk: Walk, bytes: number): Promise<void> {
+  walk.bytesOfTurn += bytes
+  if (walk.bytesOfTurn < BYTES_A_TURN) return
+  walk.bytesOfTurn = 0
+  await nextTurn()
 }
 
 function countSeen({ seen }: Walk): number {
