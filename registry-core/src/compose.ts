@@ -1,5 +1,11 @@
 import type { Settings } from './config/settings.js'
-import { type Job, purgeStaleUploads, removeLeftovers, watchForForeignWriter } from './housekeeping/jobs.js'
+import {
+  type Job,
+  purgeStaleUploads,
+  removeLeftovers,
+  watchForForeignWriter,
+  watchWrites,
+} from './housekeeping/jobs.js'
 import { startHousekeeping } from './housekeeping/runner.js'
 import { openOperations } from './http/operations.js'
 import { openReporter } from './http/report.js'
@@ -70,10 +76,10 @@ export async function compose(
 
 /** A store that the configuration does not name is somebody else's: what lies in it is not ours to remove. */
 function jobsOf({ uploadPurging }: Settings, store: OpenedStore, log: Log): readonly Job[] {
-  const watching = watchForForeignWriter(store, log)
-  if (!store.isExpected) return [watching]
+  const watching = [watchForForeignWriter(store, log), watchWrites(store, log)]
+  if (!store.isExpected) return watching
   const purging = uploadPurging.isOn ? [purgeStaleUploads(store, clock, uploadPurging)] : []
-  return [watching, removeLeftovers(store, clock), ...purging]
+  return [...watching, removeLeftovers(store, clock), ...purging]
 }
 
 async function openStoreOf({ store: { root, id, reserveBytes } }: Settings, log: Log): Promise<OpenedStore> {

@@ -202,9 +202,15 @@ describeNeeding([EXT4], 'a disk that turns read-only', () => {
     expect((await client.putManifest('disk/app', 'other', image.manifest)).status).toBe(503)
     expect((await client.delete('/v2/disk/app/manifests/latest')).status).toBe(503)
     await pull()
+    const status = async (): Promise<number> => (await client.get('/readyz')).status
+    await eventually('/readyz is 503', async () => (await status()) === 503, { deadlineMs: 30_000 })
+    expect((await client.get('/readyz')).body.toString()).toContain('mounted read-only')
     await volume.remount('rw')
+    await eventually('/readyz is 200 without a push', async () => (await status()) === 200, {
+      deadlineMs: 30_000,
+    })
     await client.pushImage('disk/app', makeImage(), 'other')
     expect((await client.delete('/v2/disk/app/manifests/latest')).status).toBe(202)
     expect(leftOvers(volume.root)).toEqual([])
-  }, 60_000)
+  }, 120_000)
 })

@@ -47,6 +47,29 @@ export function removeLeftovers({ space }: Pick<Store, 'space'>, clock: Clock): 
   }
 }
 
+/** A disk that takes no writes shows in /readyz before a push fails, and is well again without one. */
+export function watchWrites(
+  store: { readonly space: Pick<Store['space'], 'probeWrites'>; refusal(): string | undefined },
+  log: Log,
+): Job {
+  let said = store.refusal()
+  return {
+    name: 'watch-writes',
+    everyMs: 10_000,
+    firstAfterMs: 0,
+    async run() {
+      await store.space.probeWrites()
+      const cause = store.refusal()
+      if (cause !== said) {
+        if (cause === undefined) log.info({}, 'the store takes pushes again')
+        else log.warn({}, `the store takes no pushes: ${cause}`)
+      }
+      said = cause
+      return undefined
+    },
+  }
+}
+
 /** A registry:2 that still writes this volume is said at once, and in /readyz as long as it does. */
 export function watchForForeignWriter(
   store: { lookForForeignWriter(signal: AbortSignal): Promise<void>; warnings(): readonly string[] },

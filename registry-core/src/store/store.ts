@@ -197,6 +197,8 @@ export interface Space {
   /** @throws RegistryError `storage-full` when `bytes` more would eat into the reserve */
   reserve(bytes: number): Promise<void>
   freeBytes(): Promise<number>
+  /** Finds out, without a push, whether the disk takes writes, or does so again; `reserve` then knows. Never throws. */
+  probeWrites(): Promise<void>
   /** Removes what crashed processes left under temporary names, or as takes of tags (gc-protocol §5), before `limit`; answers how many. */
   purgeTemporary(limit: Date, signal: AbortSignal): Promise<number>
 }

@@ -120,6 +120,7 @@ describe('a disk without room', () => {
       wrapSpace: (space) => ({
         requireExpectedStore: () => space.requireExpectedStore(),
         freeBytes: () => space.freeBytes(),
+        probeWrites: () => space.probeWrites(),
         purgeTemporary: (limit, signal) => space.purgeTemporary(limit, signal),
         reserve: (neededBytes) =>
           neededBytes > 1000

@@ -73,6 +73,19 @@ export class FileSpace implements Space {
     return purged
   }
 
+  async probeWrites(): Promise<void> {
+    if (this.#refusal() !== undefined) return
+    await this.#health.probe(() => (this.#health.cause === undefined ? this.#touch() : this.#probe()))
+  }
+
+  /** While all is well a name is enough: no fsync that others would wait behind. */
+  async #touch(): Promise<void> {
+    const path = this.#durable.temporaryName()
+    const file = await this.#durable.fs.create(path)
+    await file.close()
+    await this.#durable.fs.unlink(path)
+  }
+
   async #probe(): Promise<void> {
     await this.#durable.fs.unlink(await this.#durable.writeTemporary(Buffer.from('probe')))
   }

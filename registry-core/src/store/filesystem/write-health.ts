@@ -5,15 +5,19 @@ import { errorCode } from '../fs.js'
 const FAILURES_BEFORE_READ_ONLY = 3
 const PROBE_EVERY_MS = 1000
 
+/** What a probe may meet that says nothing of the disk: it is full (`reserve` says so), or the process lacks something. */
+const SAYS_NOTHING: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT', 'EMFILE', 'ENFILE', 'ENOMEM'])
+
 /**
  * After three failed fsyncs in a row the store takes no pushes (a disk that loses writes must not be filled with
- * promises) until a probe has written and synced again. Reads go on.
+ * promises), and while a probe cannot write at all, until one has written and synced again. Reads go on.
  */
 export class WriteHealth {
   readonly #clock: Clock
   #failures = 0
   #lastProbeMs = Number.NEGATIVE_INFINITY
   #lastCause = ''
+  #unwritable: string | undefined
 
   constructor(clock: Clock) {
     this.#clock = clock
@@ -34,7 +38,18 @@ export class WriteHealth {
 
   /** Why no pushes are taken; undefined while all is well. */
   get cause(): string | undefined {
-    return this.#failures < FAILURES_BEFORE_READ_ONLY ? undefined : `fsync fails: ${this.#lastCause}`
+    return this.#failures < FAILURES_BEFORE_READ_ONLY ? this.#unwritable : `fsync fails: ${this.#lastCause}`
+  }
+
+  /** Tries a write, and keeps in mind what it says of the disk. */
+  async probe(write: () => Promise<void>): Promise<void> {
+    try {
+      await write()
+      this.#unwritable = undefined
+    } catch (error) {
+      const code = errorCode(error)
+      if (code !== undefined && !SAYS_NOTHING.has(code)) this.#unwritable = sentenceOf(code)
+    }
   }
 
   /**
@@ -46,8 +61,12 @@ export class WriteHealth {
     const nowMs = this.#clock.elapsedMs()
     if (nowMs - this.#lastProbeMs >= PROBE_EVERY_MS) {
       this.#lastProbeMs = nowMs
-      await probe().catch(() => undefined)
+      await this.probe(probe)
     }
     if (this.cause !== undefined) throw new RegistryError('storage-failing', { cause: this.cause })
   }
+}
+
+function sentenceOf(code: string): string {
+  return code === 'EROFS' ? 'the disk is mounted read-only' : `the disk takes no writes: ${code}`
 }
