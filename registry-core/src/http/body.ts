@@ -9,16 +9,13 @@ const WORTH_WAKING_BYTES = 32 * 1024
 /** Smaller pieces are joined, so that a body of single bytes costs the store few writes (attack row 19). */
 const SMALL_BYTES = 2048
 
-/** Manifests that are half sent, over all requests: no number of slow clients may take more. */
-const COLLECTED_LIMIT_BYTES = 128 * 1024 * 1024
-
 /** How the bodies of a server are read. */
 export interface BodyOptions {
   readonly clock: Clock
   /** A body from which nothing comes for so long is given up. */
   readonly idleMs: number
-  /** What all requests of the server hold of bodies that they collect. */
-  readonly collected: { bytes: number }
+  /** What all requests of the server hold of bodies that they collect, and may hold: no number of slow clients takes more. */
+  readonly collected: { bytes: number; readonly limitBytes: number }
 }
 
 /** The client left before its body was whole: nobody waits for an answer. */
@@ -102,7 +99,7 @@ export class RequestBody implements AsyncIterable<Buffer> {
         heldBytes += piece.length
         collected.bytes += piece.length
         if (this.receivedBytes > limitBytes) throw tooLarge()
-        if (collected.bytes > COLLECTED_LIMIT_BYTES)
+        if (collected.bytes > collected.limitBytes)
           throw new RegistryError('server-busy', { why: 'too many manifests are on their way' })
       }
       return pieces.length === 1 && pieces[0] ? pieces[0] : Buffer.concat(pieces)

@@ -25,6 +25,8 @@ export interface EdgeOptions extends Pick<HandlerOptions, 'parts' | 'views' | 'r
   readonly idleMs?: number
   /** How long the head of a request may take; shorter in tests. */
   readonly headersMs?: number
+  /** What half-sent manifests may hold together; less in tests. */
+  readonly collectedLimitBytes?: number
 }
 
 /** The listeners of a registry. */
@@ -40,6 +42,8 @@ export interface Edge {
 /** nginx keeps its connections for 75 s (60 s in older versions): ours must outlive them, or it meets a closed one. */
 const KEEP_ALIVE_MS = 620_000
 const HEADERS_MS = 60_000
+/** Of half-sent manifests, over all requests. */
+const COLLECTED_LIMIT_BYTES = 128 * 1024 * 1024
 /** As nginx's timeouts in front of us (design §7). */
 const IDLE_MS = 900_000
 /** What nginx lets through (four buffers of 16 KiB) and what it adds itself. */
@@ -53,7 +57,11 @@ export async function openEdge(options: EdgeOptions): Promise<Edge> {
     ...options,
     headersMs,
     headers: commonHeaders(options.headers),
-    body: { clock, idleMs, collected: { bytes: 0 } },
+    body: {
+      clock,
+      idleMs,
+      collected: { bytes: 0, limitBytes: options.collectedLimitBytes ?? COLLECTED_LIMIT_BYTES },
+    },
     send: { clock, idleMs, content: options.parts.content },
     isDraining: () => isDraining,
   }

@@ -31,6 +31,7 @@ export interface TestEdgeOptions {
   readonly headers?: readonly (readonly [string, string])[]
   readonly idleMs?: number
   readonly headersMs?: number
+  readonly collectedLimitBytes?: number
   readonly clock?: Clock
   readonly failing?: () => readonly string[]
   readonly warnings?: () => readonly string[]
@@ -113,6 +114,7 @@ export async function startEdge(options: TestEdgeOptions = {}): Promise<TestEdge
     reportRefusal: (refusal) => refusals.push(refusal),
     ...(idleMs !== undefined && { idleMs }),
     ...(options.headersMs !== undefined && { headersMs: options.headersMs }),
+    ...(options.collectedLimitBytes !== undefined && { collectedLimitBytes: options.collectedLimitBytes }),
   })
   const port = edge.ports[0] ?? 0
   return {

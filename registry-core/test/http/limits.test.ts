@@ -7,6 +7,7 @@ import { RegistryError } from '#core/oci/failure.js'
 import { FakeClock } from '../fake-clock.js'
 import {
   eventually,
+  OCI_MANIFEST,
   pushBlob,
   pushImage,
   randomBlob,
@@ -140,6 +141,29 @@ describe('a disk without room', () => {
       expect([answer.status, answer.code]).toEqual([507, 'UNAVAILABLE'])
     }
     expect((await own.send('GET', location)).headers['range']).toBe('0-0')
+  })
+})
+
+describe('half-sent manifests', () => {
+  test('are refused with 503 when all together are too much, and the room is there again when they end', async () => {
+    const own = await start({ collectedLimitBytes: 100_000 })
+    const slow = await own.connect()
+    const cut = readUntil(slow)
+    slow.write(
+      `PUT /v2/a/manifests/slow HTTP/1.1\r\nHost: a\r\nContent-Type: ${OCI_MANIFEST}\r\nContent-Length: 90000\r\n\r\n`,
+    )
+    slow.write(Buffer.alloc(80_000, ' '))
+    const put = async (): Promise<readonly unknown[]> => {
+      const headers = { 'content-type': OCI_MANIFEST }
+      const answer = await own.send('PUT', '/v2/a/manifests/x', { headers, body: Buffer.alloc(30_000, ' ') })
+      return [answer.status, answer.code]
+    }
+    // Until what the slow client has sent has arrived, ours is read whole and found to be no manifest.
+    await eventually(async () => (await put())[0] === 503)
+    expect(await put()).toEqual([503, 'UNAVAILABLE'])
+    slow.destroy()
+    await cut
+    await eventually(async () => (await put())[0] === 400)
   })
 })
 
