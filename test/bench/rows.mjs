@@ -1,4 +1,6 @@
 // What `npm run bench` measures: each row's parts of the stack, its targets in turn (the first is the base), and the harness's arguments.
+// A row that pushes deletes it again: after each push, or at its end where memory is to stay as it is on a box that has run
+// for a day (`warmMemory`, see stacks/page-cache.mjs).
 // `limits` are the smallest programs that could do the job; they take part with --limits.
 
 const CHUNKED = ['--push-modes', 'chunked']
@@ -28,6 +30,7 @@ export const rows = {
     limitPart: 'upload-limits',
     args: ['--scenario', 'push', '--push', '1x512m,8x32m,200x64k', ...CHUNKED],
     pushes: true,
+    warmMemory: true,
   },
   'upload-memory': {
     about: 'memory while 2 GiB arrive over TLS',

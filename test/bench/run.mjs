@@ -101,8 +101,8 @@ function startArgs(stack) {
   ].flat()
 }
 
-/** Deletes what was pushed in this row, for every target, so that each finds the machine as the others do. */
-function tidyArgs(stack) {
+/** The command that deletes what was pushed since now, for every target. */
+function tidyCommand(stack) {
   const mark = path.join(stack.work, 'mark')
   fs.writeFileSync(mark, '')
   const stores = ['store', 'ours-store'].map((name) =>
@@ -110,7 +110,7 @@ function tidyArgs(stack) {
   )
   const find = `find ${stores.join(' ')} -mindepth 3 -maxdepth 3 -newer ${mark} -exec rm -rf {} + 2>/dev/null`
   const limit = `find ${stack.work}/up -maxdepth 1 -type f -newer ${mark} -delete`
-  return ['--after', `*=${find}; ${limit}; sync`]
+  return `${find}; ${limit}; sync`
 }
 
 async function measureRow(stack, name, options) {
@@ -129,9 +129,11 @@ async function measureRow(stack, name, options) {
     ? startArgs(stack)
     : ['--stacks', path.join(stack.work, 'stacks.json'), ...chosen.flatMap((target) => ['--target', target])]
   const some = options.case ? ['--case', options.case] : []
-  const tidy = row.pushes ? tidyArgs(stack) : []
-  if (row.pushes) fillPageCache(stack.work)
-  await harness([...common, ...row.args, ...targets, ...some, ...tidy, '--json', json])
+  const tidy = tidyCommand(stack)
+  const after = row.pushes && !row.warmMemory ? ['--after', `*=${tidy}`] : []
+  if (row.warmMemory) fillPageCache(stack.work)
+  await harness([...common, ...row.args, ...targets, ...some, ...after, '--json', json])
+  if (row.pushes) spawnSync('sh', ['-c', tidy])
   return resultsOf(name, row, JSON.parse(fs.readFileSync(json, 'utf8')))
 }
 
