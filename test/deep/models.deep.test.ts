@@ -16,6 +16,7 @@ describeNeeding(
   () => {
     test('hold too', async () => {
       const { code, stdout } = await runToEnd('sh', [CHECK, '--full'])
+      process.stdout.write(stdout)
       expect(stdout).not.toContain('UNEXPECTED')
       expect(stdout).toMatch(/^[1-9]\d* as expected, 0 not$/m)
       expect(code).toBe(0)

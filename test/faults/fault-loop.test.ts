@@ -34,7 +34,7 @@ describeNeeding([STRACE, DISTRIBUTION], 'one registry, fault after fault', () =>
     expect(points.length).toBeGreaterThan(300)
   })
 
-  test.each(['EIO', 'ENOSPC', 'EROFS'])(
+  test.each(['EIO', 'ENOSPC', 'EROFS', 'EDQUOT'])(
     'a call that fails with %s is a refusal in words',
     async (error) => {
       const writing = points.filter(({ call }) => call !== 'write' && call !== 'openat')

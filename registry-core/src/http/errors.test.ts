@@ -38,13 +38,15 @@ describe('the table of errors', () => {
 describe('an error answer', () => {
   test.each([
     ['ENOSPC', 507],
-    ['EDQUOT', 507],
+    ['Unknown system error -122', 507], // EDQUOT, as Node has it
     ['EFBIG', 507],
     ['EROFS', 503],
     ['EIO', 503],
     ['EMFILE', 503],
     ['ENFILE', 503],
     ['EACCES', 503],
+    ['Unknown system error -116', 503], // ESTALE
+    ['Unknown system error -117', 503], // EUCLEAN
   ])('to %s of the system is %i, in words, without a path', (code, status) => {
     const { answer, isBug } = errorAnswer(systemError(code), 'PUT', undefined)
     expect(answer.status).toBe(status)

@@ -79,8 +79,15 @@ export interface OpenFile {
   close(): Promise<void>
 }
 
+/** Errors of Linux that Node has no name for. */
+const UNNAMED: ReadonlyMap<string, string> = new Map([
+  ['Unknown system error -116', 'ESTALE'],
+  ['Unknown system error -117', 'EUCLEAN'],
+  ['Unknown system error -122', 'EDQUOT'],
+])
+
 /** The system's error code of a failed call, or undefined for anything else. */
 export function errorCode(error: unknown): string | undefined {
-  if (!Error.isError(error) || !('code' in error)) return undefined
-  return typeof error.code === 'string' ? error.code : undefined
+  if (!Error.isError(error) || !('code' in error) || typeof error.code !== 'string') return undefined
+  return UNNAMED.get(error.code) ?? error.code
 }
