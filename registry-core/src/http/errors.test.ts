@@ -38,21 +38,29 @@ describe('the table of errors', () => {
 describe('an error answer', () => {
   test.each([
     ['ENOSPC', 507],
-    ['Unknown system error -122', 507], // EDQUOT, as Node has it
+    ['EDQUOT', 507],
     ['EFBIG', 507],
     ['EROFS', 503],
     ['EIO', 503],
     ['EMFILE', 503],
     ['ENFILE', 503],
     ['EACCES', 503],
-    ['Unknown system error -116', 503], // ESTALE
-    ['Unknown system error -117', 503], // EUCLEAN
   ])('to %s of the system is %i, in words, without a path', (code, status) => {
     const { answer, isBug } = errorAnswer(systemError(code), 'PUT', undefined)
     expect(answer.status).toBe(status)
     expect(isBug).toBe(false)
     expect(JSON.stringify(answer.body)).toContain('UNAVAILABLE')
     expect(JSON.stringify(answer.body)).not.toContain('secret')
+  })
+
+  test.each([
+    ['UNKNOWN', -122, 507],
+    ['Unknown system error -122', -122, 507],
+    ['Unknown system error -116', -116, 503],
+    ['Unknown system error -117', -117, 503],
+  ])('to what Node calls "%s" (%i) is %i all the same', (code, errno, status) => {
+    const error = Object.assign(systemError(code), { errno })
+    expect(errorAnswer(error, 'PUT', undefined)).toMatchObject({ answer: { status }, isBug: false })
   })
 
   test('to a bug tells the client nothing', () => {

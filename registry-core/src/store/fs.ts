@@ -79,15 +79,15 @@ export interface OpenFile {
   close(): Promise<void>
 }
 
-/** Errors of Linux that Node has no name for. */
-const UNNAMED: ReadonlyMap<string, string> = new Map([
-  ['Unknown system error -116', 'ESTALE'],
-  ['Unknown system error -117', 'EUCLEAN'],
-  ['Unknown system error -122', 'EDQUOT'],
+/** Errors of Linux that Node has no name for: it says `UNKNOWN`, or `Unknown system error -122`. */
+const UNNAMED: ReadonlyMap<unknown, string> = new Map([
+  [-116, 'ESTALE'],
+  [-117, 'EUCLEAN'],
+  [-122, 'EDQUOT'],
 ])
 
 /** The system's error code of a failed call, or undefined for anything else. */
 export function errorCode(error: unknown): string | undefined {
   if (!Error.isError(error) || !('code' in error) || typeof error.code !== 'string') return undefined
-  return UNNAMED.get(error.code) ?? error.code
+  return ('errno' in error ? UNNAMED.get(error.errno) : undefined) ?? error.code
 }
