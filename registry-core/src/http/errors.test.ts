@@ -58,6 +58,7 @@ describe('an error answer', () => {
     ['Unknown system error -122', -122, 507],
     ['Unknown system error -116', -116, 503],
     ['Unknown system error -117', -117, 503],
+    ['EBADMSG', -74, 503],
   ])('to what Node calls "%s" (%i) is %i all the same', (code, errno, status) => {
     const error = Object.assign(systemError(code), { errno })
     expect(errorAnswer(error, 'PUT', undefined)).toMatchObject({ answer: { status }, isBug: false })

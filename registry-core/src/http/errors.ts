@@ -86,6 +86,7 @@ const FAILING: Readonly<Record<string, string>> = {
   ENODEV: 'the device of the store has gone away',
   ENXIO: 'the device of the store has gone away',
   EUCLEAN: 'the file system of the store is damaged',
+  EBADMSG: 'the file system of the store is damaged: a checksum does not fit',
   EBUSY: 'a file of the store is held by the system',
   EXDEV: 'docker/ and entrepot/ lie on two file systems, they must be on one',
   ENOENT: 'a file or folder of the store has vanished; is its disk still mounted?',
