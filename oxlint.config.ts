@@ -79,7 +79,7 @@ function restrict(files: string[], ...patterns: Restriction[]): OxlintOverride {
 
 /** Files that must exist before there is an Fs: the configuration, the root, a socket. */
 const BEFORE_THE_STORE = [
-  'registry-core/src/config/settings.ts',
+  'registry-core/src/config/read-settings.ts',
   'registry-core/src/http/listen.ts',
   'registry-core/src/store/node-fs.ts',
   'registry-core/src/store/filesystem/start/prepare-root.ts',

@@ -1,4 +1,6 @@
-import { ConfigurationError, readSettings, type Settings } from '../config/settings.js'
+import { ConfigurationError } from '../config/configuration-error.js'
+import { readSettings } from '../config/read-settings.js'
+import type { Settings } from '../config/settings.js'
 import { addressName } from '../http/listen.js'
 import type { ExitCode, Terminal } from './terminal.js'
 

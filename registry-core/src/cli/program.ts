@@ -1,5 +1,5 @@
 import { Command, CommanderError } from 'commander'
-import { ConfigurationError } from '../config/settings.js'
+import { ConfigurationError } from '../config/configuration-error.js'
 import { check } from './check.js'
 import { serve } from './serve.js'
 import type { ExitCode, Terminal } from './terminal.js'

@@ -1,5 +1,5 @@
 import { compose } from '../compose.js'
-import { readSettings } from '../config/settings.js'
+import { readSettings } from '../config/read-settings.js'
 import { systemClock } from '../system/clock.js'
 import { openLog } from '../system/log.js'
 import { openLogSink } from '../system/log-sink.js'

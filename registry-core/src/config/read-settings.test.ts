@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals'
+import { ConfigurationError } from './configuration-error.js'
+import { parseSettings } from './read-settings.js'
 import { describeSettings } from './schema.js'
-import { ConfigurationError, parseSettings } from './settings.js'
 
 const MINIMAL = 'version: 0.1\nstorage: {filesystem: {rootdirectory: /data}}\nhttp: {addr: ":5000"}\n'
 
