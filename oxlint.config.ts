@@ -82,6 +82,7 @@ const BEFORE_THE_STORE = [
   'registry-core/src/config/read-settings.ts',
   'registry-core/src/http/listen.ts',
   'registry-core/src/store/node-fs.ts',
+  'registry-core/src/store/filesystem/start/memory-root.ts',
   'registry-core/src/store/filesystem/start/prepare-root.ts',
 ]
 

@@ -12,6 +12,7 @@ import { openReporter } from './http/report.js'
 import { openEdge } from './http/server.js'
 import { openRegistry } from './registry/open-registry.js'
 import { openStore, type OpenedStore } from './store/filesystem/open-store.js'
+import { makeMemoryRoot } from './store/filesystem/start/memory-root.js'
 import { prepareRoot } from './store/filesystem/start/prepare-root.js'
 import { trySecondProcess } from './store/filesystem/start/second-process.js'
 import { nodeFs } from './store/node-fs.js'
@@ -40,9 +41,12 @@ export async function compose(
   { log, sink }: { log: Log; sink: LogSink },
 ): Promise<Running> {
   await using parts = new AsyncDisposableStack()
-  const store = await openStoreOf(settings, log)
+  for (const { kind, sentence } of settings.reading.notices)
+    if (kind === 'accepted') log.info({}, sentence)
+    else log.warn({}, sentence)
+  const store = await openStoreOf(settings, log, rootOf(settings, parts))
   parts.defer(() => store.close())
-  const registry = openRegistry({ store, clock, log })
+  const registry = openRegistry({ store, clock, log, manifestUrls: settings.manifestUrls })
   parts.defer(() => registry.close())
   const load = { requests: 0, uploads: 0 }
   const metrics = openMetrics({ load, droppedLogLines: () => sink.dropped })
@@ -59,7 +63,7 @@ export async function compose(
     ...{ clock, random, load, log },
     listeners: settings.listeners,
     headers: settings.headers,
-    views: openViews({ registry }),
+    views: openViews({ registry, isReadOnly: settings.isReadOnly }),
     parts: {
       ...{ registry, readiness, clock, content: store.content, space: store.space },
       ...{ deletesOn: settings.deletesOn, catalogLimit: settings.catalogLimit },
@@ -82,7 +86,19 @@ function jobsOf({ uploadPurging }: Settings, store: OpenedStore, log: Log): read
   return [...watching, removeLeftovers(store, clock), ...purging]
 }
 
-async function openStoreOf({ store: { root, id, reserveBytes } }: Settings, log: Log): Promise<OpenedStore> {
+/** The folder of the store; one in memory goes when everything else has stopped. */
+function rootOf({ store: { root } }: Settings, parts: AsyncDisposableStack): string {
+  if (root !== undefined) return root
+  const memory = makeMemoryRoot()
+  parts.defer(() => memory.remove())
+  return memory.root
+}
+
+async function openStoreOf(
+  { store: { id, reserveBytes } }: Settings,
+  log: Log,
+  root: string,
+): Promise<OpenedStore> {
   prepareRoot(root, id)
   const store = await openStore({
     ...{ root, fs: nodeFs, clock, random, log, expectedId: id, reserveBytes },

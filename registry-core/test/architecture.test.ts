@@ -3,7 +3,10 @@ import path from 'node:path'
 
 import { describe, expect, test } from '@jest/globals'
 
-import { runProgram } from '#core/cli/program.js'
+import { makeRegistryCore } from '#core/cli/program.js'
+import { makeRegistry } from '#core/cli/registry-program.js'
+import { runCommand } from '#core/cli/run-command.js'
+import { REGISTRY2 } from '#core/config/registry2.js'
 import { describeSettings } from '#core/config/schema.js'
 import { ERRORS } from '#core/http/errors.js'
 import { ROUTES } from '#core/http/routes.js'
@@ -49,6 +52,16 @@ describe('the reference pages say what the code does', () => {
     )
   })
 
+  test('each key of registry:2 stands in registry2-configuration.md with what becomes of it, and no other', () => {
+    const documented = rowsOf('registry2-configuration.md').map(([key, verdict, why]) => [key, verdict, why])
+    const inCode = REGISTRY2.map(({ key, verdict }) => [
+      key,
+      verdict.kind,
+      'why' in verdict ? verdict.why : '',
+    ])
+    expect(sorted(documented)).toEqual(sorted(inCode))
+  })
+
   test('each route stands in api.md with the right that it needs, and no other', () => {
     const served = Object.entries(ROUTES).flatMap(([kind, methods]) =>
       Object.entries(methods)
@@ -73,13 +86,13 @@ describe('the reference pages say what the code does', () => {
 
   test('each command and each of its options stands in cli.md with its meaning', async () => {
     const page = readPage('cli.md')
-    for (const command of await commandNames()) {
-      expect(page).toContain(`## \`registry-core ${command} `)
-      for (const option of (await help(command)).matchAll(/^ {2}(--\S+) {2,}(.*(?:\n {10,}.*)*)/gm)) {
-        const [, name = '', meaning = ''] = option
-        expect(page).toContain(`- \`${name}\`: ${meaning.replaceAll(/\s+/g, ' ')}`)
+    for (const [program, makeProgram] of PROGRAMS)
+      for (const command of await commandNames(makeProgram)) {
+        expect(page).toContain(`## \`${program} ${command} `)
+        const options = (await help(makeProgram, command)).matchAll(OPTION)
+        for (const [, name = '', meaning = ''] of options)
+          expect(page).toContain(`- \`${name}\`: ${meaning.replaceAll(/\s+/g, ' ')}`)
       }
-    }
   })
 })
 
@@ -95,17 +108,27 @@ describe('docs/architecture.md', () => {
   })
 })
 
-async function help(...command: readonly string[]): Promise<string> {
+const PROGRAMS = [
+  ['registry-core', makeRegistryCore],
+  ['registry', makeRegistry],
+] as const
+type MakeProgram = (typeof PROGRAMS)[number][1]
+const OPTION = /^ {2}((?:-[^h], )?--\S+) {2,}(.*(?:\n {10,}.*)*)/gm
+
+async function help(makeProgram: MakeProgram, ...command: readonly string[]): Promise<string> {
   let text = ''
   const write = (part: string) => {
     text += part
   }
-  expect(await runProgram([...command, '--help'], { out: write, error: write })).toBe(0)
+  const run = { terminal: { out: write, error: write }, environment: {} }
+  expect(await runCommand(makeProgram, [...command, '--help'], run)).toBe(0)
   return text
 }
 
-async function commandNames(): Promise<readonly string[]> {
-  const names = [...(await help()).matchAll(/^ {2}(\w+) \[options\]/gm)].map(([, name = '']) => name)
+async function commandNames(makeProgram: MakeProgram): Promise<readonly string[]> {
+  const names = [
+    ...(await help(makeProgram)).matchAll(/^ {2}([a-z-]+) (?:\[options\] )?[<[](?!command)/gm),
+  ].map(([, name = '']) => name)
   expect(names).toContain('serve')
   return names
 }

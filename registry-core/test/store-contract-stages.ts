@@ -120,6 +120,8 @@ export function stageTests({ store, another }: StoreBench): void {
     const upload = await store().stages.begin(APP, 'sha256')
     const begun = (await store().stages.find(APP, upload))?.startedAt.getTime() ?? 0
     expect(await store().stages.purge(new Date(begun - 1000), NEVER)).toBe(0)
+    expect(await store().stages.countStale(new Date(begun - 1000), NEVER)).toBe(0)
+    expect(await store().stages.countStale(new Date(begun + 1000), NEVER)).toBe(1)
     expect(await store().stages.purge(new Date(begun + 1000), NEVER)).toBe(1)
     expect(await store().stages.find(APP, upload)).toBeUndefined()
   })

@@ -1,32 +1,46 @@
 import { ConfigurationError } from '../config/configuration-error.js'
+import type { Environment } from '../config/environment.js'
+import type { Notice } from '../config/notice.js'
 import { readSettings } from '../config/read-settings.js'
 import type { Settings } from '../config/settings.js'
 import { addressName } from '../http/listen.js'
 import type { ExitCode, Terminal } from './terminal.js'
 
-/** Reads the file as serve would, and says what it found: 0 when serve would start with it, 1 when not. */
-export function check(file: string, isJson: boolean, terminal: Terminal): ExitCode {
-  const { findings, plan } = examine(file)
-  if (isJson) terminal.out(`${JSON.stringify({ file, findings, plan })}\n`)
-  else for (const line of [...findings, ...plan]) terminal.out(`${line}\n`)
-  return findings.length === 0 ? 0 : 1
+/** What check has found: a refusal stops the start, a notice does not. */
+interface Examination {
+  readonly findings: readonly { readonly kind: 'refused' | Notice['kind']; readonly sentence: string }[]
+  readonly honoured: readonly string[]
+  readonly plan: readonly string[]
 }
 
-function examine(file: string): { readonly findings: readonly string[]; readonly plan: readonly string[] } {
+/** Reads the file as serve would, and says what it found: 0 when all is well, 1 when something is refused or wrong. */
+export function check(file: string, isJson: boolean, environment: Environment, terminal: Terminal): ExitCode {
+  const { findings, honoured, plan } = examine(file, environment)
+  if (isJson) terminal.out(`${JSON.stringify({ file, findings, honoured, plan })}\n`)
+  else {
+    for (const { sentence } of findings) terminal.out(`${file}: ${sentence}\n`)
+    if (honoured.length > 0) terminal.out(`honoured: ${honoured.join(', ')}\n`)
+    for (const line of plan) terminal.out(`${line}\n`)
+  }
+  return findings.every(({ kind }) => kind === 'accepted') ? 0 : 1
+}
+
+function examine(file: string, environment: Environment): Examination {
   try {
-    return { findings: [], plan: planOf(readSettings(file)) }
+    const settings = readSettings(file, environment)
+    const { honoured, notices } = settings.reading
+    return { findings: notices, honoured, plan: planOf(settings) }
   } catch (error) {
-    if (error instanceof ConfigurationError)
-      return { findings: error.findings.map((finding) => `${file}: ${finding}`), plan: [] }
-    throw error
+    if (!(error instanceof ConfigurationError)) throw error
+    const refused = error.findings.map((sentence) => ({ kind: 'refused', sentence }) as const)
+    return { findings: [...refused, ...error.notices], honoured: [], plan: [] }
   }
 }
 
 /** What serve would do, in sentences. */
 function planOf(settings: Settings): readonly string[] {
-  const { store, uploadPurging } = settings
   return [
-    `the store is ${store.root}${store.id === undefined ? '' : `, and must have the id ${store.id}`}`,
+    storeLine(settings),
     ...settings.listeners.map(
       ({ address, view, anonymous }) =>
         `listens on ${addressName(address)} with the view ${view}; without a login: ${anonymous}`,
@@ -35,9 +49,20 @@ function planOf(settings: Settings): readonly string[] {
       ({ address, metricsPath }) =>
         `serves health ${metricsPath === undefined ? '' : `and metrics (${metricsPath}) `}on ${addressName(address)}`,
     ),
-    `deleting is ${settings.deletesOn ? 'on' : 'off'}`,
-    uploadPurging.isOn
-      ? `uploads end unfinished after ${uploadPurging.ageMs / 3_600_000} hours`
-      : 'unfinished uploads stay for ever',
+    settings.isReadOnly
+      ? 'pushing and deleting are off (storage.maintenance.readonly)'
+      : `deleting is ${settings.deletesOn ? 'on' : 'off'}`,
+    purgingLine(settings),
   ]
+}
+
+function storeLine({ store: { root, id } }: Settings): string {
+  if (root === undefined) return 'the store lies in memory, and is gone when the process stops'
+  return `the store is ${root}${id === undefined ? '' : `, and must have the id ${id}`}`
+}
+
+function purgingLine({ uploadPurging: { isOn, isDryRun, ageMs } }: Settings): string {
+  if (!isOn) return 'unfinished uploads stay for ever'
+  const rest = `unfinished after ${ageMs / 3_600_000} hours`
+  return isDryRun ? `uploads that are ${rest} are counted, and stay` : `uploads end ${rest}`
 }

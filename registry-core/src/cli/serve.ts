@@ -1,4 +1,5 @@
 import { compose } from '../compose.js'
+import type { Environment } from '../config/environment.js'
 import { readSettings } from '../config/read-settings.js'
 import { systemClock } from '../system/clock.js'
 import { openLog } from '../system/log.js'
@@ -10,8 +11,8 @@ const STDOUT = 1
 const LAST_LINES_MS = 500
 
 /** Serves until SIGTERM or SIGINT, then lets what runs end. */
-export async function serve(file: string, isJson: boolean): Promise<ExitCode> {
-  const settings = readSettings(file)
+export async function serve(file: string, isJson: boolean, environment: Environment): Promise<ExitCode> {
+  const settings = readSettings(file, environment)
   const sink = openLogSink(STDOUT)
   const log = openLog(isJson ? { ...settings.log, formatter: 'json' } : settings.log, sink, systemClock)
   try {

@@ -1,14 +1,16 @@
 import { readFileSync } from 'node:fs'
-import { parseDocument } from 'yaml'
 import { errorCode } from '../store/fs.js'
 import { ConfigurationError } from './configuration-error.js'
+import { type Environment, override } from './environment.js'
 import { sentenceOf } from './refusal.js'
 import { settingsSchema } from './schema.js'
 import type { Settings } from './settings.js'
+import { sortKeys } from './sort-keys.js'
 import { toSettings } from './to-settings.js'
+import { readYaml } from './yaml-text.js'
 
-/** Reads the file, once. @throws ConfigurationError */
-export function readSettings(file: string): Settings {
+/** Reads the file, with what the `REGISTRY_*` variables say instead. @throws ConfigurationError */
+export function readSettings(file: string, environment: Environment): Settings {
   let text: string
   try {
     text = readFileSync(file, 'utf8')
@@ -17,30 +19,32 @@ export function readSettings(file: string): Settings {
       errorCode(error) === 'ENOENT' ? 'there is no such file' : `it cannot be read (${errorCode(error)})`
     throw new ConfigurationError(file, [why])
   }
-  return parseSettings(file, text)
+  return parseSettings(file, text, environment)
 }
 
-/** @throws ConfigurationError */
-export function parseSettings(file: string, text: string): Settings {
-  const document = parseDocument(text, { version: '1.2' })
-  if (document.errors.length > 0)
+/**
+ * YAML, then the environment, then the table of registry:2's keys (sort-keys.ts), then the schema for what is left.
+ * @throws ConfigurationError with every finding
+ */
+export function parseSettings(file: string, text: string, environment: Environment = {}): Settings {
+  const reading = readYaml(text)
+  if ('errors' in reading)
     throw new ConfigurationError(
       file,
-      document.errors.map(({ message }) => `it is not YAML: ${message.split('\n', 1).join('')}`),
+      reading.errors.map((error) => `it is not YAML: ${error}`),
     )
-  let value: unknown
-  try {
-    value = document.toJS({ maxAliasCount: 100 })
-  } catch (error) {
-    throw new ConfigurationError(file, [
-      `it is not YAML: ${Error.isError(error) ? error.message : 'bad aliases'}`,
-    ])
-  }
-  const parsed = settingsSchema.safeParse(value)
-  if (!parsed.success)
-    throw new ConfigurationError(
-      file,
-      parsed.error.issues.flatMap((issue) => sentenceOf(issue, value)),
-    )
-  return toSettings(file, parsed.data)
+  const overridden = override(reading.value, environment)
+  const { origins } = overridden
+  const sorted = sortKeys(overridden.file, origins)
+  const repeated = reading.repeated.map((sentence) => ({ kind: 'repeated', key: '', sentence }) as const)
+  const notices = [...repeated, ...sorted.notices, ...overridden.notices]
+  const parsed = settingsSchema.safeParse(sorted.value)
+  const issues = parsed.error?.issues ?? []
+  const findings = [
+    ...overridden.refusals,
+    ...sorted.refusals,
+    ...issues.flatMap((issue) => sentenceOf(issue, sorted.value, origins)),
+  ]
+  if (findings.length > 0 || !parsed.success) throw new ConfigurationError(file, findings, notices)
+  return toSettings(file, parsed.data, { honoured: sorted.honoured, notices })
 }

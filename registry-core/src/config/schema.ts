@@ -2,9 +2,10 @@ import { z } from 'zod'
 import { access } from './schema/access.js'
 import { http } from './schema/http.js'
 import { listeners } from './schema/listeners.js'
-import { log } from './schema/log.js'
+import { log, loglevel } from './schema/log.js'
 import { storage } from './schema/storage.js'
-import { MAP, PORTABLE_PATH, size, text } from './schema/values.js'
+import { validation } from './schema/validation.js'
+import { integer, MAP, PORTABLE_PATH, size, text } from './schema/values.js'
 
 /* Everything that the configuration file may say, in registry:2's words where it has them: a file of schema/ for each area. */
 
@@ -15,6 +16,7 @@ export const settingsSchema = z.strictObject(
       .union([z.literal('0.1'), z.literal(0.1)], '0.1')
       .meta({ description: 'The version of the file format of registry:2.' }),
     log: log.prefault({}),
+    loglevel,
     storage,
     http: http.prefault({}),
     listeners: listeners.prefault([]),
@@ -33,16 +35,12 @@ export const settingsSchema = z.strictObject(
     catalog: z
       .strictObject(
         {
-          maxentries: z
-            .int('a number from 1 to 100000')
-            .min(1, 'a number from 1 to 100000')
-            .max(100_000, 'a number from 1 to 100000')
-            .meta({ description: 'The most that one page of _catalog holds.' })
-            .prefault(1000),
+          maxentries: integer('The most that one page of _catalog holds.').prefault(1000),
         },
         MAP,
       )
       .prefault({}),
+    validation: validation.optional(),
     store: z
       .strictObject(
         {
@@ -79,7 +77,7 @@ function describe(key: string, schema: JsonSchema): readonly SettingDescription[
       typeof child === 'object' ? describe(key === '' ? name : `${key}.${name}`, child) : [],
     )
   const { items } = schema
-  if (key === 'listeners' && typeof items === 'object' && !Array.isArray(items))
+  if (typeof items === 'object' && !Array.isArray(items) && items.properties)
     return describe(`${key}[]`, items)
   return [{ key, description: schema.description ?? '' }]
 }

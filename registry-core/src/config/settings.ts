@@ -1,13 +1,28 @@
 import type { AnonymousLevel } from '../access/caller.js'
+import type { Notice } from './notice.js'
 import type { ListenerView } from '../views/views.js'
 
 export type ListenAddress =
   | { readonly kind: 'tcp'; readonly host: string | undefined; readonly port: number }
   | { readonly kind: 'unix'; readonly path: string }
 
+/** What a configuration says besides its values. */
+export interface Reading {
+  readonly honoured: readonly string[]
+  readonly notices: readonly Notice[]
+}
+
+/** Every URL must match one of `allow`, where there are any, and none of `deny`. Without both, no URL may. */
+export interface UrlRules {
+  readonly allow: readonly RegExp[]
+  readonly deny: readonly RegExp[]
+}
+
 /** The configuration as the parts see it: every value typed, every default filled in. */
 export interface Settings {
   readonly file: string
+  /** What the file holds besides values: its honoured keys, and what a person should know. */
+  readonly reading: Reading
   readonly log: {
     readonly level: 'error' | 'warn' | 'info' | 'debug'
     readonly formatter: 'text' | 'json'
@@ -15,15 +30,24 @@ export interface Settings {
     readonly hasAccessLog: boolean
   }
   readonly store: {
-    readonly root: string
+    /** Undefined: a private folder in memory. */
+    readonly root: string | undefined
     readonly id: string | undefined
     readonly reserveBytes: number | undefined
   }
   readonly deletesOn: boolean
+  /** Pushes and deletes are answered with 405. */
+  readonly isReadOnly: boolean
+  /** What URLs pushed manifests may name; undefined: any. */
+  readonly manifestUrls: UrlRules | undefined
+  /** Where clients reach this registry, without a slash at its end, when the file says it. */
+  readonly publicUrl: string | undefined
   readonly uploadPurging: {
     readonly isOn: boolean
     readonly ageMs: number
     readonly intervalMs: number
+    /** Nothing is removed, the log says what would be. */
+    readonly isDryRun: boolean
   }
   readonly listeners: readonly {
     readonly address: ListenAddress

@@ -1,10 +1,10 @@
 import { ADDRESS_FORM, findTcpAddress, type TcpAddress } from './address.js'
 import { ConfigurationError } from './configuration-error.js'
 import type { ParsedFile } from './schema.js'
-import type { ListenAddress, Settings } from './settings.js'
+import type { ListenAddress, Reading, Settings, UrlRules } from './settings.js'
 
 /** The file's values as the parts want them. @throws ConfigurationError for what only shows when keys meet. */
-export function toSettings(file: string, parsed: ParsedFile): Settings {
+export function toSettings(file: string, parsed: ParsedFile, reading: Reading): Settings {
   const { log, storage, http, store, catalog } = parsed
   const { uploadpurging } = storage.maintenance
   const listeners = listenersOf(file, parsed)
@@ -14,18 +14,23 @@ export function toSettings(file: string, parsed: ParsedFile): Settings {
     ])
   return {
     file,
+    reading: { ...reading, notices: [...reading.notices, ...noticesOf(parsed)] },
     log: {
-      level: log.level,
-      formatter: log.formatter,
+      level: log.level ?? parsed.loglevel ?? 'info',
+      formatter: log.formatter === 'text' ? 'text' : 'json',
       fields: log.fields,
       hasAccessLog: !log.accesslog.disabled,
     },
-    store: { root: storage.filesystem.rootdirectory, id: store.id, reserveBytes: store.reserve },
+    store: { root: storage.filesystem?.rootdirectory, id: store.id, reserveBytes: store.reserve },
     deletesOn: storage.delete.enabled,
+    isReadOnly: storage.maintenance.readonly.enabled,
+    manifestUrls: urlRulesOf(parsed),
+    publicUrl: http.host?.replace(/\/+$/, ''),
     uploadPurging: {
       isOn: uploadpurging.enabled,
       ageMs: uploadpurging.age,
       intervalMs: uploadpurging.interval,
+      isDryRun: uploadpurging.dryrun,
     },
     listeners,
     headers: Object.entries(http.headers).flatMap(([name, values]) =>
@@ -33,8 +38,34 @@ export function toSettings(file: string, parsed: ParsedFile): Settings {
     ),
     drainMs: http.draintimeout,
     operations: operationsOf(parsed),
-    catalogLimit: catalog.maxentries,
+    catalogLimit: catalogLimitOf(catalog.maxentries),
   }
+}
+
+/** As registry:2 has it, 0 and less mean the default; more than this would be one answer of many megabytes. */
+function catalogLimitOf(entries: number): number {
+  return entries <= 0 ? 1000 : Math.min(entries, 100_000)
+}
+
+/** What only the values tell. */
+function noticesOf({ log, http }: ParsedFile): Reading['notices'] {
+  const logstash = 'log.formatter logstash is accepted: the lines are those of json'
+  const debug = 'http.debug has no effect without http.debug.addr'
+  return [
+    ...(log.formatter === 'logstash'
+      ? [{ kind: 'accepted', key: 'log.formatter', sentence: logstash } as const]
+      : []),
+    ...(http.debug !== undefined && http.debug.addr === undefined
+      ? [{ kind: 'misplaced', key: 'http.debug', sentence: debug } as const]
+      : []),
+  ]
+}
+
+/** `enabled` goes before `disabled`, and rules without a list let nothing pass, both as in registry:2. */
+function urlRulesOf({ validation }: ParsedFile): UrlRules | undefined {
+  if (validation === undefined || (validation.disabled && !validation.enabled)) return undefined
+  const { allow = [], deny = [] } = validation.manifests.urls ?? {}
+  return { allow, deny }
 }
 
 function listenersOf(file: string, { http, listeners, access }: ParsedFile): Settings['listeners'] {
@@ -59,7 +90,7 @@ function listenersOf(file: string, { http, listeners, access }: ParsedFile): Set
 function operationsOf({ http, internal }: ParsedFile): Settings['operations'] {
   const { debug } = http
   return [
-    ...(debug
+    ...(debug?.addr
       ? [
           {
             address: at(debug.addr),

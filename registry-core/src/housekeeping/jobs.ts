@@ -17,18 +17,30 @@ const MINUTE_MS = 60_000
 const HOUR_MS = 3_600_000
 const DAY_MS = 24 * HOUR_MS
 
+/** `storage.maintenance.uploadpurging` */
+export interface PurgeSettings {
+  readonly ageMs: number
+  readonly intervalMs: number
+  readonly isDryRun: boolean
+}
+
 /** Uploads that clients left unfinished hold space for ever, so they end after a week, as those of registry:2 do. */
 export function purgeStaleUploads(
   { stages }: Pick<Store, 'stages'>,
   clock: Clock,
-  { ageMs, intervalMs }: { readonly ageMs: number; readonly intervalMs: number },
+  { ageMs, intervalMs, isDryRun }: PurgeSettings,
 ): Job {
   return {
     name: 'purge-stale-uploads',
     everyMs: intervalMs,
     firstAfterMs: MINUTE_MS,
     async run(signal) {
-      const purged = await stages.purge(before(clock, ageMs), signal)
+      const limit = before(clock, ageMs)
+      if (isDryRun) {
+        const stale = await stages.countStale(limit, signal)
+        return stale > 0 ? `${stale} unfinished uploads would end, but uploadpurging.dryrun is on` : undefined
+      }
+      const purged = await stages.purge(limit, signal)
       return purged > 0 ? `${purged} unfinished uploads ended` : undefined
     },
   }

@@ -58,6 +58,7 @@ export const ERRORS: { readonly [F in Failure]: ErrorRow } = {
   'manifest-too-large': { status: 413, code: 'MANIFEST_INVALID' },
   'manifest-blob-unknown': { status: 400, code: 'MANIFEST_BLOB_UNKNOWN' },
   'deletes-off': { status: 405, code: 'UNSUPPORTED' },
+  'read-only': { status: 405, code: 'UNSUPPORTED' },
   unauthorized: { status: 401, code: 'UNAUTHORIZED' },
   denied: { status: 403, code: 'DENIED' },
   'storage-full': { status: 507, code: 'UNAVAILABLE' },
@@ -192,7 +193,7 @@ function headersOf(error: RegistryError, status: number, call: Call | undefined)
     }
   if (isFailure(error, 'range-unsatisfiable')) return { 'Content-Range': `bytes */${error.detail.sizeBytes}` }
   if (isFailure(error, 'method-unsupported')) return { Allow: error.detail.allowed }
-  if (error.failure === 'deletes-off') return { Allow: 'GET, HEAD' }
+  if (error.failure === 'deletes-off' || error.failure === 'read-only') return { Allow: 'GET, HEAD' }
   if (status === 503) return { 'Retry-After': RETRY_AFTER_SECONDS }
   return {}
 }

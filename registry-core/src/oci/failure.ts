@@ -31,6 +31,7 @@ interface Details {
   'manifest-too-large': { readonly limitBytes: number }
   'manifest-blob-unknown': { readonly digests: readonly string[]; readonly repository: string }
   'deletes-off': object
+  'read-only': object
   unauthorized: { readonly action: string }
   denied: { readonly action: string; readonly name: string }
   'storage-full': { readonly freeBytes: number; readonly neededBytes: number }
@@ -84,6 +85,8 @@ const SENTENCES: { readonly [F in Failure]: (detail: Details[F]) => string } = {
   'manifest-blob-unknown': ({ digests, repository }) =>
     `the manifest names what repository ${repository} does not have: ${digests.join(', ')}`,
   'deletes-off': () => 'deleting is switched off: set storage.delete.enabled to true',
+  'read-only': () =>
+    'this registry takes no pushes and no deletes at the moment: storage.maintenance.readonly is on',
   unauthorized: ({ action }) => `to ${action} here you must log in`,
   denied: ({ action, name }) => `you may not ${action} ${name}`,
   'storage-full': ({ freeBytes, neededBytes }) =>

@@ -47,6 +47,8 @@ export interface Manifest {
   readonly kind: ManifestKind
   readonly references: readonly Reference[]
   readonly subject: Digest | undefined
+  /** Where its layers may be had besides, as it says. */
+  readonly urls: readonly string[]
   /** The manifest's own, else an image's config media type (distribution-spec, "Listing Referrers"). */
   readonly artifactType: string | undefined
   readonly annotations: Readonly<Record<string, string>> | undefined
@@ -179,6 +181,7 @@ function toManifest(source: string, document: JsonObject, mediaType: string): Ma
     kind,
     references,
     subject: subject?.digest,
+    urls: kind === 'image' ? urlsOf(document['layers']) : [],
     artifactType: nonEmpty(text(document, 'artifactType')) ?? config?.mediaType,
     annotations: annotations(document['annotations']),
     mentioned: digestsIn(source),
@@ -196,6 +199,20 @@ function imageReferences(document: JsonObject, config: Descriptor | undefined): 
     kind: 'blob',
     optional: mayBeAbsent(one.mediaType),
   }))
+}
+
+/** `urls` of the layers; what is no text is shown as it stands, so that no rule for URLs lets it pass. */
+function urlsOf(layers: Json | undefined): readonly string[] {
+  if (!Array.isArray(layers)) return []
+  return (layers as readonly Json[]).flatMap((layer) => {
+    const urls = isObject(layer) ? layer['urls'] : undefined
+    if (urls === undefined || urls === null) return []
+    return Array.isArray(urls) ? (urls as readonly Json[]).map(urlText) : [urlText(urls)]
+  })
+}
+
+function urlText(json: Json): string {
+  return typeof json === 'string' ? json : shown(json)
 }
 
 function indexReferences(document: JsonObject): Reference[] {

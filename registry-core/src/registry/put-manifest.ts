@@ -1,8 +1,10 @@
 import { algorithmOf, type Digest, digestOfBytes } from '../oci/digest.js'
 import { RegistryError } from '../oci/failure.js'
+import type { UrlRules } from '../config/settings.js'
 import { type Manifest, parseManifest } from '../oci/manifest.js'
 import type { RepositoryName } from '../oci/repository.js'
 import type { Store } from '../store/store.js'
+import { checkUrls } from './manifest-urls.js'
 import type { ManifestCache } from './manifest-cache.js'
 import type { Reach } from './reach.js'
 import { referrerDescriptor } from './referrers.js'
@@ -12,6 +14,7 @@ interface Parts {
   readonly store: Store
   readonly reach: Reach
   readonly manifests: ManifestCache
+  readonly manifestUrls: UrlRules | undefined
 }
 
 /**
@@ -28,6 +31,7 @@ export async function putManifest(
   const { content, links, journal } = parts.store
   const digest = verifiedDigest(put)
   const manifest = parseManifest(put.bytes, put.contentType)
+  if (parts.manifestUrls !== undefined) checkUrls(manifest.urls, parts.manifestUrls)
   const tags = put.reference.kind === 'tag' ? [put.reference.tag] : put.tags
 
   const { wrongSizes } = await lookAtAll(parts, repository, manifest, true) // (1) (2)

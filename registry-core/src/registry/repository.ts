@@ -1,3 +1,4 @@
+import type { UrlRules } from '../config/settings.js'
 import type { Algorithm, Digest } from '../oci/digest.js'
 import { isRegistryError, RegistryError } from '../oci/failure.js'
 import { MANIFEST_LIMIT_BYTES, type Manifest } from '../oci/manifest.js'
@@ -28,6 +29,8 @@ export interface RepositoryParts {
   readonly reach: Reach
   readonly manifests: ManifestCache
   readonly lastPulls: LastPulls
+  /** What pushed manifests may name; undefined: any URL. */
+  readonly manifestUrls: UrlRules | undefined
 }
 
 /** A repository in this store. */

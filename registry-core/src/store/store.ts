@@ -82,6 +82,8 @@ export interface Stages {
   abort(repository: RepositoryName, upload: string): Promise<boolean>
   /** Ends sessions that were begun before `limit`; answers how many. */
   purge(limit: Date, signal: AbortSignal): Promise<number>
+  /** How many of them `purge` would end. */
+  countStale(limit: Date, signal: AbortSignal): Promise<number>
 }
 
 export interface StageState {

@@ -9,6 +9,8 @@ export type ListenerView = 'registry' | 'header'
 export interface View {
   readonly pull: Source
   readonly push: LocalRepository | undefined
+  /** A push or delete is refused because of storage.maintenance.readonly. */
+  readonly isReadOnly: boolean
   /** The word of `X-Entrepot-Origin`. */
   readonly origin: string
 }
@@ -28,7 +30,13 @@ export interface Views {
 }
 
 /** The registry view: every name is a local repository. */
-export function openViews({ registry }: { readonly registry: Registry }): Views {
+export function openViews({
+  registry,
+  isReadOnly = false,
+}: {
+  readonly registry: Registry
+  readonly isReadOnly?: boolean
+}): Views {
   return {
     open({ view, header, namespace, repository }) {
       if (view === 'header' && header !== 'registry')
@@ -39,7 +47,7 @@ export function openViews({ registry }: { readonly registry: Registry }): Views 
         })
       if (namespace !== undefined) throw new RegistryError('namespace-unknown', { namespace })
       const local = registry.repository(repository)
-      return { pull: local, push: local, origin: 'local' }
+      return { pull: local, push: isReadOnly ? undefined : local, isReadOnly, origin: 'local' }
     },
   }
 }

@@ -9,11 +9,27 @@ import { text } from 'node:stream/consumers'
 /** The program as it ships. */
 export const BINARY = fileURLToPath(new URL('../../../bin/registry-core.js', import.meta.url))
 
+/** The same under the name that registry:2 has. */
+export const REGISTRY_BINARY = fileURLToPath(new URL('../../../bin/registry.js', import.meta.url))
+
+interface Ended {
+  readonly code: number | null
+  readonly stdout: string
+  readonly stderr: string
+}
+
 /** A command of the real program, run to its end. */
-export async function run(
+export function run(...args: string[]): Promise<Ended> {
+  return runWith({}, BINARY, ...args)
+}
+
+/** The same of either program, with variables besides. */
+export async function runWith(
+  environment: Readonly<Record<string, string>>,
+  binary: string,
   ...args: string[]
-): Promise<{ code: number | null; stdout: string; stderr: string }> {
-  const child = spawn(process.execPath, [BINARY, ...args])
+): Promise<Ended> {
+  const child = spawn(process.execPath, [binary, ...args], { env: { ...process.env, ...environment } })
   const [stdout, stderr, [code]] = await Promise.all([
     text(child.stdout),
     text(child.stderr),

@@ -86,9 +86,23 @@ test('unfinished uploads end by the age that the configuration names', async () 
   }
   // Only `purge` is asked for.
   const store = { stages } as unknown as Parameters<typeof purgeStaleUploads>[0]
-  const purging = purgeStaleUploads(store, clock, { ageMs: 7 * 24 * HOUR_MS, intervalMs: HOUR_MS })
+  const purging = purgeStaleUploads(store, clock, {
+    ageMs: 7 * 24 * HOUR_MS,
+    intervalMs: HOUR_MS,
+    isDryRun: false,
+  })
   expect(await purging.run(new AbortController().signal)).toBe('2 unfinished uploads ended')
   expect(limits).toEqual(['2026-03-01T00:00:00.000Z'])
+})
+
+test('unfinished uploads are only counted in a dry run', async () => {
+  const stages = { countStale: () => Promise.resolve(2) }
+  // Only `countStale` is asked for.
+  const store = { stages } as unknown as Parameters<typeof purgeStaleUploads>[0]
+  const settings = { ageMs: HOUR_MS, intervalMs: HOUR_MS, isDryRun: true }
+  expect(await purgeStaleUploads(store, new FakeClock(), settings).run(new AbortController().signal)).toBe(
+    '2 unfinished uploads would end, but uploadpurging.dryrun is on',
+  )
 })
 
 test('a foreign writer is said once when it is found', async () => {

@@ -11,14 +11,42 @@ import { findSizeBytes, SIZE_FORM } from '../size.js'
 export const MAP = 'a map of keys and values'
 export const PORTABLE_PATH = 'the path of a file'
 
-export const boolean = (description: string) => z.boolean('true or false').meta({ description })
-export const text = (description: string, form = 'a text that is not empty') =>
-  z.string(form).min(1, form).meta({ description })
+/** What Go's parser takes for true and false besides YAML 1.2's own; capital letters do not matter here. */
+const WORDS: Readonly<Record<string, boolean>> = {
+  ...{ y: true, yes: true, on: true, true: true },
+  ...{ n: false, no: false, off: false, false: false },
+}
+
+export const boolean = (description: string) =>
+  z
+    .preprocess(
+      (value) => (typeof value === 'string' ? (WORDS[value.toLowerCase()] ?? value) : value),
+      z.boolean('true or false'),
+    )
+    .meta({ description })
+
+/** Any scalar is a text where one is wanted: `secret: 12345` has five letters. */
+const scalarText = <T extends z.ZodType>(schema: T) =>
+  z.preprocess(
+    (value) => (typeof value === 'number' || typeof value === 'boolean' ? String(value) : value),
+    schema,
+  )
+
+export const text = (description: string, form = 'a text that is not empty', shape = /^[^]/) =>
+  scalarText(z.string(form).regex(shape, form)).meta({ description })
+/** A list of texts. */
+export const texts = (description: string, form = 'a list of texts', shape = /^[^]/) =>
+  z.array(scalarText(z.string(form).regex(shape, form)), form).meta({ description })
+/** A whole number, also as Go reads it: `0x1F`, `017`, `1_000`. */
+export const integer = (description: string, form = 'a whole number') =>
+  z
+    .preprocess((value) => (typeof value === 'string' ? goInteger(value) : value), z.int(form))
+    .meta({ description })
 export const choice = <const T extends readonly [string, ...string[]]>(values: T, description: string) =>
   z.enum(values, `one of ${values.join(', ')}`).meta({ description })
 
 /** A text that a pure parser turns into a value, or refuses. */
-const parsed = <T>(find: (text: string) => T | undefined, form: string, description: string) =>
+export const parsed = <T>(find: (text: string) => T | undefined, form: string, description: string) =>
   z
     .union([z.string(), z.number()], form)
     .transform((value, context): T => {
@@ -34,3 +62,11 @@ export const size = (description: string) => parsed(findSizeBytes, SIZE_FORM, de
 export const address = (description: string) => parsed(findTcpAddress, ADDRESS_FORM, description)
 
 export const anonymous = (description: string) => choice(['push', 'pull', 'none'], description)
+
+function goInteger(text: string): unknown {
+  const digits = text.replaceAll('_', '').replace(/^\+/, '')
+  if (/^-?(?:0[xX][0-9a-fA-F]+|0[bB][01]+|0|[1-9][0-9]*)$/.test(digits))
+    return Number(digits.replace('-', '')) * (digits.startsWith('-') ? -1 : 1)
+  const octal = /^0o?([0-7]+)$/.exec(digits)
+  return octal === null ? text : Number.parseInt(octal[1] ?? '', 8)
+}

@@ -149,12 +149,20 @@ export class FileStages implements Stages {
 
   async purge(limit: Date, signal: AbortSignal): Promise<number> {
     let purged = 0
+    for await (const upload of this.#stale(limit, signal))
+      if (await this.#files.remove(upload, this.#options.durable.temporaryName())) purged += 1
+    return purged
+  }
+
+  async countStale(limit: Date, signal: AbortSignal): Promise<number> {
+    return (await Array.fromAsync(this.#stale(limit, signal))).length
+  }
+
+  async *#stale(limit: Date, signal: AbortSignal): AsyncGenerator<string> {
     for (const upload of await this.#files.ids()) {
       signal.throwIfAborted()
-      if (this.#active.has(upload) || !(await this.#isOlder(upload, limit))) continue
-      if (await this.#files.remove(upload, this.#options.durable.temporaryName())) purged += 1
+      if (!this.#active.has(upload) && (await this.#isOlder(upload, limit))) yield upload
     }
-    return purged
   }
 
   /** A session without a readable state is as old as its folder. */
