@@ -1,3 +1,4 @@
+import { openAccess } from './access/open-access.js'
 import type { Settings } from './config/settings.js'
 import {
   type Job,
@@ -59,23 +60,35 @@ export async function compose(
   parts.defer(() => housekeeping.stop())
   const operations = await openOperations({ listeners: settings.operations, metrics, readiness })
   parts.defer(() => operations.stop())
+  const access = openAccess(settings.access, { secret: store.secret, clock, random, log })
   const edge = await openEdge({
     ...{ clock, random, load, log },
     listeners: settings.listeners,
     headers: settings.headers,
     views: openViews({ registry, isReadOnly: settings.isReadOnly }),
     parts: {
-      ...{ registry, readiness, clock, content: store.content, space: store.space },
+      ...{ registry, access, readiness, clock, content: store.content, space: store.space },
       ...{ deletesOn: settings.deletesOn, catalogLimit: settings.catalogLimit },
     },
     ...openReporter({ metrics, log, hasAccessLog: settings.log.hasAccessLog }),
   })
   parts.defer(() => edge.stop(settings.drainMs))
+  sayWhoMayPush(settings, log)
   for (const sentence of [...store.warnings(), store.refusal()]) if (sentence) log.warn({}, sentence)
   for (const address of operations.addresses) log.info({}, `health and metrics on ${address}`)
   for (const address of edge.addresses) log.info({}, `listening on ${address}`)
   const running = parts.move()
   return { addresses: edge.addresses, ports: edge.ports, stop: () => running.disposeAsync() }
+}
+
+/** As registry:2's file without `auth` means it, and nobody shall be surprised. */
+function sayWhoMayPush({ access }: Settings, log: Log): void {
+  const canLogIn = access.accounts.length > 0 || access.htpasswd !== undefined || access.token !== undefined
+  if (!canLogIn && access.anonymous.includes('push'))
+    log.warn(
+      {},
+      'everybody who reaches this registry may push: give it access.accounts or auth to change that',
+    )
 }
 
 /** A store that the configuration does not name is somebody else's: what lies in it is not ours to remove. */

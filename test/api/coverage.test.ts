@@ -2,11 +2,13 @@ import { expect, test } from '@jest/globals'
 
 import { AFTERWARDS } from './suite/afterwards.js'
 import { CHECKS_WITH_DELETES, CHECKS_WITHOUT_DELETES } from './suite/checks.js'
+import { rightsChecks } from './suite/rights.js'
 import { POINTS } from './suite/points.js'
 
 const CHECKS = [
   ...[...CHECKS_WITH_DELETES, ...CHECKS_WITHOUT_DELETES].flatMap(({ checks }) => checks),
   ...AFTERWARDS,
+  ...rightsChecks,
 ]
 
 test('each line of the checklist and each attack that shows over HTTP has a check', () => {

@@ -39,11 +39,12 @@ function examine(file: string, environment: Environment): Examination {
 
 /** What serve would do, in sentences. */
 function planOf(settings: Settings): readonly string[] {
+  const { access } = settings
   return [
     storeLine(settings),
     ...settings.listeners.map(
-      ({ address, view, anonymous }) =>
-        `listens on ${addressName(address)} with the view ${view}; without a login: ${anonymous}`,
+      ({ address, view }, index) =>
+        `listens on ${addressName(address)} with the view ${view}; without a login: ${access.anonymous[index]}`,
     ),
     ...settings.operations.map(
       ({ address, metricsPath }) =>

@@ -1,5 +1,6 @@
 import { Command } from 'commander'
 import { check } from './check.js'
+import { hash } from './hash.js'
 import { commandNamed, type Run } from './run-command.js'
 import { serve } from './serve.js'
 import { VERSION } from './version.js'
@@ -25,5 +26,12 @@ export function makeRegistryCore({ terminal, environment, done }: Run): Command 
     .action((config: string, options: { json?: boolean }) =>
       done(check(config, options.json ?? false, environment, terminal)),
     )
+  program
+    .command('hash')
+    .description(
+      'Makes the bcrypt hash of a password for access.accounts or htpasswd; asks for it, or reads it from stdin.',
+    )
+    .option('--json', 'one JSON object instead of the hash alone')
+    .action(async (options: { json?: boolean }) => done(await hash(options.json ?? false, terminal)))
   return program
 }

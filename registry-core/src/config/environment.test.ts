@@ -85,7 +85,7 @@ describe('a variable', () => {
       REGISTRY_ACCESS_ANONYMOUS: 'pull',
       REGISTRY_LISTENERS: '[{addr: ":5001", anonymous: none}]',
     })
-    expect(settings.listeners).toMatchObject([{ anonymous: 'pull' }, { anonymous: 'none' }])
+    expect(settings.access.anonymous).toEqual(['pull', 'none'])
   })
 
   test('without a value takes the key away', () => {

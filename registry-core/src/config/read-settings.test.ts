@@ -3,6 +3,7 @@ import { ConfigurationError } from './configuration-error.js'
 import { parseSettings } from './read-settings.js'
 import { describeSettings } from './schema.js'
 
+const HASH = `$2b$11$${'a'.repeat(53)}`
 const MINIMAL = 'version: 0.1\nstorage: {filesystem: {rootdirectory: /data}}\nhttp: {addr: ":5000"}\n'
 
 function refusal(text: string): string {
@@ -24,11 +25,12 @@ describe('the configuration file', () => {
       deletesOn: false,
       isReadOnly: false,
       manifestUrls: undefined,
-      publicUrl: undefined,
       uploadPurging: { isOn: true, ageMs: 604_800_000, intervalMs: 3_600_000, isDryRun: false },
-      listeners: [
-        { address: { kind: 'tcp', host: undefined, port: 5000 }, view: 'registry', anonymous: 'push' },
-      ],
+      listeners: [{ address: { kind: 'tcp', host: undefined, port: 5000 }, view: 'registry' }],
+      access: {
+        ...{ anonymous: ['push'], accounts: [], htpasswd: undefined, token: undefined, immutable: [] },
+        externalUrl: undefined,
+      },
       headers: [],
       drainMs: 30_000,
       operations: [],
@@ -49,6 +51,7 @@ storage:
 http:
   addr: run/core.sock
   net: unix
+  host: https://registry.example.com/
   secret: x
   headers: {X-Content-Type-Options: [nosniff], X-A: [b, c]}
   draintimeout: 5s
@@ -57,7 +60,15 @@ listeners:
   - {addr: "127.0.0.1:5001", anonymous: pull}
   - {socket: run/front.sock, view: header}
 internal: {socket: run/control.sock}
-access: {anonymous: none}
+access:
+  anonymous: none
+  accounts:
+    - {name: ci, secretHash: '${HASH}', rights: [{repositories: ['team/**'], actions: [pull]}], until: 2027-01-31}
+    - {name: scan, secretHash: '${HASH}', countsAsPull: false}
+  immutable: [{repository: 'release/**', tag: 'v*'}]
+auth:
+  htpasswd: {realm: R, path: /auth/htpasswd}
+  token: {realm: 'https://a/t', service: s, issuer: i, jwks: /jwks}
 catalog: {maxentries: 50}
 store: {id: abc, reserve: 1g}
 `,
@@ -67,10 +78,20 @@ store: {id: abc, reserve: 1g}
       store: { id: 'abc', reserveBytes: 1024 ** 3 },
       uploadPurging: { isOn: false, ageMs: 86_400_000, intervalMs: 1_800_000 },
       listeners: [
-        { address: { kind: 'unix', path: 'run/core.sock' }, anonymous: 'none' },
-        { address: { kind: 'tcp', port: 5001 }, anonymous: 'pull' },
-        { address: { kind: 'unix' }, view: 'header', anonymous: 'none' },
+        { address: { kind: 'unix', path: 'run/core.sock' } },
+        { address: { kind: 'tcp', port: 5001 } },
+        { address: { kind: 'unix' }, view: 'header' },
       ],
+      access: {
+        anonymous: ['none', 'pull', 'none'],
+        accounts: [
+          { name: 'ci', until: new Date('2027-02-01T00:00:00Z'), countsAsPull: true },
+          { name: 'scan', rights: [], until: undefined, countsAsPull: false },
+        ],
+        htpasswd: { realm: 'R', path: '/auth/htpasswd' },
+        token: { service: 's', issuer: 'i', jwks: '/jwks', realm: 'https://a/t', redirectPath: undefined },
+        externalUrl: 'https://registry.example.com',
+      },
       headers: [
         ['X-Content-Type-Options', 'nosniff'],
         ['X-A', 'b'],
@@ -98,6 +119,14 @@ store: {id: abc, reserve: 1g}
     [
       'access: {colour: red}',
       'config.yml: access.colour is not a setting; docs/reference/settings.md lists them all',
+    ],
+    [
+      'access: {accounts: [{name: ci, secretHash: my-password}]}',
+      'config.yml: access.accounts[0].secretHash is not shown; allowed is a bcrypt hash of cost 4 to 15, as "registry-core hash" writes it',
+    ],
+    [
+      'access: {immutable: [{repository: "Team/**", tag: v1}]}',
+      'config.yml: access.immutable[0].repository is "Team/**"; allowed is a pattern of repository names: lower-case letters, digits, . _ - / and * or **',
     ],
     [
       'listeners: [{view: registry}]',

@@ -3,9 +3,6 @@ import { keyText, keyWithOrigin, type KeyPath, type Origins, shown } from './key
 
 /** Keys that registry:2 or the design has, and this version has not. */
 const LATER: ReadonlySet<string> = new Set([
-  'access.accounts',
-  'access.immutable',
-  'auth',
   'health',
   'http.prefix',
   'http.tls',
@@ -23,11 +20,8 @@ export function sentenceOf(issue: z.core.$ZodIssue, file: unknown, origins: Orig
   if (issue.code === 'invalid_key') return [`${key} is not ${issue.issues[0]?.message ?? 'allowed'}`]
   const allowed = `allowed is ${issue.message}`
   if (key === '') return [`it is empty, or no map; ${allowed}`]
-  return [
-    found === undefined
-      ? `${key} is missing; ${allowed}`
-      : `${key} is ${shown(issue.path, found)}; ${allowed}`,
-  ]
+  if (found === undefined) return [`${key} is missing; ${allowed}`]
+  return [`${key} is ${shown(issue.path, found)}; ${allowed}`]
 }
 
 function unknownKey(path: KeyPath, origins: Origins): string {

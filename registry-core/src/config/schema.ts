@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { access } from './schema/access.js'
+import { auth } from './schema/auth.js'
 import { http } from './schema/http.js'
 import { listeners } from './schema/listeners.js'
 import { log, loglevel } from './schema/log.js'
@@ -31,6 +32,7 @@ export const settingsSchema = z.strictObject(
         MAP,
       )
       .optional(),
+    auth: auth.prefault({}),
     access: access.prefault({}),
     catalog: z
       .strictObject(

@@ -1,4 +1,4 @@
-import type { AnonymousLevel } from '../access/caller.js'
+import type { AccessSettings } from '../access/access-settings.js'
 import type { Notice } from './notice.js'
 import type { ListenerView } from '../views/views.js'
 
@@ -40,8 +40,6 @@ export interface Settings {
   readonly isReadOnly: boolean
   /** What URLs pushed manifests may name; undefined: any. */
   readonly manifestUrls: UrlRules | undefined
-  /** Where clients reach this registry, without a slash at its end, when the file says it. */
-  readonly publicUrl: string | undefined
   readonly uploadPurging: {
     readonly isOn: boolean
     readonly ageMs: number
@@ -52,8 +50,8 @@ export interface Settings {
   readonly listeners: readonly {
     readonly address: ListenAddress
     readonly view: ListenerView
-    readonly anonymous: AnonymousLevel
   }[]
+  readonly access: AccessSettings
   /** Names and values, added to every answer. */
   readonly headers: readonly (readonly [name: string, value: string])[]
   readonly drainMs: number

@@ -2,6 +2,7 @@ import { ADDRESS_FORM, findTcpAddress, type TcpAddress } from './address.js'
 import { ConfigurationError } from './configuration-error.js'
 import type { ParsedFile } from './schema.js'
 import type { ListenAddress, Reading, Settings, UrlRules } from './settings.js'
+import { toAccess } from './to-access.js'
 
 /** The file's values as the parts want them. @throws ConfigurationError for what only shows when keys meet. */
 export function toSettings(file: string, parsed: ParsedFile, reading: Reading): Settings {
@@ -25,7 +26,6 @@ export function toSettings(file: string, parsed: ParsedFile, reading: Reading): 
     deletesOn: storage.delete.enabled,
     isReadOnly: storage.maintenance.readonly.enabled,
     manifestUrls: urlRulesOf(parsed),
-    publicUrl: http.host?.replace(/\/+$/, ''),
     uploadPurging: {
       isOn: uploadpurging.enabled,
       ageMs: uploadpurging.age,
@@ -33,6 +33,7 @@ export function toSettings(file: string, parsed: ParsedFile, reading: Reading): 
       isDryRun: uploadpurging.dryrun,
     },
     listeners,
+    access: toAccess(parsed),
     headers: Object.entries(http.headers).flatMap(([name, values]) =>
       values.map((value) => [name, value] as const),
     ),
@@ -68,7 +69,7 @@ function urlRulesOf({ validation }: ParsedFile): UrlRules | undefined {
   return { allow, deny }
 }
 
-function listenersOf(file: string, { http, listeners, access }: ParsedFile): Settings['listeners'] {
+function listenersOf(file: string, { http, listeners }: ParsedFile): Settings['listeners'] {
   const first =
     http.addr === undefined
       ? []
@@ -76,13 +77,11 @@ function listenersOf(file: string, { http, listeners, access }: ParsedFile): Set
           {
             address: http.net === 'unix' ? socketAt(http.addr) : tcpAt(file, http.addr),
             view: 'registry',
-            anonymous: access.anonymous,
           } as const,
         ]
-  const further = listeners.map(({ addr, socket, view, anonymous }) => ({
+  const further = listeners.map(({ addr, socket, view }) => ({
     address: addr === undefined ? socketAt(socket ?? '') : at(addr),
     view,
-    anonymous: anonymous ?? access.anonymous,
   }))
   return [...first, ...further]
 }

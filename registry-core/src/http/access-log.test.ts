@@ -18,7 +18,12 @@ function lineOf(outcome: Partial<Outcome>): { level: string; fields: Record<stri
         url: '/v2/a/manifests/x',
         headers: { host: 'h', 'user-agent': 'docker', authorization: 'Basic c2VjcmV0' },
       } as unknown as IncomingMessage,
-      peer: { requestId: 'id-1', remoteAddress: '10.0.0.1', caller: anonymousCaller('push') },
+      peer: {
+        requestId: 'id-1',
+        remoteAddress: '10.0.0.1',
+        listener: 0,
+        caller: anonymousCaller('push', false),
+      },
       call: parseTarget('/v2/a/manifests/x'),
       ...{ status: 200, bytesIn: 0, bytesOut: 5, durationMs: 1.5, outcome: 'ok', error: undefined },
       ...outcome,

@@ -23,6 +23,7 @@ export function logRequest(log: Log, outcome: Outcome): void {
     'http.response.duration': goDuration(outcome.durationMs),
     'http.response.durationms': Math.round(outcome.durationMs * 1000) / 1000,
     outcome: outcome.outcome,
+    ...(peer.caller.account !== '' && { 'auth.user.name': peer.caller.account }),
     ...varsOf(call),
   }
   if (status < 400) log.info(fields, 'response completed')

@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http'
 import type { Caller } from '../access/caller.js'
+import type { Access, From } from '../access/open-access.js'
 import type { Registry } from '../registry/source.js'
 import type { Content, JournalActor, Space } from '../store/store.js'
 import type { Clock } from '../system/clock.js'
@@ -12,6 +13,7 @@ import type { RepositoryCallKind, CallKind, CallOf } from './target.js'
 /** What endpoints work with. */
 export interface Parts {
   readonly registry: Registry
+  readonly access: Access
   readonly content: Content
   readonly space: Space
   readonly readiness: Readiness
@@ -27,6 +29,7 @@ export interface Context {
   readonly method: string
   readonly headers: IncomingHttpHeaders
   readonly caller: Caller
+  readonly from: From
   readonly body: RequestBody
   /** Aborted when the client goes. */
   readonly signal: AbortSignal
@@ -48,7 +51,10 @@ export type RepositoryEndpoint<K extends RepositoryCallKind> = (
 export interface Peer {
   readonly requestId: string
   readonly remoteAddress: string
-  readonly caller: Caller
+  /** Its listener's place among the listeners. */
+  readonly listener: number
+  /** Anonymous, until an Authorization header was judged. */
+  caller: Caller
 }
 
 /** The context of a node request. What few requests need is made when it is first asked for. */
@@ -77,6 +83,10 @@ export class RequestContext implements Context {
 
   get caller(): Caller {
     return this.peer.caller
+  }
+
+  get from(): From {
+    return { listener: this.peer.listener, address: this.peer.remoteAddress }
   }
 
   get signal(): AbortSignal {

@@ -17,6 +17,7 @@ export type OciCode =
   | 'NAME_UNKNOWN'
   | 'PAGINATION_NUMBER_INVALID'
   | 'SIZE_INVALID'
+  | 'TOOMANYREQUESTS'
   | 'UNAUTHORIZED'
   | 'UNAVAILABLE'
   | 'UNKNOWN'
@@ -60,6 +61,12 @@ export const ERRORS: { readonly [F in Failure]: ErrorRow } = {
   'deletes-off': { status: 405, code: 'UNSUPPORTED' },
   'read-only': { status: 405, code: 'UNSUPPORTED' },
   unauthorized: { status: 401, code: 'UNAUTHORIZED' },
+  'login-failed': { status: 401, code: 'UNAUTHORIZED' },
+  'token-invalid': { status: 401, code: 'UNAUTHORIZED' },
+  'scope-insufficient': { status: 401, code: 'UNAUTHORIZED' },
+  'too-many-misses': { status: 429, code: 'TOOMANYREQUESTS' },
+  'token-request-invalid': { status: 400, code: 'UNSUPPORTED' },
+  'tag-immutable': { status: 403, code: 'DENIED' },
   denied: { status: 403, code: 'DENIED' },
   'storage-full': { status: 507, code: 'UNAVAILABLE' },
   'storage-failing': { status: 503, code: 'UNAVAILABLE' },
@@ -193,6 +200,7 @@ function headersOf(error: RegistryError, status: number, call: Call | undefined)
     }
   if (isFailure(error, 'range-unsatisfiable')) return { 'Content-Range': `bytes */${error.detail.sizeBytes}` }
   if (isFailure(error, 'method-unsupported')) return { Allow: error.detail.allowed }
+  if (isFailure(error, 'too-many-misses')) return { 'Retry-After': `${error.detail.seconds}` }
   if (error.failure === 'deletes-off' || error.failure === 'read-only') return { Allow: 'GET, HEAD' }
   if (status === 503) return { 'Retry-After': RETRY_AFTER_SECONDS }
   return {}

@@ -1,12 +1,13 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { type AnonymousLevel, anonymousCaller } from '../access/caller.js'
 import { may } from '../access/may.js'
+import { refusalOf } from '../access/refusal.js'
 import { RegistryError } from '../oci/failure.js'
 import type { Load } from '../system/metrics.js'
 import type { Random } from '../system/random.js'
 import type { ListenerView, Views } from '../views/views.js'
 import type { Answer } from './answer.js'
 import { type BodyOptions, isClientGone, RequestBody } from './body.js'
+import { challengeHeaders } from './challenge.js'
 import { type Parts, type Peer, RequestContext } from './context.js'
 import { errorAnswer } from './errors.js'
 import { endingOf, endLate } from './linger.js'
@@ -17,7 +18,8 @@ import { type Call, type CallKind, type CallOf, parseTarget, type RepositoryCall
 /** What holds for every request of a listener. */
 export interface ListenerRules {
   readonly view: ListenerView
-  readonly anonymous: AnonymousLevel
+  /** Its place among the listeners. */
+  readonly listener: number
   /** nginx stands in front and overwrites the headers that it owns. */
   readonly isBehindNginx: boolean
 }
@@ -60,7 +62,7 @@ export async function handleRequest(
 ): Promise<void> {
   const { request, response } = exchange
   const started = options.parts.clock.elapsedMs()
-  const peer = peerOf(request, rules, options.random)
+  const peer = peerOf(request, rules, options)
   const { load } = options
   load.requests += 1
   const body = new RequestBody(request, options.body, () => {
@@ -74,6 +76,11 @@ export async function handleRequest(
   try {
     checkHeaders(request)
     call = parseTarget(request.url ?? '')
+    const { authorization } = request.headers
+    if (authorization !== undefined && isGuarded(call)) {
+      const caller = options.parts.access.identify(authorization, context.from)
+      peer.caller = 'then' in caller ? await caller : caller // no turn of the loop for one who is remembered
+    }
     const { answer, headers } = await answerTo(call, context, rules, options.views)
     result = { outcome: 'ok', status: answer.status, bytesOut: await send(answer, headers, outlet) }
   } catch (error) {
@@ -90,6 +97,11 @@ export async function handleRequest(
     durationMs: options.parts.clock.elapsedMs() - started,
     ...result,
   })
+}
+
+/** What anybody may ask is not refused for a header; `/token` judges it itself. */
+function isGuarded(call: Call): boolean {
+  return 'repository' in call || call.kind === 'version' || call.kind === 'catalog'
 }
 
 type Result = Pick<Outcome, 'status' | 'bytesOut' | 'outcome'> & { readonly error?: unknown }
@@ -138,7 +150,7 @@ async function answerInRepository<K extends RepositoryCallKind>(
   if (route === undefined) throw unsupported(context.method, call.kind)
   const { repository, namespace } = call
   if (!may(context.caller, route.action, repository))
-    throw new RegistryError('denied', { action: route.action, name: repository })
+    throw refusalOf(context.caller, route.action, repository)
   const header = context.headers['x-entrepot-view']
   const view = views.open({
     view: listenerView,
@@ -185,7 +197,8 @@ async function afterError(error: unknown, call: Call | undefined, sending: Sendi
   const { answer, outcome, isBug } = errorAnswer(error, context.method, call)
   const cause = isBug || answer.status >= 500 ? { error } : {}
   try {
-    const bytesOut = await send(answer, NO_ORIGIN, sending)
+    const headers = answer.status === 401 ? [...NO_ORIGIN, ...challenge(error, call, sending)] : NO_ORIGIN
+    const bytesOut = await send(answer, headers, sending)
     return { outcome, status: answer.status, bytesOut, ...cause }
   } catch (second) {
     request.destroy()
@@ -196,6 +209,11 @@ async function afterError(error: unknown, call: Call | undefined, sending: Sendi
       error: second,
     }
   }
+}
+
+function challenge(error: unknown, call: Call | undefined, sending: Sending): readonly string[] {
+  const { request, isBehindNginx, options } = sending
+  return challengeHeaders(options.parts.access, { request, call, error, isBehindNginx })
 }
 
 /** What node's parser lets through and no proxy agrees on (attack rows 15, 17). */
@@ -218,15 +236,20 @@ function checkHeaders(request: IncomingMessage): void {
 
 const REQUEST_ID_SHAPE = /^[A-Za-z0-9-]{8,64}$/
 
-function peerOf(request: IncomingMessage, rules: ListenerRules, random: Random): Peer {
-  const caller = anonymousCaller(rules.anonymous)
+function peerOf(
+  request: IncomingMessage,
+  { listener, isBehindNginx }: ListenerRules,
+  { random, parts }: HandlerOptions,
+): Peer {
+  const caller = parts.access.anonymous(listener)
   const remoteAddress = `${request.socket.remoteAddress ?? ''}`
-  if (!rules.isBehindNginx) return { requestId: random.uuid(), remoteAddress, caller }
+  if (!isBehindNginx) return { requestId: random.uuid(), remoteAddress, listener, caller }
   const id = request.headers['x-request-id']
   const address = request.headers['x-real-ip']
   return {
     requestId: typeof id === 'string' && REQUEST_ID_SHAPE.test(id) ? id : random.uuid(),
     remoteAddress: typeof address === 'string' ? address : remoteAddress,
+    listener,
     caller,
   }
 }

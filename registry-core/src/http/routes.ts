@@ -4,6 +4,7 @@ import { getHealth, getReadiness, getRoot, getVersion, redirectToVersion } from 
 import { deleteBlob, getBlob } from './endpoints/blobs.js'
 import { listReferrers, listRepositories, listTags } from './endpoints/lists.js'
 import { deleteManifest, getManifest, putManifest } from './endpoints/manifests.js'
+import { getToken, postToken } from './endpoints/token.js'
 import { abortUpload, appendToUpload, beginUpload, finishUpload, getUpload } from './endpoints/uploads.js'
 import type { CallKind, RepositoryCallKind } from './target.js'
 
@@ -29,6 +30,7 @@ export const ROUTES: PlainRoutes & RepositoryRoutes = {
   version: both(getVersion),
   healthz: both(getHealth),
   readyz: both(getReadiness),
+  token: { ...both(getToken), POST: postToken },
   catalog: both(listRepositories),
   tags: both(route('pull', listTags)),
   referrers: both(route('pull', listReferrers)),

@@ -9,7 +9,7 @@ import type { ListenAddress } from '../config/settings.js'
 import { type Listening, listen } from './listen.js'
 
 /** One address that takes requests. */
-export interface ListenerSettings extends Omit<ListenerRules, 'isBehindNginx'> {
+export interface ListenerSettings extends Omit<ListenerRules, 'isBehindNginx' | 'listener'> {
   readonly address: ListenAddress
 }
 
@@ -67,9 +67,9 @@ export async function openEdge(options: EdgeOptions): Promise<Edge> {
   }
   const opened: { readonly server: Server; readonly listening: Listening }[] = []
   try {
-    for (const settings of options.listeners) {
+    for (const [listener, settings] of options.listeners.entries()) {
       // Who connects to the header listener's socket is nginx, and is believed.
-      const server = makeServer({ ...settings, isBehindNginx: settings.view === 'header' }, handler)
+      const server = makeServer({ ...settings, listener, isBehindNginx: settings.view === 'header' }, handler)
       const listening = await listen(server, settings.address)
       // Without a descriptor left, accept fails: the server goes on and takes the next one (fault 16).
       server.on('error', (error) =>

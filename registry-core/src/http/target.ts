@@ -2,6 +2,7 @@ import { type Algorithm, type Digest, parseAlgorithm, parseDigest } from '../oci
 import { RegistryError } from '../oci/failure.js'
 import { parseReference, parseTag, type Reference, type Tag } from '../oci/reference.js'
 import { parseRepositoryName, type RepositoryName } from '../oci/repository.js'
+import { parseTokenForm, type TokenForm } from './token-form.js'
 import { malformedTarget, type Page, parseQuery, type Query } from './query.js'
 
 /** What each call carries, by its kind; paths and queries are not seen further in. */
@@ -14,6 +15,8 @@ export interface Calls {
   version: object
   healthz: object
   readyz: object
+  /** `/token`, with what its query asks for. */
+  token: { readonly form: TokenForm }
   catalog: { readonly page: Page }
   tags: InRepository & { readonly page: Page }
   manifest: InRepository & { readonly reference: Reference; readonly tags: readonly Tag[] }
@@ -84,6 +87,8 @@ export function parseTarget(target: string): Call {
       return { kind: 'healthz' }
     case '/readyz':
       return { kind: 'readyz' }
+    case '/token':
+      return { kind: 'token', form: parseTokenForm(mark < 0 ? '' : target.slice(mark + 1)) }
     default:
       throw new RegistryError('endpoint-unknown', { path })
   }

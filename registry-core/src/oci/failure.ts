@@ -32,7 +32,13 @@ interface Details {
   'manifest-blob-unknown': { readonly digests: readonly string[]; readonly repository: string }
   'deletes-off': object
   'read-only': object
-  unauthorized: { readonly action: string }
+  unauthorized: { readonly action: string; readonly name: string }
+  'login-failed': object
+  'token-invalid': { readonly why: string }
+  'scope-insufficient': { readonly action: string; readonly name: string }
+  'too-many-misses': { readonly seconds: number }
+  'token-request-invalid': { readonly why: string }
+  'tag-immutable': { readonly tag: string; readonly repository: string; readonly rule: string }
   denied: { readonly action: string; readonly name: string }
   'storage-full': { readonly freeBytes: number; readonly neededBytes: number }
   'storage-failing': { readonly cause: string }
@@ -87,7 +93,16 @@ const SENTENCES: { readonly [F in Failure]: (detail: Details[F]) => string } = {
   'deletes-off': () => 'deleting is switched off: set storage.delete.enabled to true',
   'read-only': () =>
     'this registry takes no pushes and no deletes at the moment: storage.maintenance.readonly is on',
-  unauthorized: ({ action }) => `to ${action} here you must log in`,
+  unauthorized: ({ action, name }) => `to ${action} ${name} you must log in`,
+  'login-failed': () => 'the user name or the password is wrong',
+  'token-invalid': ({ why }) => `the token does not count: ${why}`,
+  'scope-insufficient': ({ action, name }) =>
+    `the token was not made to ${action} ${name}: ask for another one`,
+  'too-many-misses': ({ seconds }) =>
+    `too many wrong passwords for this user from this address: try again in ${seconds} seconds`,
+  'token-request-invalid': ({ why }) => `the request for a token cannot be read: ${why}`,
+  'tag-immutable': ({ tag, repository, rule }) =>
+    `${repository}:${tag} is there already and may not move: access.immutable has ${rule}`,
   denied: ({ action, name }) => `you may not ${action} ${name}`,
   'storage-full': ({ freeBytes, neededBytes }) =>
     `the disk is full: ${freeBytes} bytes are free, ${neededBytes} are needed; free some space or enlarge the disk`,

@@ -2,6 +2,7 @@ import { algorithmOf, type Digest, digestOfBytes } from '../oci/digest.js'
 import { RegistryError } from '../oci/failure.js'
 import type { UrlRules } from '../config/settings.js'
 import { type Manifest, parseManifest } from '../oci/manifest.js'
+import type { Tag } from '../oci/reference.js'
 import type { RepositoryName } from '../oci/repository.js'
 import type { Store } from '../store/store.js'
 import { checkUrls } from './manifest-urls.js'
@@ -21,7 +22,7 @@ interface Parts {
  * Takes a pushed manifest, in the order of gc-protocol §4 ("Manifest PUT"), to be read beside it. Whatever makes a
  * root publishes first, then looks at everything it reaches, then answers; when something is missing then, it is an
  * error and nothing is rolled back (it may be another's root).
- * @throws RegistryError `manifest-invalid`, `manifest-blob-unknown`, `digest-mismatch`
+ * @throws RegistryError `manifest-invalid`, `manifest-blob-unknown`, `digest-mismatch`, `tag-immutable`
  */
 export async function putManifest(
   parts: Parts,
@@ -34,6 +35,7 @@ export async function putManifest(
   if (parts.manifestUrls !== undefined) checkUrls(manifest.urls, parts.manifestUrls)
   const tags = put.reference.kind === 'tag' ? [put.reference.tag] : put.tags
 
+  for (const tag of tags) await refuseMove(parts, repository, { tag, digest, put })
   const { wrongSizes } = await lookAtAll(parts, repository, manifest, true) // (1) (2)
   await content.commitBytes(digest, put.bytes) // (3)
   await indexReferrer(parts, repository, digest, manifest, put.bytes.length)
@@ -43,7 +45,10 @@ export async function putManifest(
   const sizeBytes = put.bytes.length
   if (tags.length === 0) journal.append({ ...event, sizeBytes }, put.actor)
   for (const tag of tags) {
-    await links.publishTag(repository, tag, digest) // (6)
+    const rule = put.immutableRule?.(tag)
+    if (!(await links.publishTag(repository, tag, digest, rule !== undefined)))
+      // (6)
+      throw new RegistryError('tag-immutable', { tag, repository, rule: rule ?? '' })
     await lookAtEverything(parts, repository, { digest, manifest, bytes: put.bytes }) // (7)
     journal.append({ ...event, sizeBytes, tag }, put.actor)
   }
@@ -53,6 +58,19 @@ export async function putManifest(
     subject: manifest.subject,
     warnings: wrongSizes.map((one) => `the manifest gives ${one} another size than its content has`),
   }
+}
+
+/** Before anything is written; publishing decides between pushes that come at the same time. */
+async function refuseMove(
+  { store }: Parts,
+  repository: RepositoryName,
+  { tag, digest, put }: { readonly tag: Tag; readonly digest: Digest; readonly put: ManifestPut },
+): Promise<void> {
+  const rule = put.immutableRule?.(tag)
+  if (rule === undefined) return
+  const held = await store.links.findTag(repository, tag)
+  if (held !== undefined && held !== digest)
+    throw new RegistryError('tag-immutable', { tag, repository, rule })
 }
 
 function verifiedDigest({ reference, bytes }: ManifestPut): Digest {

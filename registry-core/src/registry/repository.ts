@@ -43,7 +43,10 @@ export class StoredRepository implements LocalRepository {
     this.#parts = parts
   }
 
-  async manifest(reference: Reference): Promise<StoredManifest | undefined> {
+  async manifest(
+    reference: Reference,
+    { countsAsPull = true }: { readonly countsAsPull?: boolean } = {},
+  ): Promise<StoredManifest | undefined> {
     const { store, lastPulls } = this.#parts
     const digest =
       reference.kind === 'digest'
@@ -55,7 +58,7 @@ export class StoredRepository implements LocalRepository {
     if (bytes === undefined) return undefined
     const manifest = this.#meaning(digest, bytes)
     if (stored.wasRescued && manifest !== undefined) await this.#lookAtAll(reference, manifest)
-    lastPulls.note(this.repository, digest)
+    if (countsAsPull) lastPulls.note(this.repository, digest)
     return { digest, bytes, mediaType: manifest?.mediaType ?? mediaTypeOfOthers(bytes) }
   }
 

@@ -7,8 +7,11 @@ import type { JournalActor, Stage, StageState, StoredContent } from '../store/st
 /** To pull: one interface, whether the content lies in the store or is fetched on a miss. */
 export interface Source {
   readonly repository: RepositoryName
-  /** Undefined when there is no such manifest here. */
-  manifest(reference: Reference): Promise<StoredManifest | undefined>
+  /** Undefined when there is no such manifest here. `countsAsPull`: that it was asked for keeps it alive. */
+  manifest(
+    reference: Reference,
+    options?: { readonly countsAsPull: boolean },
+  ): Promise<StoredManifest | undefined>
   /** Undefined when this repository does not hold the blob; `promise` for callers who may push here. */
   blob(digest: Digest, options: { readonly promise: boolean }): Promise<StoredContent | undefined>
   /** Undefined when there is no such repository. */
@@ -55,6 +58,8 @@ export interface ManifestPut {
   readonly reference: Reference
   /** Further tags of the query (`?tag=`), for a push by digest. */
   readonly tags: readonly Tag[]
+  /** The rule by which a tag is pushed once, in words; undefined where it may move. */
+  readonly immutableRule?: (tag: Tag) => string | undefined
   readonly actor: JournalActor
 }
 
@@ -67,7 +72,7 @@ export interface ManifestPutResult {
 
 /** To push: a repository of this store. A mirror has none, so that a push into it does not compile. */
 export interface LocalRepository extends Source {
-  /** @throws RegistryError `manifest-invalid`, `manifest-blob-unknown`, `digest-mismatch` */
+  /** @throws RegistryError `manifest-invalid`, `manifest-blob-unknown`, `digest-mismatch`, `tag-immutable` */
   putManifest(put: ManifestPut): Promise<ManifestPutResult>
   /** False when there was no such tag. */
   deleteTag(tag: Tag, actor: JournalActor): Promise<boolean>

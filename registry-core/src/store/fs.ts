@@ -20,8 +20,11 @@ export interface Fs {
 
   /** Opens a regular file to read; undefined when absent. @throws code `EINVAL` when it is not a regular file */
   openToRead(path: string): Promise<OpenFile | undefined>
-  /** Makes a file that must not exist yet, to write and read. @throws code `EEXIST`, `ENOENT` (no folder) */
-  create(path: string): Promise<OpenFile>
+  /**
+   * Makes a file that must not exist yet, to write and read; `private`: for the registry's own user alone.
+   * @throws code `EEXIST`, `ENOENT` (no folder)
+   */
+  create(path: string, access?: 'private'): Promise<OpenFile>
   /** Opens an existing regular file to write and read; undefined when absent. */
   openToWrite(path: string): Promise<OpenFile | undefined>
   /** Opens, or makes, a file whose writes all go to its end. */

@@ -10,7 +10,7 @@
  *         _referrers*\/<alg>/<subject>/<xx>/<alg>-<hex>
  *         _uploads/                        registry:2's own sessions; ours never lie here
  *     <root>/entrepot*\/
- *       store.json  tmp/  uploads/<id>/  journal/  runs/  takes/<xx>/  trash/<alg>/<xx>/  trash/links/<xx>/  quarantine/<alg>/
+ *       store.json  secret  tmp/  uploads/<id>/  journal/  runs/  takes/<xx>/  trash/<alg>/<xx>/  trash/links/<xx>/  quarantine/<alg>/
  *
  * `*` marks ours. Never a file directly in a repository folder, never a name `link` of our own, no temporary name
  * inside the tree: registry:2's collector would stop, or delete live images.
@@ -107,6 +107,11 @@ export class Keys {
 
   get temporary(): string {
     return `${this.own}/tmp`
+  }
+
+  /** What only the registry's user may read: the keys of tokens. */
+  get secret(): string {
+    return `${this.own}/secret`
   }
 
   upload(id: string): string {

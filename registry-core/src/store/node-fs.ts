@@ -38,7 +38,8 @@ export const nodeFs: Fs = {
   },
   openToRead: async (path) => openExisting(path, READ),
   openToWrite: async (path) => openExisting(path, WRITE),
-  create: async (path) => new NodeFile(fs.openSync(path, CREATE, 0o644)),
+  create: async (path, access) =>
+    new NodeFile(fs.openSync(path, CREATE, access === 'private' ? 0o600 : 0o644)),
   openToAppend: async (path) => new NodeFile(fs.openSync(path, APPEND, 0o644)),
   async makeDirectory(path) {
     return codeAsAnswer(() => fs.mkdirSync(path, 0o755), 'EEXIST') !== 'EEXIST'

@@ -16,6 +16,7 @@ export interface Store {
   readonly space: Space
   readonly journal: Journal
   readonly records: Records
+  readonly secret: SharedSecret
   /** Ends what the store does by itself; nothing may be called afterwards. */
   close(): Promise<void>
 }
@@ -137,8 +138,11 @@ export interface Links {
   publishRevision(repository: RepositoryName, digest: Digest): Promise<void>
   /** True when a revision's note that a client pushed it is there, and not older than its link. */
   isPushed(repository: RepositoryName, digest: Digest): boolean
-  /** gc-protocol §5: index entry, link by rename, takes revoked, looked at. */
-  publishTag(repository: RepositoryName, tag: Tag, digest: Digest): Promise<void>
+  /**
+   * gc-protocol §5: index entry, link by rename, takes revoked, looked at. With `once` the link never replaces another:
+   * false when the tag stands for another digest, in whichever process that was pushed.
+   */
+  publishTag(repository: RepositoryName, tag: Tag, digest: Digest, once?: boolean): Promise<boolean>
   /** Removes the tag if it still is what the condition says (gc-protocol §5). */
   takeTag(repository: RepositoryName, tag: Tag, ifStill: TagCondition): Promise<'removed' | 'changed'>
   /** Explicit DELETE; false when there was none. */
@@ -258,4 +262,13 @@ export interface Journal {
 /** What was removed on purpose, written and synced before it goes: one file a process and day. */
 export interface Records {
   add(record: Readonly<Record<string, string | number | undefined>>): Promise<void>
+}
+
+/** A small text that all processes of the store share, and nobody else may read. */
+export interface SharedSecret {
+  /** As it is now; undefined when there is none yet. */
+  read(): Buffer | undefined
+  /** Never replaces; false when somebody was faster. */
+  create(bytes: Uint8Array): Promise<boolean>
+  replace(bytes: Uint8Array): Promise<void>
 }

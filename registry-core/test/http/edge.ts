@@ -6,7 +6,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { Client } from 'undici'
+import type { AccessSettings } from '#core/access/access-settings.js'
 import type { AnonymousLevel } from '#core/access/caller.js'
+import { type Access, openAccess } from '#core/access/open-access.js'
 import type { Outcome } from '#core/http/handle.js'
 import type { Refusal } from '#core/http/parser-errors.js'
 import { type Edge, openEdge } from '#core/http/server.js'
@@ -26,6 +28,8 @@ export interface TestEdgeOptions {
   /** A folder of the caller's, which stays. */
   readonly root?: string
   readonly anonymous?: AnonymousLevel
+  /** Accounts and the like; nobody can log in without. */
+  readonly access?: Partial<AccessSettings>
   readonly deletesOn?: boolean
   readonly catalogLimit?: number
   readonly headers?: readonly (readonly [string, string])[]
@@ -47,6 +51,7 @@ export interface TestEdge {
   readonly root: string
   readonly store: OpenedStore
   readonly edge: Edge
+  readonly access: Access
   readonly outcomes: Outcome[]
   readonly refusals: Refusal[]
   readonly load: Load
@@ -71,6 +76,15 @@ export interface TestAnswer {
   readonly code: string | undefined
 }
 
+/** Settings without anybody who can log in. */
+const NOBODY: Omit<AccessSettings, 'anonymous'> = {
+  accounts: [],
+  htpasswd: undefined,
+  token: undefined,
+  immutable: [],
+  externalUrl: undefined,
+}
+
 export async function startEdge(options: TestEdgeOptions = {}): Promise<TestEdge> {
   const root = options.root ?? mkdtempSync(join(tmpdir(), 'e-'))
   const log = { info: () => undefined, warn: () => undefined, error: () => undefined }
@@ -88,17 +102,22 @@ export async function startEdge(options: TestEdgeOptions = {}): Promise<TestEdge
   const refusals: Refusal[] = []
   const load = { requests: 0, uploads: 0 }
   const { anonymous = 'push', idleMs, clock = systemClock } = options
+  const access = openAccess(
+    { ...NOBODY, anonymous: [anonymous, anonymous], ...options.access },
+    { secret: store.secret, clock, random: systemRandom, log },
+  )
   const socketPath = join(root, 'entrepot', 'front.sock')
   const edge = await openEdge({
     ...{ log, clock, random: systemRandom, views: openViews({ registry }), headers: options.headers ?? [] },
     load,
     listeners: [
-      { address: { kind: 'tcp', host: '127.0.0.1', port: 0 }, view: 'registry', anonymous },
-      { address: { kind: 'unix', path: socketPath }, view: 'header', anonymous },
+      { address: { kind: 'tcp', host: '127.0.0.1', port: 0 }, view: 'registry' },
+      { address: { kind: 'unix', path: socketPath }, view: 'header' },
     ],
     parts: {
       ...{
         registry,
+        access,
         clock,
         deletesOn: options.deletesOn ?? true,
         catalogLimit: options.catalogLimit ?? 1000,
@@ -118,7 +137,7 @@ export async function startEdge(options: TestEdgeOptions = {}): Promise<TestEdge
   })
   const port = edge.ports[0] ?? 0
   return {
-    ...{ port, socketPath, root, store, edge, outcomes, refusals, load },
+    ...{ port, socketPath, root, store, edge, access, outcomes, refusals, load },
     send: (method, path, sent = {}) => sendOnce({ port, socketPath }, method, path, sent),
     connect: async () => {
       const socket = connect(port, '127.0.0.1')

@@ -1,5 +1,5 @@
 import { mayAnything } from '../../access/may.js'
-import { RegistryError } from '../../oci/failure.js'
+import { refusalWithoutToken } from '../../access/refusal.js'
 import type { Endpoint } from '../context.js'
 import { json } from '../answer.js'
 import type { Readiness } from '../../system/readiness.js'
@@ -13,9 +13,13 @@ export const redirectToVersion: Endpoint<'version-redirect'> = () => ({
   headers: { Location: '/v2/' },
 })
 
-/** GET /v2/ (end-1): says that this is a registry, to whoever has any right here. */
+/**
+ * GET /v2/ (end-1): says that this is a registry, to whoever has any right here. Clients take a challenge from here
+ * alone, so it asks for a login also where anybody may pull: those who have none then get an anonymous token.
+ */
 export const getVersion: Endpoint<'version'> = (_call, { caller }) => {
-  if (!mayAnything(caller)) throw new RegistryError('denied', { action: 'use', name: 'this registry' })
+  if (caller.login === 'wanted' || !mayAnything(caller))
+    throw refusalWithoutToken(caller, { action: 'use', name: 'this registry' })
   return { status: 200, body: json({}) }
 }
 

@@ -6,8 +6,9 @@ import type { RepositoryEndpoint } from '../context.js'
 import { pushable } from './pushable.js'
 
 /** GET and HEAD /v2/<name>/manifests/<reference> (end-3): the bytes that were pushed. */
-export const getManifest: RepositoryEndpoint<'manifest'> = async ({ repository, reference }, { pull }) => {
-  const manifest = await pull.manifest(reference)
+export const getManifest: RepositoryEndpoint<'manifest'> = async (call, { pull }, { caller }) => {
+  const { repository, reference } = call
+  const manifest = await pull.manifest(reference, caller)
   if (manifest === undefined)
     throw new RegistryError('manifest-unknown', { reference: referenceText(reference), repository })
   const { digest, mediaType, bytes } = manifest
@@ -35,6 +36,7 @@ export const putManifest: RepositoryEndpoint<'manifest'> = async (call, view, co
     contentType: context.headers['content-type'],
     reference,
     tags: call.tags,
+    immutableRule: (tag) => context.parts.access.immutableRule(repository, tag),
     actor: context.actor,
   })
   return {

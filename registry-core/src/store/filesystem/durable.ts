@@ -2,6 +2,7 @@ import { basename, dirname } from 'node:path'
 import type { Clock } from '../../system/clock.js'
 import type { Random } from '../../system/random.js'
 import { errorCode, type Fs } from '../fs.js'
+import { linkOrCreate } from './start/link-or-create.js'
 import type { WriteHealth } from './write-health.js'
 
 /** Folders that somebody may remove and another make anew: their names are never taken for durable. */
@@ -126,9 +127,9 @@ export class Durable {
   }
 
   /** Writes a file under a name of our own and syncs it, its time too; answers the name. Nothing stays when it fails. */
-  async writeTemporary(bytes: Uint8Array, time?: Date): Promise<string> {
+  async writeTemporary(bytes: Uint8Array, time?: Date, access?: 'private'): Promise<string> {
     const path = this.temporaryName()
-    const file = await this.fs.create(path)
+    const file = await this.fs.create(path, access)
     try {
       try {
         if (bytes.length > 0) await file.write([bytes], 0)
@@ -175,6 +176,20 @@ export class Durable {
     }
     if (written.status === 'rejected') throw written.reason
     return written.value
+  }
+
+  /** The same under a name that nobody has yet; false, and nothing is changed, when somebody has. */
+  async publishNew(path: string, bytes: Uint8Array): Promise<boolean> {
+    const temporary = await this.writeTemporary(bytes)
+    let isLinked = false
+    try {
+      await this.inFolder(dirname(path), async () => {
+        isLinked = (await linkOrCreate(this.fs, temporary, path, bytes)) === 'linked'
+      })
+    } finally {
+      await this.dropQuietly(temporary)
+    }
+    return isLinked
   }
 
   /**

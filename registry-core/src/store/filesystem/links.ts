@@ -174,8 +174,8 @@ export class FileLinks implements Links {
     return pushed !== undefined && pushed.mtimeMs >= (link?.mtimeMs ?? 0)
   }
 
-  publishTag(repository: RepositoryName, tag: Tag, digest: Digest): Promise<void> {
-    return this.#options.tags.publish(repository, tag, digest)
+  publishTag(repository: RepositoryName, tag: Tag, digest: Digest, once = false): Promise<boolean> {
+    return this.#options.tags.publish(repository, tag, digest, once)
   }
 
   takeTag(repository: RepositoryName, tag: Tag, ifStill: TagCondition): Promise<'removed' | 'changed'> {

@@ -19,6 +19,7 @@ import { becomeOnlyWriter } from './start/only-writer.js'
 import { FileRecords } from './records.js'
 import { ReferrersIndex } from './referrers-index.js'
 import { testFileSystem } from './start/self-test.js'
+import { openSharedSecret } from './shared-secret.js'
 import { FileSpace } from './space.js'
 import { FileStages } from './sessions/stages.js'
 import { FileTags } from './tags.js'
@@ -131,6 +132,7 @@ function openParts(
     space: new FileSpace({ keys, durable, health, reserveBytes, refusal }),
     journal: new FileJournal({ fs, folder: `${keys.own}/journal`, clock, identity, log }),
     records,
+    secret: openSharedSecret({ keys, durable }),
   }
 }
 

@@ -55,19 +55,44 @@ export class FileTags {
     return stat && digest && { digest, linkedAtMs: stat.mtimeMs }
   }
 
-  async publish(repository: RepositoryName, tag: Tag, digest: Digest): Promise<void> {
+  /** False when it may be pushed `once`, and stands for another digest already. */
+  async publish(repository: RepositoryName, tag: Tag, digest: Digest, once: boolean): Promise<boolean> {
     const { keys, durable } = this.#options
     const link = keys.tagLink(repository, tag)
+    if (once && this.#isAnother(repository, tag, digest)) return false
     await durable.fs.unlink(`${keys.tagFolder(repository, tag)}/upstream`)
     for (let attempt = 0; attempt < PUBLISH_ATTEMPTS; attempt += 1) {
       await this.#publishIndexEntry(repository, tag, digest)
-      await durable.publish(link, Buffer.from(digest))
+      if (once) await this.#publishFirst(repository, tag, digest)
+      else await durable.publish(link, Buffer.from(digest))
       await this.#revokeTakes(repository, tag)
       if (durable.fs.statNow(link) === undefined) continue
+      if (once && this.#isAnother(repository, tag, digest)) return false
       await this.#mendIndexEntry(repository, tag, digest)
-      return
+      return true
     }
     throw new Error(`the tag ${repository}:${tag} was taken away ${PUBLISH_ATTEMPTS} times`)
+  }
+
+  #isAnother(repository: RepositoryName, tag: Tag, digest: Digest): boolean {
+    const held = this.read(repository, tag)
+    return held !== undefined && held.digest !== digest
+  }
+
+  /**
+   * By a name that never replaces: of two pushes at once, in whichever processes, one is first. One that stands for the
+   * digest already gets a new time instead, so that a remover that has read it takes it on a false condition, if at all.
+   */
+  async #publishFirst(repository: RepositoryName, tag: Tag, digest: Digest): Promise<void> {
+    const { keys, durable, clock } = this.#options
+    const link = keys.tagLink(repository, tag)
+    if (await durable.publishNew(link, Buffer.from(digest))) return
+    const held = this.read(repository, tag)
+    if (held?.digest === digest) durable.fs.touchNow(link, clock.now())
+    // A link that says nothing is damage, and a push heals it.
+    else if (held === undefined && durable.fs.statNow(link) !== undefined)
+      await durable.publish(link, Buffer.from(digest))
+    await this.syncAbsence(repository, tag) // whoever made it may have been killed before its fsync
   }
 
   async #publishIndexEntry(repository: RepositoryName, tag: Tag, digest: Digest): Promise<void> {

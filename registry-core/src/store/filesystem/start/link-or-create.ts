@@ -12,18 +12,24 @@ export async function linkOrCreate(
   temporary: string,
   path: string,
   bytes: Uint8Array,
+  access?: 'private',
 ): Promise<'linked' | 'exists'> {
   try {
     return await fs.link(temporary, path)
   } catch (error) {
     if (!NO_LINKS.has(errorCode(error) ?? '')) throw error
   }
-  return create(fs, path, bytes)
+  return create(fs, path, bytes, access)
 }
 
-async function create(fs: Fs, path: string, bytes: Uint8Array): Promise<'linked' | 'exists'> {
+async function create(
+  fs: Fs,
+  path: string,
+  bytes: Uint8Array,
+  access?: 'private',
+): Promise<'linked' | 'exists'> {
   try {
-    const file = await fs.create(path)
+    const file = await fs.create(path, access)
     try {
       await file.write([bytes], 0)
       await file.sync()

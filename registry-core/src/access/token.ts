@@ -1,0 +1,141 @@
+import { createHash } from 'node:crypto'
+import { decodeProtectedHeader, jwtVerify, SignJWT } from 'jose'
+import { z } from 'zod'
+import { RegistryError } from '../oci/failure.js'
+import type { Clock } from '../system/clock.js'
+import type { Random } from '../system/random.js'
+import type { Account } from './accounts.js'
+import type { TokenScope } from './may.js'
+import type { TokenKeys } from './token-keys.js'
+import { type ResourceActions, scopeOf } from './token-scope.js'
+
+/** What a token is made for, and by whom: every process of the store takes it. */
+const ISSUER = 'entrepot'
+export const SERVICE = 'entrepot'
+const ALGORITHM = 'EdDSA'
+const LIFETIME_SECONDS = 300
+/** Two machines on one store may disagree on the time by so much. */
+const CLOCK_TOLERANCE_SECONDS = 10
+
+/** A longer one is nobody's. */
+export const TOKEN_LIMIT = 32 * 1024
+
+export interface IssuedToken {
+  readonly token: string
+  readonly expiresInSeconds: number
+  readonly issuedAt: Date
+}
+
+/** A token that somebody whom we trust has signed, and that is for us and not over. */
+export interface VerifiedToken {
+  /** Empty for anonymous ones. */
+  readonly account: string
+  readonly scope: TokenScope
+  /** Which password of the account it was made under; undefined in tokens of others. */
+  readonly secretId: string | undefined
+  readonly expiresAt: Date
+}
+
+/** The `access` claim of Distribution's tokens. */
+export const accessSchema = z.array(
+  z.object({
+    type: z.string(),
+    name: z.string(),
+    actions: z
+      .array(z.string())
+      .nullish()
+      .transform((a) => a ?? []),
+  }),
+)
+const claimsSchema = z.object({ sub: z.string(), exp: z.number(), sid: z.string(), access: accessSchema })
+
+/** Our own tokens (Distribution's format, EdDSA). */
+export class OwnTokens {
+  readonly #keys: TokenKeys
+  readonly #clock: Clock
+  readonly #random: Random
+
+  constructor(parts: { readonly keys: TokenKeys; readonly clock: Clock; readonly random: Random }) {
+    this.#keys = parts.keys
+    this.#clock = parts.clock
+    this.#random = parts.random
+  }
+
+  /** @param account undefined for an anonymous token */
+  async issue(account: Account | undefined, access: readonly ResourceActions[]): Promise<IssuedToken> {
+    const { kid, privateKey } = await this.#keys.signing()
+    const issuedAt = this.#clock.now()
+    const seconds = Math.floor(issuedAt.getTime() / 1000)
+    const token = await new SignJWT({ access, sid: secretIdOf(account) })
+      .setProtectedHeader({ typ: 'JWT', alg: ALGORITHM, kid })
+      .setIssuer(ISSUER)
+      .setAudience(SERVICE)
+      .setSubject(account?.name ?? '')
+      .setIssuedAt(seconds)
+      .setNotBefore(seconds)
+      .setExpirationTime(seconds + LIFETIME_SECONDS)
+      .setJti(this.#random.uuid())
+      .sign(privateKey)
+    return { token, expiresInSeconds: LIFETIME_SECONDS, issuedAt }
+  }
+
+  /** True when it says of itself that a key of ours has signed it. */
+  isOurs(token: string): boolean {
+    const kid = kidOf(token)
+    return kid !== undefined && this.#keys.find(kid) !== undefined
+  }
+
+  /** @throws RegistryError `token-invalid` */
+  async verify(token: string): Promise<VerifiedToken> {
+    const key = this.#keys.find(kidOf(token) ?? '')
+    if (key === undefined)
+      throw new RegistryError('token-invalid', { why: 'nobody known here has signed it' })
+    const { payload } = await verified(() =>
+      jwtVerify(token, key.publicKey, {
+        algorithms: [ALGORITHM],
+        issuer: ISSUER,
+        audience: SERVICE,
+        currentDate: this.#clock.now(),
+        clockTolerance: CLOCK_TOLERANCE_SECONDS,
+        requiredClaims: ['exp', 'nbf', 'sub'],
+      }),
+    )
+    const claims = claimsSchema.safeParse(payload)
+    if (!claims.success) throw new RegistryError('token-invalid', { why: 'its claims cannot be read' })
+    const { sub, exp, sid, access } = claims.data
+    return { account: sub, scope: scopeOf(access), secretId: sid, expiresAt: new Date(exp * 1000) }
+  }
+}
+
+/** Changes with the account's password, so that tokens end with it; says nothing about either. */
+export function secretIdOf(account: Account | undefined): string {
+  if (account === undefined) return ''
+  return createHash('sha256').update(account.secretHash).digest('base64url').slice(0, 12)
+}
+
+/**
+ * Whatever keeps a token from being verified, in words that tell nothing of keys.
+ * @throws RegistryError `token-invalid`
+ */
+export async function verified<T>(verify: () => Promise<T>): Promise<T> {
+  try {
+    return await verify()
+  } catch (cause) {
+    const code = Error.isError(cause) && 'code' in cause ? String(cause.code) : ''
+    throw new RegistryError('token-invalid', { why: WHY[code] ?? 'it cannot be verified' }, { cause })
+  }
+}
+
+const WHY: Readonly<Record<string, string>> = {
+  ERR_JWT_EXPIRED: 'it is over',
+  ERR_JWT_CLAIM_VALIDATION_FAILED: 'it is not for this registry, not by its issuer, or not yet valid',
+  ERR_JWS_SIGNATURE_VERIFICATION_FAILED: 'its signature is not right',
+}
+
+function kidOf(token: string): string | undefined {
+  try {
+    return decodeProtectedHeader(token).kid
+  } catch {
+    return undefined // no token at all
+  }
+}

@@ -1,0 +1,35 @@
+import type { AccessSettings } from '../access/access-settings.js'
+import type { AnonymousLevel } from '../access/caller.js'
+import type { ParsedFile } from './schema.js'
+
+/** Who may do what, out of `access`, `auth`, `listeners` and `http.host`. */
+export function toAccess({ access, auth, listeners, http }: ParsedFile): AccessSettings {
+  const { htpasswd, token } = auth
+  const { accounts, immutable } = access
+  const level =
+    access.anonymous ?? defaultLevel(accounts.length > 0 || htpasswd !== undefined || token !== undefined)
+  return {
+    anonymous: [
+      ...(http.addr === undefined ? [] : [level]),
+      ...listeners.map(({ anonymous }) => anonymous ?? level),
+    ],
+    accounts: accounts.map(({ until, ...account }) => ({ ...account, until })),
+    htpasswd,
+    token: token && {
+      realm: token.realm,
+      service: token.service,
+      issuer: token.issuer,
+      rootCertBundle: token.rootcertbundle,
+      jwks: token.jwks,
+      algorithms: token.signingalgorithms,
+      redirectPath: token.autoredirect ? token.autoredirectpath : undefined,
+    },
+    immutable,
+    externalUrl: http.host?.replace(/\/+$/, ''),
+  }
+}
+
+/** As registry:2 without `auth`: everybody may push; where somebody can log in, nobody else may anything. */
+function defaultLevel(canLogIn: boolean): AnonymousLevel {
+  return canLogIn ? 'none' : 'push'
+}

@@ -1,0 +1,29 @@
+import path from 'node:path'
+
+import { expect, test } from '@jest/globals'
+
+import { runToEnd } from '../support/processes.js'
+
+/** RIGHTS_SEED=N tries another seed. */
+const SEED = process.env['RIGHTS_SEED'] ?? '1'
+
+test('no byte and no existence fact crosses rights, over 100,000 random questions', async () => {
+  process.stdout.write(`rights: RIGHTS_SEED=${SEED}\n`)
+  const file = path.join(import.meta.dirname, 'rights.js')
+  const { code, stdout, stderr } = await runToEnd(process.execPath, [
+    file,
+    '--seed',
+    SEED,
+    '--samples',
+    '100000',
+  ])
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+  const { samples, refused, found } = JSON.parse(stdout) as {
+    samples: number
+    refused: number
+    found: unknown
+  }
+  expect(found).toEqual([])
+  expect(samples).toBe(100_000)
+  expect(refused).toBeGreaterThan(50_000)
+}, 480_000)
