@@ -125,6 +125,21 @@ const CASES: readonly Case[] = [
     seen: { page: { repositories: ['a', 'b'] }, link: true },
   },
   {
+    title: 'a number in octal digits, from a variable',
+    options: { environment: { REGISTRY_CATALOG_MAXENTRIES: '02' } },
+    look: async (client) => {
+      for (const name of ['a', 'b', 'c']) await client.pushImage(name, makeImage(), 'x')
+      return { page: (await client.get('/v2/_catalog')).json() }
+    },
+    seen: { page: { repositories: ['a', 'b'] } },
+  },
+  {
+    title: 'REGISTRY_STORAGE=inmemory',
+    options: { environment: { REGISTRY_STORAGE: 'inmemory' } },
+    look: async (client) => ({ pushed: (await client.pushImage('a', makeImage(), 'x')).size > 0 }),
+    seen: { pushed: true },
+  },
+  {
     title: 'validation.manifests.urls',
     options: {
       config: {

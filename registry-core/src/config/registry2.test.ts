@@ -3,7 +3,9 @@ import { describe, expect, test } from '@jest/globals'
 import { stringify } from 'yaml'
 import { ConfigurationError } from './configuration-error.js'
 import { parseSettings } from './read-settings.js'
+import { KNOWN_KEYS } from './known-keys.js'
 import { REGISTRY2 } from './registry2.js'
+import { describeSettings } from './schema.js'
 import type { Settings } from './settings.js'
 
 /** A value that is not the default, and what must stand beside it. */
@@ -163,6 +165,19 @@ function sampleOf(key: string): Sample {
 describe('each key of registry:2', () => {
   test('has a sample, and no other has one', () => {
     expect(Object.keys(SAMPLES).toSorted()).toEqual(REGISTRY2.map(({ key }) => key).toSorted())
+  })
+
+  test('and no other is in the schema, where it would be taken for unknown before', () => {
+    const honoured = new Set(
+      REGISTRY2.filter(({ verdict }) => verdict.kind === 'honoured').map(({ key }) => key),
+    )
+    const ours = [...KNOWN_KEYS.children]
+      .filter(([, { verdict }]) => verdict?.kind === 'ours')
+      .map(([key]) => key)
+    const others = describeSettings()
+      .map(({ key }) => key)
+      .filter((key) => !honoured.has(key) && !ours.some((section) => /^[.[]/.test(key.replace(section, ''))))
+    expect(others).toEqual([])
   })
 
   test.each(REGISTRY2.filter(({ verdict }) => verdict.kind === 'honoured'))(

@@ -27,6 +27,9 @@ describe('a duration', () => {
     ['1.5s', 1500],
     ['10ms', 10],
     ['0s', 0],
+    ['0', 0],
+    ['2000us', 2],
+    ['3000000ns', 3],
   ])('%s has its milliseconds', (text, ms) => {
     expect(findDurationMs(text)).toBe(ms)
   })
