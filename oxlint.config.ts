@@ -18,6 +18,7 @@ const CORE_FOLDERS = [
   'access',
   'views',
   'housekeeping',
+  'notifications',
   'collect',
   'inspect',
   'mirror',
@@ -41,7 +42,7 @@ const CHANCE: Restriction = {
 }
 const HTTP: Restriction = {
   regex: '^((node:)?(http|https|http2)|undici)$',
-  message: 'http/ is the only folder that knows HTTP.',
+  message: 'http/ is the only folder that knows HTTP; SPEAKS_HTTP names the clients.',
 }
 const FILES: Restriction = {
   regex: '^(node:)?fs(/promises)?$',
@@ -86,6 +87,9 @@ const BEFORE_THE_STORE = [
   'registry-core/src/store/filesystem/start/prepare-root.ts',
 ]
 
+/** Clients of HTTP outside http/ (ADR 6). */
+const SPEAKS_HTTP = ['registry-core/src/notifications/post.ts']
+
 function layer(folder: string): Restriction[] {
   return [
     ...[CORE_ALONE, TIMERS, CHANCE, above(folder)],
@@ -102,6 +106,11 @@ const coreLayers = [
     restrict(
       BEFORE_THE_STORE.filter((file) => file.startsWith(`registry-core/src/${folder}/`)),
       ...layer(folder),
+    ),
+    restrict(
+      SPEAKS_HTTP.filter((file) => file.startsWith(`registry-core/src/${folder}/`)),
+      FILES,
+      ...layer(folder).filter((restriction) => restriction !== HTTP),
     ),
   ]),
   restrict(['registry-core/src/oci/**'], TIMERS, CHANCE, HTTP, FILES, NOTHING_OF_OURS),

@@ -85,6 +85,14 @@ export const LANES: readonly Lane[] = [
     minutes: 10,
   },
   {
+    name: 'events',
+    folders: ['test/events'],
+    ciOnly: false,
+    commands: ['docker-registry'],
+    queue: 'clients',
+    minutes: 10,
+  },
+  {
     name: 'simulation',
     folders: ['test/programs'],
     ciOnly: false,

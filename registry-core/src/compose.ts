@@ -1,4 +1,6 @@
+import { hostname } from 'node:os'
 import { openAccess } from './access/open-access.js'
+import type { LiveSettings, Reloaded } from './config/live.js'
 import type { Settings } from './config/settings.js'
 import {
   type Job,
@@ -7,10 +9,14 @@ import {
   watchForForeignWriter,
   watchWrites,
 } from './housekeeping/jobs.js'
-import { startHousekeeping } from './housekeeping/runner.js'
+import { type Housekeeping, startHousekeeping } from './housekeeping/runner.js'
+import type { Parts } from './http/context.js'
 import { openOperations } from './http/operations.js'
 import { openReporter } from './http/report.js'
 import { openEdge } from './http/server.js'
+import { type Notifications, openNotifications } from './notifications/open-notifications.js'
+import type { NotificationSettings } from './notifications/settings.js'
+import { openPost } from './notifications/post.js'
 import { openRegistry } from './registry/open-registry.js'
 import { openStore, type OpenedStore } from './store/filesystem/open-store.js'
 import { makeMemoryRoot } from './store/filesystem/start/memory-root.js'
@@ -21,7 +27,7 @@ import { systemClock as clock } from './system/clock.js'
 import { openIdentity } from './system/identity.js'
 import type { Log } from './system/log.js'
 import type { LogSink } from './system/log-sink.js'
-import { openMetrics } from './system/metrics.js'
+import { type Metrics, openMetrics } from './system/metrics.js'
 import { systemRandom as random } from './system/random.js'
 import { openReadiness } from './system/readiness.js'
 import { openViews } from './views/views.js'
@@ -38,41 +44,46 @@ export interface Running {
 
 /** From settings to running parts: each is opened by one call, and they are closed in the opposite order. */
 export async function compose(
-  settings: Settings,
-  { log, sink }: { log: Log; sink: LogSink },
+  live: LiveSettings,
+  { log, sink, reload }: { log: Log; sink: LogSink; reload: () => Promise<Reloaded> },
 ): Promise<Running> {
+  const settings = live.current // what is read from here on stays until the end
   await using parts = new AsyncDisposableStack()
-  for (const { kind, sentence } of settings.reading.notices)
-    if (kind === 'accepted') log.info({}, sentence)
-    else log.warn({}, sentence)
+  sayNotices(settings, log)
   const store = await openStoreOf(settings, log, rootOf(settings, parts))
   parts.defer(() => store.close())
-  const registry = openRegistry({ store, clock, log, manifestUrls: settings.manifestUrls })
-  parts.defer(() => registry.close())
   const load = { requests: 0, uploads: 0 }
   const metrics = openMetrics({ load, droppedLogLines: () => sink.dropped })
-  const readiness = openReadiness({ failing: () => [store.refusal()], warnings: () => store.warnings() })
-  const housekeeping = startHousekeeping({
-    jobs: jobsOf(settings, store, log),
-    clock,
-    log,
+  const notifications = await startNotifications(live, store, { log, metrics })
+  parts.defer(() => notifications.stop(LAST_EVENTS_MS))
+  const registry = openRegistry({
+    ...{ store, clock, log, wishes: notifications.wishes, manifestUrls: settings.manifestUrls },
   })
+  parts.defer(() => registry.close())
+  const readiness = openReadiness({ failing: () => [store.refusal()], warnings: () => store.warnings() })
+  const housekeeping = startHousekeeping({ jobs: jobsOf(store, log), clock, log })
   parts.defer(() => housekeeping.stop())
-  const operations = await openOperations({ listeners: settings.operations, metrics, readiness })
+  const purging = openPurging(live, store, log)
+  parts.defer(() => purging.stop())
+  const operations = await openOperations({ listeners: settings.operations, metrics, readiness, reload })
   parts.defer(() => operations.stop())
   const access = openAccess(settings.access, { secret: store.secret, clock, random, log })
+  live.onChange((changed) => {
+    sayNotices(changed, log)
+    access.replace(changed.access)
+    return notifications.replace(notificationsOf(changed, store))
+  })
   const edge = await openEdge({
     ...{ clock, random, load, log },
     listeners: settings.listeners,
-    headers: settings.headers,
-    views: openViews({ registry, isReadOnly: settings.isReadOnly }),
-    parts: {
-      ...{ registry, access, readiness, clock, content: store.content, space: store.space },
-      ...{ deletesOn: settings.deletesOn, catalogLimit: settings.catalogLimit },
+    get headers() {
+      return live.current.headers
     },
-    ...openReporter({ metrics, log, hasAccessLog: settings.log.hasAccessLog }),
+    views: openViews({ registry, isReadOnly: settings.isReadOnly }),
+    parts: partsOf(live, { registry, access, readiness, clock, content: store.content, space: store.space }),
+    ...openReporter({ metrics, log, hasAccessLog: () => live.current.log.hasAccessLog }),
   })
-  parts.defer(() => edge.stop(settings.drainMs))
+  parts.defer(() => edge.stop(live.current.drainMs))
   sayWhoMayPush(settings, log)
   for (const sentence of [...store.warnings(), store.refusal()]) if (sentence) log.warn({}, sentence)
   for (const address of operations.addresses) log.info({}, `health and metrics on ${address}`)
@@ -91,12 +102,72 @@ function sayWhoMayPush({ access }: Settings, log: Log): void {
     )
 }
 
+function sayNotices({ reading }: Settings, log: Log): void {
+  for (const { kind, sentence } of reading.notices)
+    if (kind === 'accepted') log.info({}, sentence)
+    else log.warn({}, sentence)
+}
+
 /** A store that the configuration does not name is somebody else's: what lies in it is not ours to remove. */
-function jobsOf({ uploadPurging }: Settings, store: OpenedStore, log: Log): readonly Job[] {
+function jobsOf(store: OpenedStore, log: Log): readonly Job[] {
   const watching = [watchForForeignWriter(store, log), watchWrites(store, log)]
-  if (!store.isExpected) return watching
-  const purging = uploadPurging.isOn ? [purgeStaleUploads(store, clock, uploadPurging)] : []
-  return [...watching, removeLeftovers(store, clock), ...purging]
+  return store.isExpected ? [...watching, removeLeftovers(store, clock)] : watching
+}
+
+function partsOf(live: LiveSettings, fixed: Omit<Parts, 'deletesOn' | 'catalogLimit'>): Parts {
+  return {
+    ...fixed,
+    get deletesOn() {
+      return live.current.deletesOn
+    },
+    get catalogLimit() {
+      return live.current.catalogLimit
+    },
+  }
+}
+
+/** Ends stale uploads as the settings say now: a change begins anew. */
+function openPurging(live: LiveSettings, store: OpenedStore, log: Log): Housekeeping {
+  const start = ({ uploadPurging }: Settings): Housekeeping =>
+    startHousekeeping({
+      jobs: store.isExpected && uploadPurging.isOn ? [purgeStaleUploads(store, clock, uploadPurging)] : [],
+      ...{ clock, log },
+    })
+  let known = live.current.uploadPurging
+  let running = start(live.current)
+  live.onChange(async (settings) => {
+    if (settings.uploadPurging === known) return
+    known = settings.uploadPurging
+    await running.stop()
+    running = start(settings)
+  })
+  return { stop: () => running.stop() }
+}
+
+function startNotifications(
+  live: LiveSettings,
+  store: OpenedStore,
+  { log, metrics }: { readonly log: Log; readonly metrics: Metrics },
+): Promise<Notifications> {
+  return openNotifications({
+    ...{ store, clock, log, openPost, metrics: metrics.notifications },
+    settings: notificationsOf(live.current, store),
+    address: sourceAddress(live.current),
+    publicUrl: () => live.current.access.externalUrl,
+  })
+}
+
+/** What happened in somebody else's store is not ours to tell. */
+function notificationsOf({ notifications }: Settings, { isExpected }: OpenedStore): NotificationSettings {
+  return isExpected ? notifications : { ...notifications, endpoints: [] }
+}
+
+/** How long the last events may take to leave; what is left the next process sends. */
+const LAST_EVENTS_MS = 2000
+
+/** As Distribution names itself: the machine, and the port of http.addr. */
+function sourceAddress({ listeners: [first] }: Settings): string {
+  return first?.address.kind === 'tcp' ? `${hostname()}:${first.address.port}` : hostname()
 }
 
 /** The folder of the store; one in memory goes when everything else has stopped. */

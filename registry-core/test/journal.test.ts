@@ -10,7 +10,7 @@ import { fakeIdentity, silentLog } from './simulated-store.js'
 
 const FOLDER = '/journal'
 const REPOSITORY = parseRepositoryName('a/b')
-const ACTOR = { requestId: '', remoteAddress: '', method: 'DELETE', userAgent: '', account: '' }
+const ACTOR = { requestId: '', remoteAddress: '', method: 'DELETE', userAgent: '', account: '', origin: '' }
 const STARTS = 33
 
 let clock: FakeClock

@@ -69,7 +69,11 @@ test('of two starters that find the same stale file one wins', async () => {
   const parts = { root, temporary: keys.temporary, random, clock, health }
   const start = (fs: Fs, process: string): Promise<unknown> =>
     becomeOnlyWriter(
-      { keys, durable: new Durable({ ...parts, fs }), identity: { process, boot, newRunId: random.uuid } },
+      {
+        keys,
+        durable: new Durable({ ...parts, fs }),
+        identity: { process, boot, pidNamespace: boot, newRunId: random.uuid },
+      },
       ['a test'],
     )
   let isFirst = true

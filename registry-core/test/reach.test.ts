@@ -10,7 +10,7 @@ import { SimulatedFs } from './simulated-fs.js'
 import { type OpenedProcess, openProcess, STORE_ROOT } from './simulated-store.js'
 
 const REPOSITORY = parseRepositoryName('a/b')
-const ACTOR = { requestId: '', remoteAddress: '', method: 'PUT', userAgent: '', account: '' }
+const ACTOR = { requestId: '', remoteAddress: '', method: 'PUT', userAgent: '', account: '', origin: '' }
 const CONFIG = Buffer.from('{}')
 
 let fs: SimulatedFs

@@ -28,6 +28,7 @@ export function fakeIdentity({
   return {
     process: `1-${random.hex(4)}`,
     boot,
+    pidNamespace: boot,
     newRunId() {
       const utc = clock.now().toISOString().replaceAll(/[-:]/g, '').replace('.', '')
       return `${utc}-${Math.floor(clock.elapsedMs() / 1000)}-${boot.slice(0, 8)}-${random.hex(6)}`

@@ -150,7 +150,7 @@ function trashTests({ store }: StoreBench): void {
   })
 }
 
-const ACTOR = { requestId: '1', remoteAddress: '', method: 'PUT', userAgent: '', account: '' }
+const ACTOR = { requestId: '1', remoteAddress: '', method: 'PUT', userAgent: '', account: '', origin: '' }
 
 function otherTests({ store, another }: StoreBench): void {
   test('there is room for a little, and none for more than the disk has', async () => {

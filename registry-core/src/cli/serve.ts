@@ -1,8 +1,10 @@
 import { compose } from '../compose.js'
 import type { Environment } from '../config/environment.js'
+import { type LiveSettings, openLive, type Reloaded } from '../config/live.js'
 import { readSettings } from '../config/read-settings.js'
+import type { Settings } from '../config/settings.js'
 import { systemClock } from '../system/clock.js'
-import { openLog } from '../system/log.js'
+import { type Log, openLiveLog } from '../system/log.js'
 import { openLogSink } from '../system/log-sink.js'
 import type { ExitCode } from './terminal.js'
 
@@ -10,14 +12,16 @@ const STDOUT = 1
 /** How long the last lines may take to leave; nobody may read them at all. */
 const LAST_LINES_MS = 500
 
-/** Serves until SIGTERM or SIGINT, then lets what runs end. */
+/** Serves until SIGTERM or SIGINT, then lets what runs end. SIGHUP reads the configuration anew. */
 export async function serve(file: string, isJson: boolean, environment: Environment): Promise<ExitCode> {
-  const settings = readSettings(file, environment)
+  const read = (): Settings => withJson(readSettings(file, environment), isJson)
+  const live = openLive(read(), read)
   const sink = openLogSink(STDOUT)
-  const log = openLog(isJson ? { ...settings.log, formatter: 'json' } : settings.log, sink, systemClock)
+  const log = openLiveLog(() => live.current.log, sink, systemClock)
   try {
     const stopped = untilSignal()
-    const running = await compose(settings, { log, sink })
+    process.on('SIGHUP', () => void reload(live, log))
+    const running = await compose(live, { log, sink, reload: () => reload(live, log) })
     const signal = await stopped
     log.info({ signal }, 'stopping: what runs may end, nothing new is taken')
     await running.stop()
@@ -25,6 +29,25 @@ export async function serve(file: string, isJson: boolean, environment: Environm
     return 0
   } finally {
     await sink.close(LAST_LINES_MS)
+  }
+}
+
+function withJson(settings: Settings, isJson: boolean): Settings {
+  return isJson ? { ...settings, log: { ...settings.log, formatter: 'json' } } : settings
+}
+
+/** Says what became of it, whoever asked. */
+async function reload(live: LiveSettings, log: Log): Promise<Reloaded> {
+  try {
+    const reloaded = await live.reload()
+    if (reloaded.outcome === 'refused')
+      log.error({ findings: reloaded.findings }, 'the configuration is wrong: what was in force stays')
+    else log.info(reloaded, 'the configuration was read anew')
+    return reloaded
+  } catch (error) {
+    const why = Error.isError(error) ? error.message : String(error)
+    log.error({ err: error }, 'the configuration could not be put in force')
+    return { outcome: 'refused', findings: [why] }
   }
 }
 

@@ -35,6 +35,7 @@ describe('the configuration file', () => {
       drainMs: 30_000,
       operations: [],
       catalogLimit: 1000,
+      notifications: { includeReferences: false, endpoints: [] },
     })
   })
 
@@ -70,6 +71,20 @@ auth:
   htpasswd: {realm: R, path: /auth/htpasswd}
   token: {realm: 'https://a/t', service: s, issuer: i, jwks: /jwks}
 catalog: {maxentries: 50}
+notifications:
+  events: {includereferences: true}
+  endpoints:
+    - name: hub
+      url: https://hub/events
+      headers: {Authorization: [Bearer x]}
+      timeout: 500ms
+      threshold: 5
+      backoff: 1m
+      ignoredmediatypes: [application/octet-stream]
+      ignore: {mediatypes: [text/plain], actions: [pull]}
+    - {disabled: true, name: hub, url: "http://old"}
+    - {name: hub, url: "http://new", timeout: 0s}
+    - {url: "http://nameless:8080/x"}
 store: {id: abc, reserve: 1g}
 `,
     )
@@ -101,6 +116,20 @@ store: {id: abc, reserve: 1g}
         { address: { kind: 'tcp', host: 'localhost', port: 5001 }, metricsPath: '/m' },
         { address: { kind: 'unix', path: 'run/control.sock' }, metricsPath: '/metrics' },
       ],
+      notifications: {
+        includeReferences: true,
+        endpoints: [
+          {
+            ...{ name: 'hub', nth: 0, url: 'https://hub/events' },
+            headers: [['Authorization', 'Bearer x']],
+            ...{ timeoutMs: 500, threshold: 5, backoffMs: 60_000 },
+            ignoredMediaTypes: ['application/octet-stream', 'text/plain'],
+            ignoredActions: ['pull'],
+          },
+          { name: 'hub', nth: 1, url: 'http://new', timeoutMs: 1000, threshold: 10, backoffMs: 1000 },
+          { name: 'nameless:8080', nth: 0 },
+        ],
+      },
     })
   })
 
@@ -127,6 +156,18 @@ store: {id: abc, reserve: 1g}
     [
       'access: {immutable: [{repository: "Team/**", tag: v1}]}',
       'config.yml: access.immutable[0].repository is "Team/**"; allowed is a pattern of repository names: lower-case letters, digits, . _ - / and * or **',
+    ],
+    [
+      'notifications: {endpoints: [{url: "ftp://x"}]}',
+      'config.yml: notifications.endpoints[0].url is "ftp://x"; allowed is an address that begins with http:// or https://',
+    ],
+    [
+      'notifications: {endpoints: [{url: "http://x", headers: {Host: [y]}}]}',
+      'config.yml: notifications.endpoints[0].headers.Host is not the name of a header that is not the connection’s own (Host, Content-Length, …)',
+    ],
+    [
+      'notifications: {endpoints: [{name: x}]}',
+      'config.yml: notifications.endpoints[0] is {"name":"x"}; allowed is a url, an address that begins with http:// or https://',
     ],
     [
       'listeners: [{view: registry}]',

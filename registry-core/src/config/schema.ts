@@ -4,6 +4,7 @@ import { auth } from './schema/auth.js'
 import { http } from './schema/http.js'
 import { listeners } from './schema/listeners.js'
 import { log, loglevel } from './schema/log.js'
+import { notifications } from './schema/notifications.js'
 import { storage } from './schema/storage.js'
 import { validation } from './schema/validation.js'
 import { integer, MAP, PORTABLE_PATH, size, text } from './schema/values.js'
@@ -34,6 +35,7 @@ export const settingsSchema = z.strictObject(
       .optional(),
     auth: auth.prefault({}),
     access: access.prefault({}),
+    notifications: notifications.prefault({}),
     catalog: z
       .strictObject(
         {
@@ -66,7 +68,7 @@ export interface SettingDescription {
   readonly description: string
 }
 
-/** Every key that can be set; `listeners[]` for what a list repeats. */
+/** Every key that can be set; `listeners[]` for what a list of maps repeats. */
 export function describeSettings(): readonly SettingDescription[] {
   return describe('', z.toJSONSchema(settingsSchema, { io: 'input', unrepresentable: 'any' }))
 }

@@ -1,5 +1,6 @@
 import type { AccessSettings } from '../access/access-settings.js'
 import type { Notice } from './notice.js'
+import type { NotificationSettings } from '../notifications/settings.js'
 import type { ListenerView } from '../views/views.js'
 
 export type ListenAddress =
@@ -59,6 +60,10 @@ export interface Settings {
   readonly operations: readonly {
     readonly address: ListenAddress
     readonly metricsPath: string | undefined
+    /** Whoever reaches it may give orders: the control plane. */
+    readonly takesOrders: boolean
   }[]
   readonly catalogLimit: number
+  /** Who hears of what happens. */
+  readonly notifications: NotificationSettings
 }

@@ -1,5 +1,6 @@
 import { ADDRESS_FORM, findTcpAddress, type TcpAddress } from './address.js'
 import { ConfigurationError } from './configuration-error.js'
+import { notificationSettings } from './notification-settings.js'
 import type { ParsedFile } from './schema.js'
 import type { ListenAddress, Reading, Settings, UrlRules } from './settings.js'
 import { toAccess } from './to-access.js'
@@ -40,6 +41,7 @@ export function toSettings(file: string, parsed: ParsedFile, reading: Reading): 
     drainMs: http.draintimeout,
     operations: operationsOf(parsed),
     catalogLimit: catalogLimitOf(catalog.maxentries),
+    notifications: notificationSettings(parsed),
   }
 }
 
@@ -94,10 +96,11 @@ function operationsOf({ http, internal }: ParsedFile): Settings['operations'] {
           {
             address: at(debug.addr),
             metricsPath: debug.prometheus.enabled ? debug.prometheus.path : undefined,
+            takesOrders: false,
           },
         ]
       : []),
-    ...(internal ? [{ address: socketAt(internal.socket), metricsPath: '/metrics' }] : []),
+    ...(internal ? [{ address: socketAt(internal.socket), metricsPath: '/metrics', takesOrders: true }] : []),
   ]
 }
 

@@ -1,3 +1,4 @@
+import type { PulledContent } from '../registry/source.js'
 import type { StoredContent } from '../store/store.js'
 
 /** What an endpoint wants said. `send.ts` alone turns it into bytes on a socket. */
@@ -5,6 +6,8 @@ export interface Answer {
   readonly status: number
   readonly headers?: Readonly<Record<string, string>>
   readonly body?: AnswerBody
+  /** Whoever gets this has pulled it. */
+  readonly pulled?: PulledContent
 }
 
 export type AnswerBody =

@@ -1,4 +1,6 @@
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
+import { TLSSocket } from 'node:tls'
 import type { Caller } from '../access/caller.js'
 import type { Access, From } from '../access/open-access.js'
 import type { Registry } from '../registry/source.js'
@@ -64,6 +66,7 @@ export class RequestContext implements Context {
   readonly headers: IncomingHttpHeaders
   readonly body: RequestBody
   readonly peer: Peer
+  readonly #request: IncomingMessage
   readonly #response: ServerResponse
   #signal: AbortSignal | undefined
 
@@ -78,6 +81,7 @@ export class RequestContext implements Context {
     this.headers = exchange.request.headers
     this.body = body
     this.peer = peer
+    this.#request = exchange.request
     this.#response = exchange.response
   }
 
@@ -97,10 +101,11 @@ export class RequestContext implements Context {
   get actor(): JournalActor {
     return {
       requestId: this.peer.requestId,
-      remoteAddress: this.peer.remoteAddress,
+      remoteAddress: addressWithPort(this.peer.remoteAddress, this.#request.socket),
       method: this.method,
       userAgent: this.headers['user-agent'] ?? '',
       account: this.peer.caller.account,
+      origin: originOf(this.#request),
     }
   }
 
@@ -114,4 +119,24 @@ export class RequestContext implements Context {
     else response.on('close', gone)
     return controller.signal
   }
+}
+
+/** As Go writes it; what nginx has told us has no port. */
+function addressWithPort(address: string, { remoteAddress, remotePort }: Socket): string {
+  const plain = address.replace(/^::ffff:(?=[0-9.]+$)/, '')
+  if (address !== remoteAddress || remotePort === undefined) return plain
+  return plain.includes(':') ? `[${plain}]:${remotePort}` : `${plain}:${remotePort}`
+}
+
+const HOST_SHAPE = /^[A-Za-z0-9.:_[\]-]{1,260}$/
+
+/**
+ * Where the client reached us, for links in notifications only. Whoever forwards says by which protocol; anybody may,
+ * and then deceives those who read of their own request.
+ */
+function originOf({ headers, socket }: IncomingMessage): string {
+  const { host = '' } = headers
+  const said = headers['x-forwarded-proto']
+  const isSecure = said === 'https' || (said === undefined && socket instanceof TLSSocket)
+  return HOST_SHAPE.test(host) ? `${isSecure ? 'https' : 'http'}://${host}` : ''
 }

@@ -83,6 +83,9 @@ export async function handleRequest(
     }
     const { answer, headers } = await answerTo(call, context, rules, options.views)
     result = { outcome: 'ok', status: answer.status, bytesOut: await send(answer, headers, outlet) }
+    // Not of one who had it already: 304.
+    if (answer.pulled !== undefined && response.statusCode < 300)
+      options.parts.registry.notePull(answer.pulled, context.actor)
   } catch (error) {
     result = await afterError(error, call, outlet)
   }

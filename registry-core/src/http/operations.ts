@@ -1,15 +1,20 @@
 import { createServer, type Server } from 'node:http'
-import type { ListenAddress } from '../config/settings.js'
+import type { Settings } from '../config/settings.js'
 import type { Metrics } from '../system/metrics.js'
 import type { Readiness } from '../system/readiness.js'
 import { readinessOf } from './endpoints/base.js'
 import { listen } from './listen.js'
 
 export interface OperationsOptions {
-  readonly listeners: readonly { readonly address: ListenAddress; readonly metricsPath: string | undefined }[]
+  readonly listeners: Settings['operations']
   readonly metrics: Metrics
   readonly readiness: Readiness
+  /** Reads the configuration anew. */
+  readonly reload: () => Promise<Reloaded>
 }
+
+/** What became of a reload. */
+type Reloaded = { readonly outcome: 'reloaded' | 'refused' } & Readonly<Record<string, unknown>>
 
 /** Listeners for those who watch over the process, never for clients: health and metrics. */
 export interface Operations {
@@ -21,9 +26,9 @@ export interface Operations {
 export async function openOperations(options: OperationsOptions): Promise<Operations> {
   const opened: { readonly server: Server; readonly name: string }[] = []
   try {
-    for (const { address, metricsPath } of options.listeners) {
-      const server = makeServer(metricsPath, options)
-      const { name } = await listen(server, address)
+    for (const listener of options.listeners) {
+      const server = makeServer(listener, options)
+      const { name } = await listen(server, listener.address)
       server.on('error', () => undefined) // a failed accept: the next one is taken
       opened.push({ server, name })
     }
@@ -45,7 +50,10 @@ export async function openOperations(options: OperationsOptions): Promise<Operat
   }
 }
 
-function makeServer(metricsPath: string | undefined, { metrics, readiness }: OperationsOptions): Server {
+function makeServer(
+  { metricsPath, takesOrders }: Settings['operations'][number],
+  { metrics, readiness, reload }: OperationsOptions,
+): Server {
   return createServer((request, response) => {
     const path = request.url?.split('?', 1).join('')
     const reply = (status: number, type: string, text: string): void => {
@@ -54,7 +62,12 @@ function makeServer(metricsPath: string | undefined, { metrics, readiness }: Ope
     }
     const json = (status: number, value: unknown): void =>
       reply(status, 'application/json; charset=utf-8', JSON.stringify(value))
-    if (request.method !== 'GET' && request.method !== 'HEAD') json(405, {})
+    if (takesOrders && path === '/reload' && request.method === 'POST')
+      reload().then(
+        (reloaded) => json(reloaded.outcome === 'reloaded' ? 200 : 400, reloaded),
+        () => json(500, {}),
+      )
+    else if (request.method !== 'GET' && request.method !== 'HEAD') json(405, {})
     else if (path === metricsPath)
       metrics.text().then(
         (text) => reply(200, metrics.contentType, text),

@@ -7,15 +7,13 @@ import type { Refusal } from './parser-errors.js'
 import type { EdgeOptions } from './server.js'
 
 /** What becomes of a request that has ended: it is counted, and written down when lines are wanted or it failed. */
-export function openReporter({
-  metrics,
-  log,
-  hasAccessLog,
-}: {
+export function openReporter(options: {
   readonly metrics: Metrics
   readonly log: Log
-  readonly hasAccessLog: boolean
+  /** Asked for each request. */
+  readonly hasAccessLog: () => boolean
 }): Pick<EdgeOptions, 'report' | 'reportRefusal'> {
+  const { metrics, log, hasAccessLog } = options
   const report = (outcome: Outcome): void => {
     const { call, status, durationMs, bytesIn, bytesOut, error } = outcome
     metrics.countRequest({
@@ -27,7 +25,7 @@ export function openReporter({
       const code = storageCode(error)
       if (code !== undefined) metrics.countStorageError(code)
     }
-    if (hasAccessLog || status >= 500 || error !== undefined) logRequest(log, outcome)
+    if (hasAccessLog() || status >= 500 || error !== undefined) logRequest(log, outcome)
   }
   const reportRefusal = ({ status, remoteAddress, why }: Refusal): void => {
     metrics.countRequest({
@@ -39,7 +37,7 @@ export function openReporter({
       bytesOut: 0,
     })
     const fields = { 'http.request.remoteaddr': remoteAddress, 'http.response.status': status, outcome: why }
-    if (hasAccessLog) log.info(fields, 'what is no request was refused')
+    if (hasAccessLog()) log.info(fields, 'what is no request was refused')
   }
   return { report, reportRefusal }
 }

@@ -52,11 +52,14 @@ const HEADER_LIMIT_BYTES = 80 * 1024
 /** Opens every listener, or none. */
 export async function openEdge(options: EdgeOptions): Promise<Edge> {
   let isDraining = false
+  const headers = commonHeaders(options)
   const { clock, idleMs = IDLE_MS, headersMs = HEADERS_MS } = options
   const handler = {
     ...options,
     headersMs,
-    headers: commonHeaders(options.headers),
+    get headers() {
+      return headers()
+    },
     body: {
       clock,
       idleMs,
@@ -96,10 +99,19 @@ const OWN_HEADERS = [
   ['X-Content-Type-Options', 'nosniff'],
 ] as const
 
-function commonHeaders(configured: EdgeOptions['headers']): readonly string[] {
-  const isReplaced = (own: string): boolean =>
-    configured.some(([name]) => name.toLowerCase() === own.toLowerCase())
-  return [...OWN_HEADERS.filter(([name]) => !isReplaced(name)), ...configured].flat()
+/** Put together once for each reload of the settings. */
+function commonHeaders(options: Pick<EdgeOptions, 'headers'>): () => readonly string[] {
+  let configured: EdgeOptions['headers'] | undefined
+  let common: readonly string[] = []
+  return () => {
+    if (configured === options.headers) return common
+    const wanted = options.headers
+    const isReplaced = (own: string): boolean =>
+      wanted.some(([name]) => name.toLowerCase() === own.toLowerCase())
+    configured = wanted
+    common = [...OWN_HEADERS.filter(([name]) => !isReplaced(name)), ...wanted].flat()
+    return common
+  }
 }
 
 function makeServer(

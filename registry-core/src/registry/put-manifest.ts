@@ -2,6 +2,7 @@ import { algorithmOf, type Digest, digestOfBytes } from '../oci/digest.js'
 import { RegistryError } from '../oci/failure.js'
 import type { UrlRules } from '../config/settings.js'
 import { type Manifest, parseManifest } from '../oci/manifest.js'
+import { namedContent } from '../oci/named-content.js'
 import type { Tag } from '../oci/reference.js'
 import type { RepositoryName } from '../oci/repository.js'
 import type { Store } from '../store/store.js'
@@ -9,13 +10,14 @@ import { checkUrls } from './manifest-urls.js'
 import type { ManifestCache } from './manifest-cache.js'
 import type { Reach } from './reach.js'
 import { referrerDescriptor } from './referrers.js'
-import type { ManifestPut, ManifestPutResult } from './source.js'
+import type { EventWishes, ManifestPut, ManifestPutResult } from './source.js'
 
 interface Parts {
   readonly store: Store
   readonly reach: Reach
   readonly manifests: ManifestCache
   readonly manifestUrls: UrlRules | undefined
+  readonly wishes: EventWishes
 }
 
 /**
@@ -41,16 +43,20 @@ export async function putManifest(
   await indexReferrer(parts, repository, digest, manifest, put.bytes.length)
   await links.publishRevision(repository, digest) // (4)
   await lookAtEverything(parts, repository, { digest, manifest, bytes: put.bytes }) // (5)
-  const event = { kind: 'manifest-pushed', repository, digest, mediaType: manifest.mediaType } as const
-  const sizeBytes = put.bytes.length
-  if (tags.length === 0) journal.append({ ...event, sizeBytes }, put.actor)
+  const references = parts.wishes.references() ? namedContent(put.bytes) : undefined
+  const event = {
+    ...({ kind: 'manifest-pushed', repository, digest, mediaType: manifest.mediaType } as const),
+    sizeBytes: put.bytes.length,
+    ...(references && { references }),
+  }
+  if (tags.length === 0) journal.append(event, put.actor)
   for (const tag of tags) {
     const rule = put.immutableRule?.(tag)
     if (!(await links.publishTag(repository, tag, digest, rule !== undefined)))
       // (6)
       throw new RegistryError('tag-immutable', { tag, repository, rule: rule ?? '' })
     await lookAtEverything(parts, repository, { digest, manifest, bytes: put.bytes }) // (7)
-    journal.append({ ...event, sizeBytes, tag }, put.actor)
+    journal.append({ ...event, tag }, put.actor)
   }
   parts.manifests.keep(digest, manifest)
   return {

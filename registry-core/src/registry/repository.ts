@@ -11,6 +11,7 @@ import { putManifest } from './put-manifest.js'
 import type { Reach } from './reach.js'
 import { listReferrers, referrerDescriptor } from './referrers.js'
 import type {
+  EventWishes,
   LocalRepository,
   ManifestPut,
   ManifestPutResult,
@@ -31,6 +32,7 @@ export interface RepositoryParts {
   readonly lastPulls: LastPulls
   /** What pushed manifests may name; undefined: any URL. */
   readonly manifestUrls: UrlRules | undefined
+  readonly wishes: EventWishes
 }
 
 /** A repository in this store. */
@@ -112,11 +114,16 @@ export class StoredRepository implements LocalRepository {
     const stored = await content.look('revision', this.repository, digest)
     const bytes = stored && (await content.readVerified(stored, MANIFEST_LIMIT_BYTES))
     const manifest = bytes && this.#meaning(digest, bytes)
+    const tags = await links.tagsOf(this.repository, digest)
     // The revision first: an entry without it is not answered, and whoever dies in between has hidden no referrer.
     const wasThere = await links.removeRevision(this.repository, digest)
     if (manifest?.subject !== undefined) await this.#forgetReferrer(digest, manifest, bytes?.length ?? 0)
-    if (wasThere) journal.append({ kind: 'manifest-deleted', repository: this.repository, digest }, actor)
-    return wasThere
+    if (!wasThere) return false
+    journal.append({ kind: 'manifest-deleted', repository: this.repository, digest }, actor)
+    for (const tag of tags)
+      if ((await links.findTag(this.repository, tag)) === undefined)
+        journal.append({ kind: 'tag-deleted', repository: this.repository, tag }, actor)
+    return true
   }
 
   /** A push of the same manifest that came meanwhile gets its entry back: it may have looked for it before it went. */
@@ -144,7 +151,8 @@ export class StoredRepository implements LocalRepository {
     await links.publishLayer(this.repository, digest, source.dataDigest)
     const mounted = await content.promise('layer', this.repository, digest)
     if (mounted === undefined) return false
-    journal.append({ kind: 'blob-mounted', repository: this.repository, digest, from }, actor)
+    const { sizeBytes } = mounted
+    journal.append({ kind: 'blob-mounted', repository: this.repository, digest, sizeBytes, from }, actor)
     return true
   }
 

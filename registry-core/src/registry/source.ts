@@ -92,6 +92,23 @@ export interface LocalRepository extends Source {
   abortUpload(upload: string): Promise<boolean>
 }
 
+/** What those who read the journal want in it beyond what changes; asked for each event. */
+export interface EventWishes {
+  pulls(): boolean
+  /** With manifests, what they name. */
+  references(): boolean
+}
+
+/** What somebody who pulls was answered. */
+export type PulledContent =
+  | {
+      readonly kind: 'manifest'
+      readonly repository: RepositoryName
+      readonly manifest: StoredManifest
+      readonly tag: Tag | undefined
+    }
+  | { readonly kind: 'blob'; readonly repository: RepositoryName; readonly content: StoredContent }
+
 /** All repositories of the store. */
 export interface Registry {
   repository(name: RepositoryName): LocalRepository
@@ -100,6 +117,8 @@ export interface Registry {
     readonly repositories: readonly RepositoryName[]
     readonly more: boolean
   }>
+  /** What somebody pulled, for those who want to hear of it. */
+  notePull(pulled: PulledContent, actor: JournalActor): void
   /** Writes what is still held back (last pulls, journal). */
   close(): Promise<void>
 }

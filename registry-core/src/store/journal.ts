@@ -1,6 +1,7 @@
 import type { Clock } from '../system/clock.js'
 import type { Identity } from '../system/identity.js'
 import type { Log } from '../system/log.js'
+import type { JournalPortion } from './bookmarks.js'
 import type { Fs, OpenFile } from './fs.js'
 import type { Journal, JournalActor, JournalEntry, JournalEvent } from './store.js'
 
@@ -13,13 +14,15 @@ const WAITING_LIMIT = 100_000
 /** Somebody may take the name of a file away while we write to it this often before we give up. */
 const ATTEMPTS = 4
 /** Who says that entries were lost. */
-const NOBODY: JournalActor = { requestId: '', remoteAddress: '', method: '', userAgent: '', account: '' }
+const NOBODY: JournalActor = {
+  ...{ requestId: '', remoteAddress: '', method: '', userAgent: '', account: '', origin: '' },
+}
 
 /** Where a reader stands: bytes read of each file. */
 type Cursor = Readonly<Record<string, number>>
 
 /**
- * `entrepot/journal/<runId>.ndjson`: each process appends to files of its own, a line an entry. Not synced: a power
+ * `entrepot/journal/<runId>.<process>.ndjson`: each process appends to files of its own, a line an entry. Not synced: a power
  * cut may take the last seconds, and whoever needs more rebuilds from the store, which is the truth (ADR 0002).
  */
 export class FileJournal implements Journal {
@@ -30,19 +33,31 @@ export class FileJournal implements Journal {
   #sizeBytes = 0
   /** Entries that were dropped since the last one that was written. */
   #lost = 0
+  readonly #listeners = new Set<() => void>()
+  lastNumber = 0
 
   constructor(options: { fs: Fs; folder: string; clock: Clock; identity: Identity; log: Log }) {
     this.#options = options
   }
 
+  get part(): string {
+    return this.#options.identity.process
+  }
+
   append(event: JournalEvent, actor: JournalActor): void {
+    this.lastNumber += 1
     if (this.#waiting.length >= WAITING_LIMIT) this.#lost += 1
-    else this.#waiting.push(this.#lineOf(event, actor))
+    else this.#waiting.push(this.#lineOf(this.lastNumber, event, actor))
     this.#start()
   }
 
-  #lineOf(event: JournalEvent, actor: JournalActor): string {
-    const entry: JournalEntry = { time: this.#options.clock.now().toISOString(), event, actor }
+  onWritten(listener: () => void): () => void {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
+  }
+
+  #lineOf(number: number, event: JournalEvent, actor: JournalActor): string {
+    const entry: JournalEntry = { number, time: this.#options.clock.now().toISOString(), event, actor }
     return `${JSON.stringify(entry)}\n`
   }
 
@@ -56,6 +71,7 @@ export class FileJournal implements Journal {
       this.#waiting = []
       try {
         await this.#writeEntries(entries)
+        for (const listener of this.#listeners) listener()
       } catch (error) {
         this.#lost += entries.length
         await this.#close().catch(() => undefined)
@@ -68,7 +84,7 @@ export class FileJournal implements Journal {
   /** After a gap the first entry says that there was one: a reader that meets it rebuilds. */
   async #writeEntries(entries: readonly string[]): Promise<void> {
     const lost = this.#lost
-    const gap = lost === 0 ? '' : this.#lineOf({ kind: 'entries-lost', count: lost }, NOBODY)
+    const gap = lost === 0 ? '' : this.#lineOf(0, { kind: 'entries-lost', count: lost }, NOBODY)
     await this.#writeLines(Buffer.from(gap + entries.join('')))
     this.#lost -= lost
   }
@@ -92,7 +108,7 @@ export class FileJournal implements Journal {
 
   async #open(): Promise<{ readonly path: string; readonly opened: OpenFile }> {
     const { fs, folder, identity } = this.#options
-    const path = `${folder}/${identity.newRunId()}.ndjson`
+    const path = `${folder}/${identity.newRunId()}.${identity.process}.ndjson`
     const opened = await fs.openToAppend(path)
     try {
       await this.#prune()
@@ -131,6 +147,19 @@ export class FileJournal implements Journal {
     }
     entries.sort((a, b) => (a.time < b.time ? -1 : a.time > b.time ? 1 : 0))
     return { entries, cursor: Buffer.from(JSON.stringify(next)).toString('base64url') }
+  }
+
+  async readPart(part: string, position: string | undefined): Promise<JournalPortion> {
+    const names = (await this.#names()).filter((name) => partOf(name) === part)
+    const asked = position === undefined ? undefined : parsePosition(position)
+    const isLost = asked !== undefined && !names.includes(asked.name)
+    // Listed before it is read: where a later file is known, nothing is added to an earlier one any more.
+    for (const name of names.filter((each) => asked === undefined || each >= asked.name)) {
+      const from = name === asked?.name ? asked.offset : 0
+      const { bytes, entries } = await this.#readPortion(name, from)
+      if (entries.length > 0) return { entries, position: `${name}:${from + bytes}`, isLost }
+    }
+    return { entries: [], position, isLost }
   }
 
   /** Whole lines only: what a crash has torn off is no entry. */
@@ -173,6 +202,16 @@ function parseEntry(line: string): JournalEntry[] {
   } catch {
     return []
   }
+}
+
+/** The process that wrote a file; older versions did not say. */
+function partOf(name: string): string | undefined {
+  return name.split('.').at(-2)
+}
+
+function parsePosition(text: string): { readonly name: string; readonly offset: number } {
+  const colon = text.lastIndexOf(':')
+  return { name: text.slice(0, Math.max(0, colon)), offset: Number(text.slice(colon + 1)) || 0 }
 }
 
 function parseCursor(text: string): Cursor | undefined {

@@ -10,7 +10,7 @@
  *         _referrers*\/<alg>/<subject>/<xx>/<alg>-<hex>
  *         _uploads/                        registry:2's own sessions; ours never lie here
  *     <root>/entrepot*\/
- *       store.json  secret  tmp/  uploads/<id>/  journal/  runs/  takes/<xx>/  trash/<alg>/<xx>/  trash/links/<xx>/  quarantine/<alg>/
+ *       store.json  secret  tmp/  uploads/<id>/  journal/  bookmarks/<reader>/  processes/  runs/  takes/<xx>/  trash/<alg>/<xx>/  trash/links/<xx>/  quarantine/<alg>/
  *
  * `*` marks ours. Never a file directly in a repository folder, never a name `link` of our own, no temporary name
  * inside the tree: registry:2's collector would stop, or delete live images.
@@ -116,6 +116,16 @@ export class Keys {
 
   upload(id: string): string {
     return `${this.own}/uploads/${id}`
+  }
+
+  /** Where a reader keeps how far it has come: a file a part of the journal and keeper, `<part>@<process>`. */
+  bookmarks(reader: string): string {
+    return `${this.own}/bookmarks/${reader}`
+  }
+
+  /** A file whose time says that the process lives. */
+  presence(process: string): string {
+    return `${this.own}/processes/${process}`
   }
 
   quarantine(digest: Digest): string {

@@ -1,6 +1,8 @@
 import type { Algorithm, Digest } from '../oci/digest.js'
+import type { NamedContent } from '../oci/named-content.js'
 import type { RepositoryName } from '../oci/repository.js'
 import type { Tag } from '../oci/reference.js'
+import type { Bookmarks, JournalPortion } from './bookmarks.js'
 import type { FileStat } from './fs.js'
 
 /**
@@ -15,6 +17,7 @@ export interface Store {
   readonly trash: Trash
   readonly space: Space
   readonly journal: Journal
+  readonly bookmarks: Bookmarks
   readonly records: Records
   readonly secret: SharedSecret
   /** Ends what the store does by itself; nothing may be called afterwards. */
@@ -212,16 +215,19 @@ export interface Space {
 /** What happened to content, for inventory, notifications and last-pull copies. */
 export type JournalEvent =
   | {
-      readonly kind: 'manifest-pushed' | 'manifest-deleted'
+      /** Pulls are written only while somebody wants to hear of them. */
+      readonly kind: 'manifest-pushed' | 'manifest-pulled' | 'manifest-deleted'
       readonly repository: RepositoryName
       readonly digest: Digest
       readonly tag?: Tag
       readonly mediaType?: string
       readonly sizeBytes?: number
+      /** What it names, where somebody wants to hear of it. */
+      readonly references?: readonly NamedContent[]
     }
   | { readonly kind: 'tag-deleted'; readonly repository: RepositoryName; readonly tag: Tag }
   | {
-      readonly kind: 'blob-pushed' | 'blob-mounted' | 'blob-deleted'
+      readonly kind: 'blob-pushed' | 'blob-pulled' | 'blob-mounted' | 'blob-deleted'
       readonly repository: RepositoryName
       readonly digest: Digest
       readonly sizeBytes?: number
@@ -233,13 +239,18 @@ export type JournalEvent =
 /** Who did it: what Distribution's notification envelope asks for. */
 export interface JournalActor {
   readonly requestId: string
+  /** With its port where that is known: `127.0.0.1:40123`. */
   readonly remoteAddress: string
   readonly method: string
   readonly userAgent: string
   readonly account: string
+  /** Where the client reached us, as it wrote it: `http://registry:5000`; empty when nobody asked. */
+  readonly origin: string
 }
 
 export interface JournalEntry {
+  /** Counts what its process has appended, from 1; 0 for what says that entries were lost. */
+  readonly number: number
   readonly time: string
   readonly event: JournalEvent
   readonly actor: JournalActor
@@ -255,6 +266,17 @@ export interface Journal {
   read(
     cursor: string | undefined,
   ): Promise<{ readonly entries: readonly JournalEntry[]; readonly cursor: string } | undefined>
+  /** This process's own part, by the name that others find it under; whoever was never here before has a new one. */
+  readonly part: string
+  /** The number of the newest entry of this process. */
+  readonly lastNumber: number
+  /**
+   * What one process has written behind a position (undefined: from the first that is kept), in portions: no entries
+   * means that there are no more yet.
+   */
+  readPart(part: string, position: string | undefined): Promise<JournalPortion>
+  /** Calls the listener each time when entries of this process can be read; answers what ends that. */
+  onWritten(listener: () => void): () => void
   /** Waits until everything appended so far has been handed to the system. */
   flush(): Promise<void>
 }

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { readFileSync, readlinkSync } from 'node:fs'
 import { uptime } from 'node:os'
 import type { Clock } from './clock.js'
 import type { Random } from './random.js'
@@ -9,6 +9,8 @@ export interface Identity {
   readonly process: string
   /** This boot of the kernel. */
   readonly boot: string
+  /** The kernel's name for the numbers of processes that we see: a container has its own. */
+  readonly pidNamespace: string
   /** UTC, uptime, boot and chance: a new one for each call, never shared, never reused (gc-protocol §2). */
   newRunId(): string
 }
@@ -19,6 +21,7 @@ export function openIdentity({ clock, random }: { clock: Clock; random: Random }
   return {
     process: `${process.pid}-${random.hex(4)}`,
     boot,
+    pidNamespace: readPidNamespace(),
     newRunId() {
       const utc = clock.now().toISOString().replaceAll(/[-:]/g, '').replace('.', '')
       return `${utc}-${Math.floor(uptime())}-${boot.slice(0, 8)}-${random.hex(6)}`
@@ -29,6 +32,14 @@ export function openIdentity({ clock, random }: { clock: Clock; random: Random }
 function readBootId(): string {
   try {
     return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()
+  } catch {
+    return 'unknown'
+  }
+}
+
+function readPidNamespace(): string {
+  try {
+    return readlinkSync('/proc/self/ns/pid')
   } catch {
     return 'unknown'
   }

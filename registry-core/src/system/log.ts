@@ -22,6 +22,23 @@ export function openLog(settings: LogSettings, sink: LogSink, clock: Pick<Clock,
   return settings.formatter === 'json' ? jsonLog(settings, sink, clock) : textLog(settings, sink, clock)
 }
 
+/** A log whose settings may change: asked at each line, opened anew when they are others. */
+export function openLiveLog(settings: () => LogSettings, sink: LogSink, clock: Pick<Clock, 'now'>): Log {
+  let known = settings()
+  let log = openLog(known, sink, clock)
+  const current = (): Log => {
+    const wanted = settings()
+    if (wanted !== known) log = openLog(wanted, sink, clock)
+    known = wanted
+    return log
+  }
+  return {
+    info: (fields, sentence) => current().info(fields, sentence),
+    warn: (fields, sentence) => current().warn(fields, sentence),
+    error: (fields, sentence) => current().error(fields, sentence),
+  }
+}
+
 function jsonLog({ level, fields }: LogSettings, sink: LogSink, clock: Pick<Clock, 'now'>): Log {
   const logger = pino(
     {

@@ -1,4 +1,5 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client'
+import { type NotificationMetrics, openNotificationMetrics } from './notification-metrics.js'
 
 /** What is counted, by name, in the words of the logs. */
 export interface Metrics {
@@ -13,6 +14,7 @@ export interface Metrics {
   }): void
   /** A call to the storage that failed, by the system's error code. */
   countStorageError(code: string): void
+  readonly notifications: NotificationMetrics
   /** All of it, in Prometheus' text format. */
   text(): Promise<string>
   readonly contentType: string
@@ -47,6 +49,7 @@ export function openMetrics({ load, droppedLogLines }: MetricSources): Metrics {
   return {
     countRequest: requestCounter(register),
     countStorageError: (code) => storageErrors.inc({ code }),
+    notifications: openNotificationMetrics(register),
     text: () => register.metrics(),
     contentType: register.contentType,
   }

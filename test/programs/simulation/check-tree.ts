@@ -44,6 +44,8 @@ const OWN = new Set([
   'tmp',
   'uploads',
   'journal',
+  'bookmarks',
+  'processes',
   'runs',
   'takes',
   'trash',

@@ -16,6 +16,7 @@ export const ACTOR: JournalActor = {
   method: 'PUT',
   userAgent: 'simulation',
   account: '',
+  origin: '',
 }
 
 /** A client of one process: does what the HTTP edge would do for it, and writes down what it was answered. */

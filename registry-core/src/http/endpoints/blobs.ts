@@ -9,7 +9,11 @@ export const getBlob: RepositoryEndpoint<'blob'> = async ({ repository, digest }
     context.method === 'HEAD' && view.push !== undefined && may(context.caller, 'push', repository)
   const content = await view.pull.blob(digest, { promise })
   if (content === undefined) throw new RegistryError('blob-unknown', { digest, repository })
-  return { status: 200, body: { kind: 'content', content } }
+  return {
+    status: 200,
+    body: { kind: 'content', content },
+    pulled: { kind: 'blob', repository: view.pull.repository, content },
+  }
 }
 
 /** DELETE /v2/<name>/blobs/<digest> (end-10): this repository lets go of it. */

@@ -16,6 +16,10 @@ export const getManifest: RepositoryEndpoint<'manifest'> = async (call, { pull }
     status: 200,
     headers: { 'Docker-Content-Digest': digest },
     body: { kind: 'bytes', bytes, type: mediaType, etag: `"${digest}"` },
+    pulled: {
+      ...{ kind: 'manifest', repository: pull.repository, manifest },
+      tag: reference.kind === 'tag' ? reference.tag : undefined,
+    },
   }
 }
 

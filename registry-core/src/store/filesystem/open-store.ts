@@ -6,6 +6,7 @@ import type { Fs } from '../fs.js'
 import { FileJournal } from '../journal.js'
 import { Keys } from '../keys.js'
 import type { Store } from '../store.js'
+import { FileBookmarks } from './bookmarks.js'
 import { FileContent } from './content.js'
 import { Durable } from './durable.js'
 import { findForeignWriter } from './start/foreign-writer.js'
@@ -100,6 +101,7 @@ export async function openStore(options: StoreOptions): Promise<OpenedStore> {
       foreignWriter = trace && `another program (registry:2?) writes this volume: ${trace}; stop that process`
     },
     async close() {
+      await parts.bookmarks.close()
       await parts.journal.close()
       await parts.records.close()
       await giveUpPlace?.()
@@ -130,6 +132,7 @@ function openParts(
     links: new FileLinks({ keys, durable, clock, listings, records, tags, referrersIndex }),
     trash: new FileTrash({ keys, durable }),
     space: new FileSpace({ keys, durable, health, reserveBytes, refusal }),
+    bookmarks: new FileBookmarks({ keys, durable, clock, identity }),
     journal: new FileJournal({ fs, folder: `${keys.own}/journal`, clock, identity, log }),
     records,
     secret: openSharedSecret({ keys, durable }),

@@ -1,0 +1,100 @@
+import { describe, expect, test } from '@jest/globals'
+import { openLive, ROWS } from './live.js'
+import { parseSettings } from './read-settings.js'
+import type { Settings } from './settings.js'
+
+const MINIMAL = {
+  version: '0.1',
+  storage: { filesystem: { rootdirectory: '/data' } },
+  http: { addr: ':5000' },
+}
+
+function settings(further: object = {}): Settings {
+  return parseSettings('config.yml', JSON.stringify({ ...MINIMAL, ...further }))
+}
+
+describe('the settings in force', () => {
+  test('are the same after the same file was read again, and nobody is told', async () => {
+    const live = openLive(settings(), () => settings())
+    const before = live.current
+    live.onChange(() => {
+      throw new Error('told')
+    })
+    expect(await live.reload()).toEqual({ outcome: 'reloaded', changed: [], needsRestart: [] })
+    expect(live.current).toEqual(before)
+  })
+
+  test('change where they can, and say what needs a restart', async () => {
+    const wanted = {
+      storage: { filesystem: { rootdirectory: '/other' }, delete: { enabled: true } },
+      log: { level: 'error' },
+      http: { addr: ':5001', headers: { 'X-A': ['b'] } },
+      internal: { socket: 'run/control.sock' },
+      catalog: { maxentries: 7 },
+      notifications: { endpoints: [{ url: 'http://hub' }] },
+    }
+    const live = openLive(settings(), () => settings(wanted))
+    const told: Settings[] = []
+    live.onChange((current) => void told.push(current))
+    expect(await live.reload()).toEqual({
+      outcome: 'reloaded',
+      changed: ['log', 'storage.delete.enabled', 'http.headers', 'catalog.maxentries', 'notifications'],
+      needsRestart: ['http.addr and listeners', 'storage.filesystem and store', 'http.debug and internal'],
+    })
+    const { deletesOn, headers, catalogLimit, store, listeners, operations } = live.current
+    expect({ deletesOn, headers, catalogLimit }).toEqual({
+      ...{ deletesOn: true, headers: [['X-A', 'b']], catalogLimit: 7 },
+    })
+    const before = settings()
+    expect({ store, listeners, operations }).toEqual({
+      ...{ store: before.store, listeners: before.listeners, operations: before.operations },
+    })
+    expect(told).toEqual([live.current])
+  })
+
+  test('stay when the file is wrong, with a sentence for each reason', async () => {
+    const live = openLive(settings(), () =>
+      settings({ http: { addr: ':5000', draintimeout: 'soon' }, access: { colour: 'red' } }),
+    )
+    const before = live.current
+    expect(await live.reload()).toEqual({
+      outcome: 'refused',
+      findings: [
+        expect.stringContaining('http.draintimeout is "soon"; allowed is a duration'),
+        'access.colour is not a setting; docs/reference/settings.md lists them all',
+      ],
+    })
+    expect(live.current).toBe(before)
+  })
+
+  test('say what anybody may do by where somebody listens, not by the order in the file', async () => {
+    const two = [
+      { addr: ':5001', anonymous: 'pull' },
+      { addr: ':5002', anonymous: 'none' },
+    ]
+    const before = settings({ listeners: two })
+    const live = openLive(before, () => settings({ listeners: [{ addr: ':5002', anonymous: 'pull' }] }))
+    expect(await live.reload()).toMatchObject({
+      changed: ['access and auth'],
+      needsRestart: ['http.addr and listeners'],
+    })
+    expect(live.current.access.anonymous).toEqual(['push', 'pull', 'pull'])
+  })
+
+  test('are all known to be changeable or not', () => {
+    const known = [...ROWS.map(({ name }) => name), 'file', 'reading', 'access']
+    expect(known.toSorted()).toEqual(Object.keys(settings()).toSorted())
+  })
+
+  test('are read one after the other, however many ask', async () => {
+    const limits = [1, 2, 3]
+    const live = openLive(settings(), () => settings({ catalog: { maxentries: limits.shift() } }))
+    const seen: number[] = []
+    live.onChange(async ({ catalogLimit }) => {
+      await Promise.resolve()
+      seen.push(catalogLimit)
+    })
+    await Promise.all([live.reload(), live.reload(), live.reload()])
+    expect([seen, live.current.catalogLimit]).toEqual([[1, 2, 3], 3])
+  })
+})

@@ -1,0 +1,118 @@
+import { types } from 'node:util'
+import { ConfigurationError } from './configuration-error.js'
+import type { Settings } from './settings.js'
+
+/** What became of a reload; keys as the file has them. */
+export type Reloaded =
+  | {
+      readonly outcome: 'reloaded'
+      /** What is otherwise from now on. */
+      readonly changed: readonly string[]
+      /** What stays as it was until the process is started again. */
+      readonly needsRestart: readonly string[]
+    }
+  | { readonly outcome: 'refused'; readonly findings: readonly string[] }
+
+/** The settings in force. They are swapped whole: nobody sees half of a new file. */
+export interface LiveSettings {
+  readonly current: Settings
+  /** Calls `apply` with what is in force after each reload that changed something, before the reload is answered. */
+  onChange(apply: (settings: Settings) => Promise<void> | void): void
+  /** Reads the file anew. A wrong one changes nothing. Reloads come one after the other. */
+  reload(): Promise<Reloaded>
+}
+
+interface Row {
+  readonly name: keyof Settings
+  /** What it is called in the file. */
+  readonly key: string
+  readonly atRunTime: boolean
+}
+
+/** Whether a setting can change while we run; `file` never does, `reading` is said, mergeAccess knows of access. */
+export const ROWS: readonly Row[] = [
+  { name: 'listeners', key: 'http.addr and listeners', atRunTime: false },
+  { name: 'log', key: 'log', atRunTime: true },
+  { name: 'store', key: 'storage.filesystem and store', atRunTime: false },
+  { name: 'deletesOn', key: 'storage.delete.enabled', atRunTime: true },
+  { name: 'isReadOnly', key: 'storage.maintenance.readonly', atRunTime: false },
+  { name: 'manifestUrls', key: 'validation', atRunTime: false },
+  { name: 'uploadPurging', key: 'storage.maintenance.uploadpurging', atRunTime: true },
+  { name: 'headers', key: 'http.headers', atRunTime: true },
+  { name: 'drainMs', key: 'http.draintimeout', atRunTime: true },
+  { name: 'operations', key: 'http.debug and internal', atRunTime: false },
+  { name: 'catalogLimit', key: 'catalog.maxentries', atRunTime: true },
+  { name: 'notifications', key: 'notifications', atRunTime: true },
+]
+
+/** @param read the file, and what the environment says instead; throws ConfigurationError */
+export function openLive(settings: Settings, read: () => Settings): LiveSettings {
+  let current = settings
+  let last: Promise<unknown> = Promise.resolve()
+  const applies: ((settings: Settings) => Promise<void> | void)[] = []
+  const reloadNow = async (): Promise<Reloaded> => {
+    let wanted: Settings
+    try {
+      wanted = read()
+    } catch (error) {
+      if (error instanceof ConfigurationError) return { outcome: 'refused', findings: error.findings }
+      throw error
+    }
+    const { merged, changed, needsRestart } = mergeSettings(current, wanted)
+    current = merged
+    if (changed.length > 0) for (const apply of applies) await apply(merged)
+    return { outcome: 'reloaded', changed, needsRestart }
+  }
+  return {
+    get current() {
+      return current
+    },
+    onChange: (apply) => void applies.push(apply),
+    reload() {
+      const reloaded = last.then(reloadNow)
+      last = reloaded.catch(() => undefined)
+      return reloaded
+    },
+  }
+}
+
+/** The new file's values where they can change while we run, the old ones elsewhere. Pure. */
+function mergeSettings(
+  current: Settings,
+  wanted: Settings,
+): {
+  readonly merged: Settings
+  readonly changed: readonly string[]
+  readonly needsRestart: readonly string[]
+} {
+  const changed: string[] = []
+  const needsRestart: string[] = []
+  let merged: Settings = { ...current, reading: wanted.reading, access: mergeAccess(current, wanted) }
+  if (!isEqual(merged.access, current.access)) changed.push('access and auth')
+  for (const { name, key, atRunTime } of ROWS) {
+    if (isEqual(current[name], wanted[name])) continue
+    const names = atRunTime ? changed : needsRestart
+    names.push(key)
+    if (atRunTime) merged = { ...merged, [name]: wanted[name] }
+  }
+  return { merged, changed, needsRestart }
+}
+
+/** Those that listen go on where they are; what anybody may do there is that of the new file's listener of that place. */
+function mergeAccess(current: Settings, wanted: Settings): Settings['access'] {
+  const places = wanted.listeners.map(textOf)
+  const anonymous = current.listeners.map((listener, at) => {
+    const place = places.indexOf(textOf(listener))
+    return wanted.access.anonymous[place] ?? current.access.anonymous[at] ?? 'none'
+  })
+  return { ...wanted.access, anonymous }
+}
+
+/** Both come from the same reader, so that equal settings are equal texts. */
+function isEqual(one: unknown, other: unknown): boolean {
+  return textOf(one) === textOf(other)
+}
+
+function textOf(value: unknown): string {
+  return JSON.stringify(value, (_key, part: unknown) => (types.isRegExp(part) ? String(part) : part)) ?? ''
+}
