@@ -1,26 +1,28 @@
-import { createHmac } from 'node:crypto'
+import { hash } from 'node:crypto'
 import type { Clock } from '../system/clock.js'
 import type { Random } from '../system/random.js'
 
 const LIMIT = 10_000
 
 /**
- * What was found out about a secret, for a while. The secret itself is not kept: the key of its entry is an HMAC under
- * a key of this process.
+ * What was found out about a secret, for a while. The secret itself is not kept: its entry stands under a hash that
+ * begins with a key of this process. No hash leaves it, so that nobody could lengthen one, and an HMAC would cost several
+ * times as much on each request.
  */
 export class Remembered<T> {
   readonly #clock: Clock
-  readonly #key: Buffer
+  /** One block of sha256. */
+  readonly #key: string
   #entries = new Map<string, { readonly value: T; readonly untilMs: number }>()
 
   constructor({ clock, random }: { readonly clock: Clock; readonly random: Random }) {
     this.#clock = clock
-    this.#key = Buffer.from(random.hex(32), 'hex')
+    this.#key = random.hex(32)
   }
 
   /** What a secret is known under, here and in this process. */
   keyOf(secret: string): string {
-    return createHmac('sha256', this.#key).update(secret).digest('base64')
+    return hash('sha256', this.#key + secret, 'base64')
   }
 
   /** Undefined when nothing is known, or not any more. */
