@@ -57,6 +57,8 @@ function startCore(configuration: string): ChildProcess {
   const guard = path.join(import.meta.dirname, 'end-with-parent.ts')
   return spawn(process.execPath, ['--enable-source-maps', '--import', guard, CORE, 'serve', configuration], {
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    // What somebody set for a registry:2 of his own must not change this one: it says in five lines what it does.
+    env: Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('REGISTRY_'))),
     detached: true, // Ctrl-C in a terminal reaches a whole process group; the core hears of it from us only, once
   })
 }

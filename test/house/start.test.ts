@@ -139,6 +139,14 @@ describe('npm start', () => {
     expect(running.log()).toContain('ENTREPOT_REGISTRY_PROT means nothing')
   })
 
+  test('is not changed by what was set for a registry:2', async () => {
+    const running = await start({ REGISTRY_STORAGE_DELETE_ENABLED: 'false', REGISTRY_HTTP_ADDR: '127.0.0.1:1' })
+    await untilAnnounced(running)
+    const client = new RegistryClient(`http://127.0.0.1:${port}`)
+    expect((await client.delete('/v2/team/app/manifests/none')).status).toBe(404)
+    await client.close()
+  })
+
   test('serves after a kill -9 what it had acknowledged', async () => {
     const layer = randomLayer(100_000)
     const first = await start()
