@@ -1,6 +1,7 @@
 import { Command } from 'commander'
 import { check } from './check.js'
 import { hash } from './hash.js'
+import { health } from './health.js'
 import { commandNamed, type Run } from './run-command.js'
 import { serve } from './serve.js'
 import { VERSION } from './version.js'
@@ -33,5 +34,13 @@ export function makeRegistryCore({ terminal, environment, done }: Run): Command 
     )
     .option('--json', 'one JSON object instead of the hash alone')
     .action(async (options: { json?: boolean }) => done(await hash(options.json ?? false, terminal)))
+  program
+    .command('health')
+    .description('Asks the registry that runs here whether it is alive: 0 when it is, 1 when not.')
+    .argument('[config]', 'its configuration file; when missing, that of the process that serves')
+    .option('--json', 'one JSON object instead of a sentence')
+    .action(async (config: string | undefined, options: { json?: boolean }) =>
+      done(await health(config, options.json ?? false, environment, terminal)),
+    )
   return program
 }

@@ -6,6 +6,7 @@ import type { Settings } from '../config/settings.js'
 import { systemClock } from '../system/clock.js'
 import { type Log, openLiveLog } from '../system/log.js'
 import { openLogSink } from '../system/log-sink.js'
+import { runAsOwnerOf } from './run-as-owner.js'
 import type { ExitCode } from './terminal.js'
 
 const STDOUT = 1
@@ -16,11 +17,13 @@ const LAST_LINES_MS = 500
 export async function serve(file: string, isJson: boolean, environment: Environment): Promise<ExitCode> {
   const read = (): Settings => withJson(readSettings(file, environment), isJson)
   const live = openLive(read(), read)
+  const user = runAsOwnerOf(live.current.store.root, environment)
   const sink = openLogSink(STDOUT)
   const log = openLiveLog(() => live.current.log, sink, systemClock)
   try {
     const stopped = untilSignal()
     process.on('SIGHUP', () => void reload(live, log))
+    if (user !== undefined) log.info({}, user)
     const running = await compose(live, { log, sink, reload: () => reload(live, log) })
     const signal = await stopped
     log.info({ signal }, 'stopping: what runs may end, nothing new is taken')
@@ -51,11 +54,13 @@ async function reload(live: LiveSettings, log: Log): Promise<Reloaded> {
   }
 }
 
-/** The first signal begins the end; a second one is the system's default, which ends at once. */
+/** The first signal begins the end; a second one ends at once, also the first process of a container, which has no default. */
 function untilSignal(): Promise<string> {
   return new Promise((resolve) => {
+    let isTold = false
     const told = (signal: string): void => {
-      for (const each of SIGNALS) process.off(each, told)
+      if (isTold) process.exit(ENDED_AT_ONCE)
+      isTold = true
       resolve(signal)
     }
     for (const signal of SIGNALS) process.on(signal, told)
@@ -63,3 +68,5 @@ function untilSignal(): Promise<string> {
 }
 
 const SIGNALS = ['SIGTERM', 'SIGINT'] as const
+/** As shells count: 128 and the number of SIGTERM. */
+const ENDED_AT_ONCE = 143
