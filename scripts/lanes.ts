@@ -53,6 +53,27 @@ export const LANES: readonly Lane[] = [
     minutes: 14, // a first run of the week makes the folder of Debian sid, half a minute more
   },
   {
+    name: 'setups',
+    folders: ['test/setups'],
+    ciOnly: true,
+    commands: [
+      'dockerd',
+      'docker',
+      'docker-compose',
+      'docker-registry',
+      'nginx',
+      'openssl',
+      'curl',
+      'mmdebstrap',
+      'busybox',
+      'iptables',
+      'slirp4netns',
+      'socat',
+    ],
+    queue: 'clients',
+    minutes: 14, // a first run makes the base images and builds the image with both builders
+  },
+  {
     name: 'front',
     folders: ['test/front'],
     ciOnly: false,

@@ -1,4 +1,5 @@
 import { attempt, type Outcome, run } from './commands.js'
+import { freePort } from './processes.js'
 import { supportScript } from './scripts.js'
 import { type Suite, sidRoot } from './toolbox.js'
 
@@ -19,6 +20,8 @@ export interface DaemonOptions {
   readonly hosts?: Readonly<Record<string, string>>
   /** A CA's PEM file for each `host:port`. */
   readonly authorities?: Readonly<Record<string, string>>
+  /** Folders that a daemon of another suite, and the command lines beside it, see besides its state. */
+  readonly binds?: readonly string[]
 }
 
 /** What the daemon says of an image it has. */
@@ -44,7 +47,10 @@ export class DockerDaemon {
     for (const [name, address] of Object.entries(options.hosts ?? {}))
       args.push('--host', `${name}=${address}`)
     for (const [host, file] of Object.entries(options.authorities ?? {})) args.push('--ca', `${host}=${file}`)
-    if (kind.suite === 'sid') args.push('--root', await sidRoot())
+    if (kind.suite === 'sid') {
+      args.push('--root', await sidRoot())
+      for (const folder of options.binds ?? []) args.push('--bind', folder)
+    }
     if (kind.store === 'containerd') args.push('--', '--feature', 'containerd-snapshotter=true')
     await run(supportScript('dockerd.sh'), args)
     return new DockerDaemon(state)
@@ -57,7 +63,24 @@ export class DockerDaemon {
 
   /** Runs the docker command line; the caller judges. */
   attempt(...args: readonly string[]): Promise<Outcome> {
-    return attempt(supportScript('dockerd.sh'), ['exec', this.#state, DOCKER, ...args])
+    return this.exec(DOCKER, ...args)
+  }
+
+  /** Runs a command where the daemon runs, in its network and with its suite's programs; the caller judges. */
+  exec(...command: readonly string[]): Promise<Outcome> {
+    return attempt(supportScript('dockerd.sh'), ['exec', this.#state, ...command])
+  }
+
+  /** The arguments that start such a command: for a program that goes on running. */
+  commandBeside(...command: readonly string[]): readonly [string, ...string[]] {
+    return [supportScript('dockerd.sh'), 'exec', this.#state, ...command]
+  }
+
+  /** Makes a port of a daemon with a network of its own reachable here, on 127.0.0.1; answers where. */
+  async publish(port: number): Promise<number> {
+    const here = await freePort()
+    await run(supportScript('dockerd.sh'), ['publish', this.#state, `${here}:${port}`])
+    return here
   }
 
   /** Loads the images of a layout folder. */

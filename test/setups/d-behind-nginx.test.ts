@@ -1,0 +1,158 @@
+import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import os from 'node:os'
+import path from 'node:path'
+
+import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals'
+
+import { makeCertificates } from '../support/certificates.js'
+import type { LayoutImage } from '../support/image-layout.js'
+import { type RunningProcess, startProcess } from '../support/processes.js'
+import { DockerHost, HOSTS, IMAGE, REGISTRY_2 } from './docker-host.js'
+
+jest.setTimeout(180_000)
+
+/** Setup D's files: the folder by an environment variable, deletes on. */
+const FILES = {
+  'docker-compose.yml': `version: '3'
+services:
+  registry:
+    container_name: registry
+    image: registry:2
+    restart: always
+    ports:
+      - "5000:5000"
+    environment:
+      REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY: /data
+    volumes:
+      - ./data:/data
+      - ./config.yml:/etc/docker/registry/config.yml
+`,
+  'config.yml': `version: 0.1
+log:
+  fields:
+    service: registry
+storage:
+  cache:
+    blobdescriptor: inmemory
+  filesystem:
+    rootdirectory: /var/lib/registry
+  delete:
+    enabled: true
+http:
+  addr: :5000
+  headers:
+    X-Content-Type-Options: [nosniff]
+`,
+}
+
+/** As people write it, in a folder of its own instead of /etc/nginx. */
+function nginxConf(folder: string): string {
+  const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
+  return `daemon off;
+user root;
+pid ${folder}/nginx.pid;
+error_log ${folder}/error.log;
+events {}
+http {
+  client_max_body_size 16384m;
+  access_log ${folder}/access.log;
+  ${temporary.map((name) => `${name}_temp_path ${folder}/${name};`).join('\n  ')}
+  server {
+    listen 443 ssl;
+    server_name registry.domain.com;
+    ssl_certificate ${folder}/server.pem;
+    ssl_certificate_key ${folder}/server.key;
+    location / {
+      if ($http_user_agent ~ "^(docker\\/1\\.(3|4|5(?!\\.[0-9]-dev))|Go ).*$") {
+        return 404;
+      }
+      proxy_pass http://localhost:5000;
+      proxy_set_header Host $http_host;
+      proxy_set_header X-Real-IP $remote_addr;
+      proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
+      proxy_set_header X-Forwarded-Proto $scheme;
+      proxy_read_timeout 900;
+    }
+  }
+}
+`
+}
+
+const DOMAIN = 'registry.domain.com'
+/** The machine in its own network: not 127.0.0.1, whose certificates Docker never checks. */
+const OUTSIDE = '10.0.2.100'
+
+describe.each(HOSTS)('setup D, the store: $title', (kind) => {
+  const keys = mkdtempSync(path.join(os.tmpdir(), 'e-'))
+  const curl = `curl -s --cacert ca.pem https://${DOMAIN}`
+  let host: DockerHost
+  let nginx: RunningProcess
+  let before: LayoutImage
+
+  beforeAll(async () => {
+    const { caFile } = await makeCertificates(keys, [`DNS:${DOMAIN}`])
+    host = await DockerHost.start(kind, { hosts: { [DOMAIN]: OUTSIDE }, authorities: { [DOMAIN]: caFile } })
+    host.writeAll('d', FILES)
+    for (const name of readdirSync(keys)) host.copy(path.join(keys, name), `nginx/${name}`)
+    host.copy(caFile, 'ca.pem')
+    host.write('nginx/nginx.conf', nginxConf(host.join('nginx')))
+    const [program, ...args] = host.daemon.commandBeside(
+      '/usr/sbin/nginx',
+      '-c',
+      host.join('nginx/nginx.conf'),
+    )
+    nginx = await startProcess(program, args)
+    await host.typed('cd d && docker compose up -d 2>&1')
+    await host.untilServed()
+    before = await host.make(`${DOMAIN}/app`)
+    await host.daemon.push(`${DOMAIN}/app`)
+    await host.move('d', REGISTRY_2, IMAGE)
+    await host.untilServed()
+  }, 600_000) // the first time the image is built
+  afterAll(async () => {
+    await nginx.stop()
+    await host.destroy()
+    rmSync(keys, { recursive: true })
+  })
+
+  test('what registry:2 took is there, in the folder that the variable names', async () => {
+    expect(await host.pullAndRun(`${DOMAIN}/app`)).toBe(before.prints)
+    expect(await host.typed('docker logs registry 2>&1')).toContain('/data')
+    expect(existsSync(host.join('d/data/entrepot'))).toBe(true)
+  })
+
+  test('what is pushed through their nginx comes back by it, also after a restart', async () => {
+    const made = await host.make(`${DOMAIN}/team/later`)
+    await host.daemon.push(`${DOMAIN}/team/later`)
+    await host.typed('cd d && docker compose restart')
+    await host.untilServed()
+    expect(await host.pullAndRun(`${DOMAIN}/team/later`)).toBe(made.prints)
+  })
+
+  test('an image is deleted by its digest, as the file allows', async () => {
+    await host.make(`${DOMAIN}/gone`)
+    const digest = await host.daemon.push(`${DOMAIN}/gone`)
+    const remove = `${curl}/v2/gone/manifests/${digest} -o /dev/null -w '%{http_code}' -X DELETE`
+    expect(await host.typed(remove)).toBe('202')
+    expect(await host.typed(remove)).toBe('404')
+    const pull = await host.daemon.attempt('pull', `${DOMAIN}/gone`)
+    expect(pull).toMatchObject({ code: 1, output: expect.stringMatching(/manifest unknown|not found/) })
+  })
+
+  test('an upload goes on at the address that the client used', async () => {
+    const head = await host.typed(`${curl}/v2/app/blobs/uploads/ -X POST -D - -o /dev/null`)
+    const location = /^location: (\S+)/im.exec(head)?.[1] ?? ''
+    expect(new URL(location, `https://${DOMAIN}`).origin).toBe(`https://${DOMAIN}`)
+  })
+
+  test('the cron job of registry:2 is told in words that it collects nothing yet', async () => {
+    expect(await host.typed('docker exec registry cat /etc/docker/registry/config.yml')).toBe(
+      FILES['config.yml'],
+    )
+    const job = await host.type(
+      'docker exec registry registry garbage-collect /etc/docker/registry/config.yml',
+    )
+    expect(job.output).toContain('does not collect yet')
+    expect(await host.pullAndRun(`${DOMAIN}/app`)).toBe(before.prints)
+  })
+})

@@ -1,0 +1,4 @@
+import { HOSTS } from './docker-host.js'
+import { imageContract } from './image-contract.js'
+
+imageContract(HOSTS[1])
