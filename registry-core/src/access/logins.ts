@@ -66,7 +66,7 @@ export class Logins {
     }
     misses.check(credentials.name, address)
     misses.clear(credentials.name, address)
-    this.#right.keep(key, account.secretHash, REMEMBERED_MS)
+    this.#right.keep(key, account.secretHash, REMEMBERED_MS, 0)
     return account
   }
 

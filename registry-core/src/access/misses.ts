@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto'
 import { RegistryError } from '../oci/failure.js'
 import type { Clock } from '../system/clock.js'
 
@@ -6,7 +7,6 @@ const MISSES_LIMIT = 10
 const WINDOW_MS = 15 * 60_000
 /** An older pair is forgotten when more than these have misses: each costs whoever makes them up a bcrypt comparison. */
 const PAIRS_LIMIT = 20_000
-const NAME_LIMIT = 256
 
 interface Missed {
   readonly sinceMs: number
@@ -55,6 +55,7 @@ export class Misses {
   }
 }
 
+/** A hash, since a name has as many letters as a request may, and a part of a text keeps all of it in memory. */
 function keyOf(account: string, address: string): string {
-  return `${account.slice(0, NAME_LIMIT)}\0${address}`
+  return hash('sha256', `${account}\0${address}`, 'base64')
 }

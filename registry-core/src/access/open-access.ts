@@ -143,7 +143,8 @@ class RunningAccess implements Access {
     const foreign = this.#ownTokens.isOurs(token) ? undefined : state.foreignTokens
     const verified = await (foreign ?? this.#ownTokens).verify(token)
     const leftMs = verified.expiresAt.getTime() - this.#parts.clock.now().getTime()
-    if (state === this.#state) this.#tokens.keep(key, verified, Math.min(leftMs, TOKEN_REMEMBERED_MS))
+    if (state === this.#state)
+      this.#tokens.keep(key, verified, Math.min(leftMs, TOKEN_REMEMBERED_MS), token.length)
     return this.#holderOf(verified, listener)
   }
 

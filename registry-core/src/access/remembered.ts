@@ -2,7 +2,15 @@ import { hash } from 'node:crypto'
 import type { Clock } from '../system/clock.js'
 import type { Random } from '../system/random.js'
 
-const LIMIT = 10_000
+const ENTRIES_LIMIT = 10_000
+/** Of all sizes together: what a long secret says takes several times its length. */
+const SIZE_LIMIT = 8 * 1024 * 1024
+
+interface Entry<T> {
+  readonly value: T
+  readonly untilMs: number
+  readonly size: number
+}
 
 /**
  * What was found out about a secret, for a while. The secret itself is not kept: its entry stands under a hash that
@@ -13,7 +21,8 @@ export class Remembered<T> {
   readonly #clock: Clock
   /** One block of sha256. */
   readonly #key: string
-  #entries = new Map<string, { readonly value: T; readonly untilMs: number }>()
+  #entries = new Map<string, Entry<T>>()
+  #size = 0
 
   constructor({ clock, random }: { readonly clock: Clock; readonly random: Random }) {
     this.#clock = clock
@@ -29,22 +38,28 @@ export class Remembered<T> {
   find(key: string): T | undefined {
     const entry = this.#entries.get(key)
     if (entry === undefined || this.#clock.elapsedMs() < entry.untilMs) return entry?.value
-    this.#entries.delete(key)
+    this.forget(key)
     return undefined
   }
 
-  keep(key: string, value: T, forMs: number): void {
-    this.#entries.delete(key)
-    const oldest = this.#entries.size < LIMIT ? undefined : this.#entries.keys().next().value
-    if (oldest !== undefined) this.#entries.delete(oldest)
-    this.#entries.set(key, { value, untilMs: this.#clock.elapsedMs() + forMs })
+  /** @param size how long the secret was, where the value grows with it */
+  keep(key: string, value: T, forMs: number, size: number): void {
+    this.forget(key)
+    this.#entries.set(key, { value, untilMs: this.#clock.elapsedMs() + forMs, size })
+    this.#size += size
+    for (const oldest of this.#entries.keys()) {
+      if (this.#entries.size <= ENTRIES_LIMIT && this.#size <= SIZE_LIMIT) return
+      this.forget(oldest)
+    }
   }
 
   forget(key: string): void {
+    this.#size -= this.#entries.get(key)?.size ?? 0
     this.#entries.delete(key)
   }
 
   forgetAll(): void {
     this.#entries = new Map()
+    this.#size = 0
   }
 }
