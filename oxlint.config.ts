@@ -17,6 +17,7 @@ const CORE_FOLDERS = [
   'http',
   'access',
   'views',
+  'health',
   'housekeeping',
   'notifications',
   'collect',
@@ -82,13 +83,15 @@ function restrict(files: string[], ...patterns: Restriction[]): OxlintOverride {
 const BEFORE_THE_STORE = [
   'registry-core/src/config/read-settings.ts',
   'registry-core/src/http/listen.ts',
+  'registry-core/src/http/tls/certificates.ts',
+  'registry-core/src/http/tls/renewal.ts',
   'registry-core/src/store/node-fs.ts',
   'registry-core/src/store/filesystem/start/memory-root.ts',
   'registry-core/src/store/filesystem/start/prepare-root.ts',
 ]
 
 /** Clients of HTTP outside http/ (ADR 6). */
-const SPEAKS_HTTP = ['registry-core/src/notifications/post.ts']
+const SPEAKS_HTTP = ['registry-core/src/health/checks.ts', 'registry-core/src/notifications/post.ts']
 
 function layer(folder: string): Restriction[] {
   return [

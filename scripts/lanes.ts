@@ -82,6 +82,14 @@ export const LANES: readonly Lane[] = [
     minutes: 10,
   },
   {
+    name: 'serving',
+    folders: ['test/serving'],
+    ciOnly: false,
+    commands: ['openssl', 'curl', 'docker-registry'],
+    queue: 'core',
+    minutes: 10,
+  },
+  {
     name: 'house',
     folders: ['test/house'],
     ciOnly: false,

@@ -1,19 +1,24 @@
 import { hostname } from 'node:os'
-import { openAccess } from './access/open-access.js'
+import { type Access, openAccess } from './access/open-access.js'
 import type { LiveSettings, Reloaded } from './config/live.js'
 import type { Settings } from './config/settings.js'
+import { checksOf } from './health/checks.js'
+import { type Health, openHealth } from './health/health.js'
 import {
   type Job,
   purgeStaleUploads,
   removeLeftovers,
+  renewCertificates,
+  watchCertificates,
   watchForForeignWriter,
   watchWrites,
 } from './housekeeping/jobs.js'
 import { type Housekeeping, startHousekeeping } from './housekeeping/runner.js'
 import type { Parts } from './http/context.js'
-import { openOperations } from './http/operations.js'
+import { openOperations, type Operations } from './http/operations.js'
 import { openReporter } from './http/report.js'
-import { openEdge } from './http/server.js'
+import { type Edge, openEdge } from './http/server.js'
+import { type Certificates, openCertificates } from './http/tls/renewal.js'
 import { type Notifications, openNotifications } from './notifications/open-notifications.js'
 import type { NotificationSettings } from './notifications/settings.js'
 import { openPost } from './notifications/post.js'
@@ -29,7 +34,7 @@ import type { Log } from './system/log.js'
 import type { LogSink } from './system/log-sink.js'
 import { type Metrics, openMetrics } from './system/metrics.js'
 import { systemRandom as random } from './system/random.js'
-import { openReadiness } from './system/readiness.js'
+import { openReadiness, type Readiness } from './system/readiness.js'
 import { openViews } from './views/views.js'
 
 /** A registry that runs. */
@@ -50,7 +55,9 @@ export async function compose(
   const settings = live.current // what is read from here on stays until the end
   await using parts = new AsyncDisposableStack()
   sayNotices(settings, log)
-  const store = await openStoreOf(settings, log, rootOf(settings, parts))
+  const certificates = settings.tls && openCertificates(settings.tls, clock)
+  const root = rootOf(settings, parts)
+  const store = await openStoreOf(settings, log, root)
   parts.defer(() => store.close())
   const load = { requests: 0, uploads: 0 }
   const metrics = openMetrics({ load, droppedLogLines: () => sink.dropped })
@@ -60,22 +67,20 @@ export async function compose(
     ...{ store, clock, log, wishes: notifications.wishes, manifestUrls: settings.manifestUrls },
   })
   parts.defer(() => registry.close())
-  const readiness = openReadiness({ failing: () => [store.refusal()], warnings: () => store.warnings() })
-  const housekeeping = startHousekeeping({ jobs: jobsOf(store, log), clock, log })
-  parts.defer(() => housekeeping.stop())
+  const { health, readiness, stop } = startWatching(live, { store, root, certificates }, log)
+  parts.defer(stop)
   const purging = openPurging(live, store, log)
   parts.defer(() => purging.stop())
-  const operations = await openOperations({ listeners: settings.operations, metrics, readiness, reload })
+  const operations = await openOperations({
+    ...{ listeners: settings.operations, metrics, readiness, reload, failing: () => health.failing() },
+  })
   parts.defer(() => operations.stop())
   const access = openAccess(settings.access, { secret: store.secret, clock, random, log })
-  live.onChange((changed) => {
-    sayNotices(changed, log)
-    access.replace(changed.access)
-    return notifications.replace(notificationsOf(changed, store))
-  })
+  applyChanges(live, { access, notifications, store }, log)
   const edge = await openEdge({
-    ...{ clock, random, load, log },
+    ...{ clock, random, load, log, certificates, prefix: settings.prefix },
     listeners: settings.listeners,
+    failingCheck: () => health.first(),
     get headers() {
       return live.current.headers
     },
@@ -84,22 +89,36 @@ export async function compose(
     ...openReporter({ metrics, log, hasAccessLog: () => live.current.log.hasAccessLog }),
   })
   parts.defer(() => edge.stop(live.current.drainMs))
-  sayWhoMayPush(settings, log)
-  for (const sentence of [...store.warnings(), store.refusal()]) if (sentence) log.warn({}, sentence)
-  for (const address of operations.addresses) log.info({}, `health and metrics on ${address}`)
-  for (const address of edge.addresses) log.info({}, `listening on ${address}`)
+  for (const sentence of [...whoMayPush(settings), ...readiness.warnings(), store.refusal()])
+    if (sentence) log.warn({}, sentence)
+  sayAddresses({ operations, edge }, log)
   const running = parts.move()
   return { addresses: edge.addresses, ports: edge.ports, stop: () => running.disposeAsync() }
 }
 
 /** As registry:2's file without `auth` means it, and nobody shall be surprised. */
-function sayWhoMayPush({ access }: Settings, log: Log): void {
+function whoMayPush({ access }: Settings): readonly string[] {
   const canLogIn = access.accounts.length > 0 || access.htpasswd !== undefined || access.token !== undefined
-  if (!canLogIn && access.anonymous.includes('push'))
-    log.warn(
-      {},
-      'everybody who reaches this registry may push: give it access.accounts or auth to change that',
-    )
+  return canLogIn || !access.anonymous.includes('push')
+    ? []
+    : ['everybody who reaches this registry may push: give it access.accounts or auth to change that']
+}
+
+function applyChanges(
+  live: LiveSettings,
+  parts: { readonly access: Access; readonly notifications: Notifications; readonly store: OpenedStore },
+  log: Log,
+): void {
+  live.onChange((changed) => {
+    sayNotices(changed, log)
+    parts.access.replace(changed.access)
+    return parts.notifications.replace(notificationsOf(changed, parts.store))
+  })
+}
+
+function sayAddresses({ operations, edge }: { operations: Operations; edge: Edge }, log: Log): void {
+  for (const address of operations.addresses) log.info({}, `health and metrics on ${address}`)
+  for (const address of edge.addresses) log.info({}, `listening on ${address}`)
 }
 
 function sayNotices({ reading }: Settings, log: Log): void {
@@ -112,6 +131,24 @@ function sayNotices({ reading }: Settings, log: Log): void {
 function jobsOf(store: OpenedStore, log: Log): readonly Job[] {
   const watching = [watchForForeignWriter(store, log), watchWrites(store, log)]
   return store.isExpected ? [...watching, removeLeftovers(store, clock)] : watching
+}
+
+/** What is looked after while it serves: the store, the certificates, and what `health` names. */
+function startWatching(
+  live: LiveSettings,
+  { store, root, certificates }: { store: OpenedStore; root: string; certificates: Certificates | undefined },
+  log: Log,
+): { readonly health: Health; readonly readiness: Readiness; readonly stop: () => Promise<void> } {
+  const health = openHealth({ checks: checksOf(live.current.health, { fs: nodeFs, root, clock }), log })
+  const readiness = openReadiness({
+    failing: () => [store.refusal(), ...health.sentences()],
+    warnings: () => [...store.warnings(), ...(certificates?.warnings() ?? [])],
+  })
+  if (certificates) live.onReload(() => renewCertificates(certificates, log))
+  const renewing = certificates ? [watchCertificates(certificates, log)] : []
+  const jobs = [...jobsOf(store, log), ...renewing, ...health.jobs]
+  const housekeeping = startHousekeeping({ jobs, clock, log })
+  return { health, readiness, stop: () => housekeeping.stop() }
 }
 
 function partsOf(live: LiveSettings, fixed: Omit<Parts, 'deletesOn' | 'catalogLimit'>): Parts {

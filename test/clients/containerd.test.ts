@@ -16,6 +16,7 @@ jest.setTimeout(120_000)
 
 const CASES: readonly { suite: Suite; front: Front }[] = [
   { suite: 'own', front: 'plain HTTP' },
+  { suite: 'own', front: 'TLS of its own' },
   { suite: 'sid', front: 'nginx with TLS' },
 ]
 const PLATFORMS = [
@@ -63,10 +64,12 @@ describe.each(CASES)("Debian's containerd ($suite) by $front", ({ suite, front }
     const hosts = state.join(`certs.d/${volume.host}`)
     mkdirSync(hosts, { recursive: true })
     const server = `https://${volume.host}`
+    const shown = volume.clientCertificate
     const table = [
       `[host."${server}"]`,
       `ca = "${volume.caFile}"`,
       'capabilities = ["pull", "resolve", "push"]',
+      ...(shown === undefined ? [] : [`client = [["${shown.certificate}", "${shown.key}"]]`]),
     ]
     if (volume.caFile !== undefined)
       writeFileSync(`${hosts}/hosts.toml`, [`server = "${server}"`, ...table].join('\n'))

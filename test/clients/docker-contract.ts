@@ -205,6 +205,11 @@ export function dockerContract(kind: DaemonKind, server: Server, front: Front = 
 /** With TLS the daemon has a network of its own, because it checks no certificate of the machine's loopback. */
 function daemonOptions(volume: ServedVolume): DaemonOptions {
   if (volume.caFile === undefined) return {}
-  const authorities = { [`${OUTSIDE_NAME}:${volume.port}`]: volume.caFile }
-  return { bridge: true, hosts: { [OUTSIDE_NAME]: '10.0.2.2' }, authorities }
+  const host = `${OUTSIDE_NAME}:${volume.port}`
+  return {
+    bridge: true,
+    hosts: { [OUTSIDE_NAME]: '10.0.2.2' },
+    authorities: { [host]: volume.caFile },
+    ...(volume.clientCertificate && { certificates: { [host]: volume.clientCertificate } }),
+  }
 }

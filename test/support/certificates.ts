@@ -2,9 +2,10 @@ import path from 'node:path'
 
 import { runToEnd } from './processes.js'
 
-/** PEM files of a server for localhost, and of the authority that signed it. */
+/** PEM files of a certificate, and of the authority that signed it. */
 export interface Certificates {
   readonly caFile: string
+  readonly caKey: string
   readonly certificate: string
   readonly key: string
 }
@@ -15,31 +16,35 @@ export async function makeCertificates(
   names: readonly string[] = ['DNS:localhost', 'IP:127.0.0.1', 'IP:::1'],
 ): Promise<Certificates> {
   const file = (name: string): string => path.join(folder, name)
-  const req = [
-    'req',
-    '-x509',
-    '-newkey',
-    'ec',
-    '-pkeyopt',
-    'ec_paramgen_curve:prime256v1',
-    '-nodes',
-    '-days',
-    '30',
-  ]
   const authority = ['-subj', '/CN=Entrepot test CA', '-addext', 'keyUsage=critical,keyCertSign,cRLSign']
-  await openssl([...req, ...authority, '-keyout', file('ca.key'), '-out', file('ca.pem')])
-  const signed = ['-CA', file('ca.pem'), '-CAkey', file('ca.key'), '-subj', '/CN=localhost']
-  const server = [
-    '-addext',
-    `subjectAltName=${names.join(',')}`,
-    '-addext',
-    'basicConstraints=critical,CA:FALSE',
-  ]
-  await openssl([...req, ...signed, ...server, '-keyout', file('server.key'), '-out', file('server.pem')])
-  return { caFile: file('ca.pem'), certificate: file('server.pem'), key: file('server.key') }
+  await openssl([...REQUEST, ...authority, '-keyout', file('ca.key'), '-out', file('ca.pem')])
+  const made = { caFile: file('ca.pem'), caKey: file('ca.key') }
+  return { ...made, ...(await signCertificate(folder, 'server', made, names)) }
 }
 
-async function openssl(args: readonly string[]): Promise<void> {
+/** Another certificate of an authority: for a server with these names, or for a client without any. */
+export async function signCertificate(
+  folder: string,
+  name: string,
+  { caFile, caKey }: Pick<Certificates, 'caFile' | 'caKey'>,
+  names: readonly string[] = [],
+): Promise<Pick<Certificates, 'certificate' | 'key'>> {
+  const [certificate, key] = [path.join(folder, `${name}.pem`), path.join(folder, `${name}.key`)]
+  const extensions = ['basicConstraints=critical,CA:FALSE']
+  if (names.length > 0) extensions.push(`subjectAltName=${names.join(',')}`)
+  const signed = ['-CA', caFile, '-CAkey', caKey, '-subj', `/CN=${name === 'server' ? 'localhost' : name}`]
+  const added = extensions.flatMap((extension) => ['-addext', extension])
+  await openssl([...REQUEST, ...signed, ...added, '-keyout', key, '-out', certificate])
+  return { certificate, key }
+}
+
+const REQUEST = [
+  ...['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '30'],
+]
+
+/** Runs openssl, and throws unless it succeeds. */
+export async function openssl(args: readonly string[]): Promise<string> {
   const run = await runToEnd('openssl', args)
   if (run.code !== 0) throw new Error(`openssl ${args[0]} ended with ${run.code}:\n${run.stderr}`)
+  return run.stdout
 }

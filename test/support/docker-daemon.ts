@@ -22,6 +22,8 @@ export interface DaemonOptions {
   readonly authorities?: Readonly<Record<string, string>>
   /** Folders that a daemon of another suite, and the command lines beside it, see besides its state. */
   readonly binds?: readonly string[]
+  /** What it shows to each `host:port`, as PEM files. */
+  readonly certificates?: Readonly<Record<string, { readonly certificate: string; readonly key: string }>>
 }
 
 /** What the daemon says of an image it has. */
@@ -47,6 +49,8 @@ export class DockerDaemon {
     for (const [name, address] of Object.entries(options.hosts ?? {}))
       args.push('--host', `${name}=${address}`)
     for (const [host, file] of Object.entries(options.authorities ?? {})) args.push('--ca', `${host}=${file}`)
+    for (const [host, { certificate, key }] of Object.entries(options.certificates ?? {}))
+      args.push('--client', `${host}=${certificate},${key}`)
     if (kind.suite === 'sid') {
       args.push('--root', await sidRoot())
       for (const folder of options.binds ?? []) args.push('--bind', folder)

@@ -44,6 +44,8 @@ export interface RegistryClientOptions {
   readonly headers?: Readonly<Record<string, string>>
   /** Where to connect instead of the URL's host: a unix socket. */
   readonly socketPath?: string
+  /** PEM: the authority to trust, and the certificate to show. */
+  readonly tls?: { readonly ca: Buffer; readonly cert?: Buffer; readonly key?: Buffer }
 }
 
 /** A client of one registry that throws only when asked to do a whole thing (push, pull) and that fails. */
@@ -52,10 +54,13 @@ export class RegistryClient {
   readonly #agent: Agent
   readonly #headers: Readonly<Record<string, string>>
 
-  constructor(baseUrl: string, { headers = {}, socketPath }: RegistryClientOptions = {}) {
+  constructor(baseUrl: string, { headers = {}, socketPath, tls }: RegistryClientOptions = {}) {
     this.baseUrl = baseUrl
     this.#headers = headers
-    this.#agent = new Agent(socketPath === undefined ? {} : { connect: { socketPath } })
+    this.#agent = new Agent({
+      allowH2: false,
+      connect: { ...tls, ...(socketPath !== undefined && { socketPath }) },
+    })
   }
 
   /** Ends its connections. */

@@ -1,9 +1,10 @@
 import { once } from 'node:events'
-import { copyFileSync, rmSync } from 'node:fs'
+import { copyFileSync, readFileSync, rmSync } from 'node:fs'
 import { connect, createServer } from 'node:net'
 import { pipeline } from 'node:stream'
 
 import type { StateFolder } from './state-folder.js'
+import { type Certificates, makeCertificates, signCertificate } from './certificates.js'
 import { type Descriptor, digestOf } from './images.js'
 import { type RunningNginx, startNginx } from './nginx.js'
 import { EVERY_MANIFEST_TYPE, expectStatus, RegistryClient } from './registry-client.js'
@@ -18,8 +19,11 @@ const START: Readonly<Record<Server, (options: TargetOptions) => Promise<Target>
   'docker-registry': startDockerRegistry,
 }
 
-/** What clients speak to: the server itself over plain HTTP, or our nginx with TLS before it. */
-export type Front = 'plain HTTP' | 'nginx with TLS'
+/**
+ * What clients speak to: the server itself, over plain HTTP or over TLS that wants a certificate of them, or our nginx with
+ * TLS before it.
+ */
+export type Front = 'plain HTTP' | 'TLS of its own' | 'nginx with TLS'
 
 /** The name that stands for the machine's loopback in a network of its own, and in the certificate. */
 export const OUTSIDE_NAME = 'registry.test'
@@ -30,6 +34,8 @@ export function serverUnderTest(): Server {
   if (server !== 'registry-core' && server !== 'docker-registry') throw new Error(`no server "${server}"`)
   return server
 }
+
+type ClientCertificate = Pick<Certificates, 'certificate' | 'key'>
 
 /** A request that reached the registry or the nginx before it. */
 export interface SeenRequest {
@@ -60,28 +66,41 @@ export class ServedVolume {
   readonly client: RegistryClient
   /** The authority that clients must trust; `undefined` without TLS. */
   readonly caFile: string | undefined
+  /** What clients must show; `undefined` where nobody asks. */
+  readonly clientCertificate: ClientCertificate | undefined
   readonly #socket: string
   readonly #nginx: RunningNginx | undefined
+  readonly #certificates: Certificates | undefined
+  /** Logs of servers that have ended. */
+  #endedLogs = ''
   #server: Target | undefined
   #bridge: AsyncDisposable | undefined
 
-  private constructor(state: StateFolder, faults: TcpFaults, nginx: RunningNginx | undefined) {
+  private constructor(
+    state: StateFolder,
+    faults: TcpFaults,
+    { nginx, own, client }: { nginx?: RunningNginx; own?: Certificates; client?: ClientCertificate },
+  ) {
     this.root = state.join('volume')
     this.#socket = state.join('core.sock')
     this.faults = faults
     this.#nginx = nginx
-    this.client = new RegistryClient(`http://127.0.0.1:${nginx?.httpPort ?? faults.port}`)
-    if (nginx?.tlsPort === undefined || nginx.caFile === undefined) return
-    faults.targetPorts = [nginx.tlsPort]
-    this.caFile = state.join('ca.pem')
-    copyFileSync(nginx.caFile, this.caFile)
+    this.#certificates = own
+    this.clientCertificate = client
+    this.caFile = own?.caFile
+    if (nginx?.tlsPort !== undefined && nginx.caFile !== undefined) {
+      faults.targetPorts = [nginx.tlsPort]
+      this.caFile = state.join('ca.pem')
+      copyFileSync(nginx.caFile, this.caFile)
+    }
+    this.client =
+      own && client
+        ? new RegistryClient(`https://127.0.0.1:${faults.port}`, { tls: pemOf(own, client) })
+        : new RegistryClient(`http://127.0.0.1:${nginx?.httpPort ?? faults.port}`)
   }
 
   static async open(state: StateFolder, server: Server, front: Front = 'plain HTTP'): Promise<ServedVolume> {
-    const names = [`DNS:${OUTSIDE_NAME}`, 'IP:127.0.0.1']
-    const options = { coreSocket: state.join('core.sock'), storeRoot: state.join('volume'), names }
-    const nginx = front === 'plain HTTP' ? undefined : await startNginx(options)
-    const volume = new ServedVolume(state, await TcpFaults.start(), nginx)
+    const volume = new ServedVolume(state, await TcpFaults.start(), await openFront(state, front))
     await volume.serveWith(server)
     return volume
   }
@@ -106,7 +125,9 @@ export class ServedVolume {
     const behindNginx = this.#nginx !== undefined
     const ours = behindNginx && server === 'registry-core'
     const config = ours ? { listeners: [{ socket: this.#socket, view: 'header' }] } : {}
-    this.#server = await START[server]({ root: this.root, config })
+    const { certificate, key, caFile } = this.#certificates ?? {}
+    const http = certificate === undefined ? {} : { tls: { certificate, key, clientcas: [caFile] } }
+    this.#server = await START[server]({ root: this.root, config, http })
     if (!behindNginx) this.faults.targetPorts = [this.#server.port]
     if (behindNginx && !ours) this.#bridge = await joinToSocket(this.#socket, this.#server.port)
   }
@@ -114,6 +135,7 @@ export class ServedVolume {
   /** Ends the server as a careful admin does. */
   async stop(): Promise<void> {
     await this.#server?.remove()
+    this.#endedLogs += this.#server?.process.log() ?? ''
     this.#server = undefined
     await this.#bridge?.[Symbol.asyncDispose]()
     this.#bridge = undefined
@@ -127,6 +149,8 @@ export class ServedVolume {
 
   /** All that came in so far, in order: what the client itself asked included. */
   requests(): readonly SeenRequest[] {
+    if (this.#certificates !== undefined)
+      return requestsIn(this.#endedLogs + (this.#server?.process.log() ?? ''))
     if (this.#nginx === undefined) {
       return this.faults.requests.map((head) => ({
         line: head.slice(0, head.indexOf(' HTTP/')),
@@ -175,6 +199,46 @@ export class ServedVolume {
     await this.stop()
     await this.#nginx?.stop()
   }
+}
+
+async function openFront(
+  state: StateFolder,
+  front: Front,
+): Promise<{ nginx?: RunningNginx; own?: Certificates; client?: ClientCertificate }> {
+  const names = [`DNS:${OUTSIDE_NAME}`, 'IP:127.0.0.1']
+  switch (front) {
+    case 'plain HTTP':
+      return {}
+    case 'nginx with TLS': {
+      const options = { coreSocket: state.join('core.sock'), storeRoot: state.join('volume'), names }
+      return { nginx: await startNginx(options) }
+    }
+    case 'TLS of its own': {
+      const own = await makeCertificates(state.path, names)
+      return { own, client: await signCertificate(state.path, 'client', own) }
+    }
+  }
+}
+
+function pemOf({ caFile }: Certificates, { certificate, key }: ClientCertificate) {
+  return { ca: readFileSync(caFile), cert: readFileSync(certificate), key: readFileSync(key) }
+}
+
+/** The requests that a server's own log of JSON lines tells of, ours and the peer's. */
+function requestsIn(log: string): readonly SeenRequest[] {
+  const found: SeenRequest[] = []
+  for (const line of log.split('\n')) {
+    if (!line.startsWith('{') || !line.includes('"http.response.status"')) continue
+    const { 'http.request.method': method, 'http.request.uri': uri, ...rest } = JSON.parse(line) as AccessLine
+    found.push({ line: `${method} ${uri}`, isPartial: rest['http.response.status'] === 206 })
+  }
+  return found
+}
+
+interface AccessLine {
+  readonly 'http.request.method': string
+  readonly 'http.request.uri': string
+  readonly 'http.response.status': number
 }
 
 /** The digests of the blobs whose upload these requests ended. */

@@ -19,7 +19,7 @@ export type TargetName = 'registry-core' | 'registry-core behind nginx' | 'docke
 /** A registry that runs, over a store of its own. */
 export interface Target {
   readonly name: TargetName
-  /** As in `http://127.0.0.1:40123`, without a slash at the end. */
+  /** As in `http://127.0.0.1:40123`, without a slash at the end; `https:` where `http` names certificates. */
   readonly baseUrl: string
   readonly port: number
   /** The folder that holds `docker/registry/v2`. */
@@ -43,6 +43,8 @@ export interface TargetOptions {
   readonly deletes?: boolean
   /** Further top-level keys of the configuration file; each replaces ours of that name. */
   readonly config?: Readonly<Record<string, unknown>>
+  /** Further keys of `http`, beside `addr`. */
+  readonly http?: Readonly<Record<string, unknown>>
   readonly environment?: Readonly<Record<string, string>>
 }
 
@@ -74,7 +76,7 @@ async function start(
   const port = options.port ?? (await freePort())
   const deletes = options.deletes ?? true
   const configFile = path.join(folder, 'config.yml')
-  writeFileSync(configFile, configuration(root, port, deletes, options.config))
+  writeFileSync(configFile, configuration(root, port, deletes, options))
   const running = await startProcess(program, [...args, configFile], {
     environment: options.environment ?? {},
   })
@@ -87,7 +89,7 @@ async function start(
   }
   return {
     name,
-    baseUrl: `http://127.0.0.1:${port}`,
+    baseUrl: `${options.http?.['tls'] === undefined ? 'http' : 'https'}://127.0.0.1:${port}`,
     port,
     root,
     configFile,
@@ -107,13 +109,13 @@ function configuration(
   root: string,
   port: number,
   deletes: boolean,
-  further: Readonly<Record<string, unknown>> = {},
+  { config: further = {}, http = {} }: Pick<TargetOptions, 'config' | 'http'>,
 ): string {
   const config = {
     version: '0.1',
     log: { level: 'info', formatter: 'json' },
     storage: { filesystem: { rootdirectory: root }, delete: { enabled: deletes } },
-    http: { addr: `127.0.0.1:${port}` },
+    http: { addr: `127.0.0.1:${port}`, ...http },
     ...further,
   }
   return JSON.stringify(config, undefined, 2)

@@ -10,8 +10,10 @@ export interface AccessSettings {
   readonly htpasswd: HtpasswdSettings | undefined
   readonly token: TokenServerSettings | undefined
   readonly immutable: readonly ImmutableRule[]
-  /** `http.host` and `http.prefix`: where clients find this registry; undefined: where they asked. */
+  /** `http.host`: where clients find this registry; undefined: where they asked. */
   readonly externalUrl: string | undefined
+  /** Where tokens are given there, when that is not `/token`: below `http.prefix`. */
+  readonly tokenPath?: string
 }
 
 export interface AccountSettings {

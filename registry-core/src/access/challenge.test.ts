@@ -32,6 +32,11 @@ test.each([
     'Bearer realm="https://registry.example.com/token",service="entrepot",scope="repository:team/app:pull,push"',
   ],
   [
+    'http.prefix',
+    { accounts, tokenPath: '/hub/token' },
+    'Bearer realm="http://box:5000/hub/token",service="entrepot",scope="repository:team/app:pull,push"',
+  ],
+  [
     'auth.token',
     { accounts, token },
     'Bearer realm="https://auth.example.com/token",service="registry",scope="repository:team/app:pull,push"',

@@ -13,7 +13,7 @@ export interface ChallengeReason {
  * @param origin scheme and host that the client asked, for a realm of our own
  */
 export function challengeText(
-  { token, accounts, htpasswd, externalUrl }: AccessSettings,
+  { token, accounts, htpasswd, externalUrl, tokenPath = '/token' }: AccessSettings,
   origin: string,
   reason: ChallengeReason,
 ): string {
@@ -23,7 +23,7 @@ export function challengeText(
     const here = token.redirectPath && `${base.replace(/^http:/, 'https:')}${token.redirectPath}`
     return bearer(here ?? token.realm ?? '', token.service, reason)
   }
-  if (accounts.length > 0 || htpasswd === undefined) return bearer(`${base}/token`, SERVICE, reason)
+  if (accounts.length > 0 || htpasswd === undefined) return bearer(`${base}${tokenPath}`, SERVICE, reason)
   return `Basic realm="${escaped(htpasswd.realm)}"`
 }
 

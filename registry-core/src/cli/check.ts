@@ -4,6 +4,8 @@ import type { Notice } from '../config/notice.js'
 import { readSettings } from '../config/read-settings.js'
 import type { Settings } from '../config/settings.js'
 import { addressName } from '../http/listen.js'
+import { loadCertificates } from '../http/tls/certificates.js'
+import { systemClock } from '../system/clock.js'
 import type { ExitCode, Terminal } from './terminal.js'
 
 /** What check has found: a refusal stops the start, a notice does not. */
@@ -29,11 +31,25 @@ function examine(file: string, environment: Environment): Examination {
   try {
     const settings = readSettings(file, environment)
     const { honoured, notices } = settings.reading
-    return { findings: notices, honoured, plan: planOf(settings) }
+    const tls = examineTls(settings)
+    return { findings: [...notices, ...tls.findings], honoured, plan: [...planOf(settings), ...tls.plan] }
   } catch (error) {
     if (!(error instanceof ConfigurationError)) throw error
     const refused = error.findings.map((sentence) => ({ kind: 'refused', sentence }) as const)
     return { findings: [...refused, ...error.notices], honoured: [], plan: [] }
+  }
+}
+
+/** The certificates as serve would read them: what does not fit there ends the start. */
+function examineTls({ tls }: Settings): Pick<Examination, 'findings' | 'plan'> {
+  if (tls === undefined) return { findings: [], plan: [] }
+  try {
+    const { warnings } = loadCertificates(tls, systemClock.now())
+    const asks = tls.clientCas.length > 0 ? ', to clients that show a certificate' : ''
+    return { findings: [], plan: [`TCP listeners speak TLS with ${tls.certificate}${asks}`, ...warnings] }
+  } catch (error) {
+    const sentence = Error.isError(error) ? error.message : String(error)
+    return { findings: [{ kind: 'refused', sentence }], plan: [] }
   }
 }
 

@@ -18,6 +18,8 @@ export interface LiveSettings {
   readonly current: Settings
   /** Calls `apply` with what is in force after each reload that changed something, before the reload is answered. */
   onChange(apply: (settings: Settings) => Promise<void> | void): void
+  /** Calls `run` after each reload that was not refused, also of a file that says what it said before. */
+  onReload(run: () => void): void
   /** Reads the file anew. A wrong one changes nothing. Reloads come one after the other. */
   reload(): Promise<Reloaded>
 }
@@ -38,6 +40,9 @@ export const ROWS: readonly Row[] = [
   { name: 'isReadOnly', key: 'storage.maintenance.readonly', atRunTime: false },
   { name: 'manifestUrls', key: 'validation', atRunTime: false },
   { name: 'uploadPurging', key: 'storage.maintenance.uploadpurging', atRunTime: true },
+  { name: 'prefix', key: 'http.prefix', atRunTime: false },
+  { name: 'tls', key: 'http.tls', atRunTime: false },
+  { name: 'health', key: 'health', atRunTime: false },
   { name: 'headers', key: 'http.headers', atRunTime: true },
   { name: 'drainMs', key: 'http.draintimeout', atRunTime: true },
   { name: 'operations', key: 'http.debug and internal', atRunTime: false },
@@ -50,6 +55,7 @@ export function openLive(settings: Settings, read: () => Settings): LiveSettings
   let current = settings
   let last: Promise<unknown> = Promise.resolve()
   const applies: ((settings: Settings) => Promise<void> | void)[] = []
+  const runs: (() => void)[] = []
   const reloadNow = async (): Promise<Reloaded> => {
     let wanted: Settings
     try {
@@ -61,6 +67,7 @@ export function openLive(settings: Settings, read: () => Settings): LiveSettings
     const { merged, changed, needsRestart } = mergeSettings(current, wanted)
     current = merged
     if (changed.length > 0) for (const apply of applies) await apply(merged)
+    for (const run of runs) run()
     return { outcome: 'reloaded', changed, needsRestart }
   }
   return {
@@ -68,6 +75,7 @@ export function openLive(settings: Settings, read: () => Settings): LiveSettings
       return current
     },
     onChange: (apply) => void applies.push(apply),
+    onReload: (run) => void runs.push(run),
     reload() {
       const reloaded = last.then(reloadNow)
       last = reloaded.catch(() => undefined)
@@ -105,7 +113,9 @@ function mergeAccess(current: Settings, wanted: Settings): Settings['access'] {
     const place = places.indexOf(textOf(listener))
     return wanted.access.anonymous[place] ?? current.access.anonymous[at] ?? 'none'
   })
-  return { ...wanted.access, anonymous }
+  const { tokenPath: _, ...access } = wanted.access
+  const { tokenPath } = current.access // goes with http.prefix, which stays
+  return { ...access, ...(tokenPath !== undefined && { tokenPath }), anonymous }
 }
 
 /** Both come from the same reader, so that equal settings are equal texts. */

@@ -62,6 +62,7 @@ describe('a key that nobody knows', () => {
     ['catalog: {colour: red}', 'catalog.colour'],
     ['log: {fields: {a: b}, colour: red}', 'log.colour'],
     ['storage: {filesystem: {rootdirectory: /data}, colour: red}', 'storage.colour'],
+    ['health: {file: [{file: /down, colour: red}]}', 'health.file[0].colour'],
   ])('is warned of, and the start goes on: %s', (line, key) => {
     const rest = line.startsWith('storage') ? MINIMAL.replace(/^storage.*\n/m, '') : MINIMAL
     expect(noticesOf(rest + line)).toEqual([

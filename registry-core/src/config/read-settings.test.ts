@@ -32,6 +32,9 @@ describe('the configuration file', () => {
         externalUrl: undefined,
       },
       headers: [],
+      prefix: '',
+      tls: undefined,
+      health: { storage: undefined, files: [], http: [], tcp: [] },
       drainMs: 30_000,
       operations: [],
       catalogLimit: 1000,
@@ -56,6 +59,8 @@ http:
   secret: x
   headers: {X-Content-Type-Options: [nosniff], X-A: [b, c]}
   draintimeout: 5s
+  prefix: /a/b/
+  tls: {certificate: c.pem, key: k.pem, clientcas: [ca.pem], minimumtls: tls1.3, ciphersuites: [TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256]}
   debug: {addr: "localhost:5001", prometheus: {enabled: true, path: /m}}
 listeners:
   - {addr: "127.0.0.1:5001", anonymous: pull}
@@ -70,6 +75,11 @@ access:
 auth:
   htpasswd: {realm: R, path: /auth/htpasswd}
   token: {realm: 'https://a/t', service: s, issuer: i, jwks: /jwks}
+health:
+  storagedriver: {enabled: true, interval: 5s, threshold: 3}
+  file: [{file: /tmp/down}]
+  http: [{uri: "https://up.example/x?y", headers: {A: [b, c]}, statuscode: 204, timeout: 1s, interval: 2s, threshold: 2}]
+  tcp: [{addr: "[::1]:7", timeout: 1s}]
 catalog: {maxentries: 50}
 notifications:
   events: {includereferences: true}
@@ -112,6 +122,32 @@ store: {id: abc, reserve: 1g}
         ['X-A', 'b'],
         ['X-A', 'c'],
       ],
+      prefix: '/a/b',
+      tls: {
+        certificate: 'c.pem',
+        key: 'k.pem',
+        clientCas: ['ca.pem'],
+        minimumVersion: 'TLSv1.3',
+        cipherSuites: ['ECDHE-RSA-AES128-GCM-SHA256'],
+      },
+      health: {
+        storage: { intervalMs: 5000, threshold: 3 },
+        files: [{ file: '/tmp/down', intervalMs: 10_000, threshold: 1 }],
+        http: [
+          {
+            uri: 'https://up.example/x?y',
+            headers: [
+              ['A', 'b'],
+              ['A', 'c'],
+            ],
+            statusCode: 204,
+            timeoutMs: 1000,
+            intervalMs: 2000,
+            threshold: 2,
+          },
+        ],
+        tcp: [{ host: '::1', port: 7, timeoutMs: 1000, intervalMs: 10_000, threshold: 1 }],
+      },
       operations: [
         { address: { kind: 'tcp', host: 'localhost', port: 5001 }, metricsPath: '/m' },
         { address: { kind: 'unix', path: 'run/control.sock' }, metricsPath: '/metrics' },
@@ -170,6 +206,10 @@ store: {id: abc, reserve: 1g}
       'config.yml: notifications.endpoints[0] is {"name":"x"}; allowed is a url, an address that begins with http:// or https://',
     ],
     [
+      'health: {http: [{uri: "ftp://x"}]}',
+      'config.yml: health.http[0].uri is "ftp://x"; allowed is an http or https URL',
+    ],
+    [
       'listeners: [{view: registry}]',
       'config.yml: listeners[0] is {"view":"registry"}; allowed is either addr or socket, and only one of them',
     ],
@@ -199,6 +239,31 @@ store: {id: abc, reserve: 1g}
     ],
   ])('that reads %j is refused', (text, sentence) => {
     expect(refusal(text)).toMatch(sentence)
+  })
+
+  test.each([
+    ['{certificate: a}', /http\.tls is .*; allowed is certificate and key together/],
+    ['{clientcas: [a]}', /http\.tls is .*; allowed is clientcas together with certificate and key/],
+    [
+      '{certificate: a, key: b, minimumtls: ssl3}',
+      /http\.tls\.minimumtls is "ssl3"; allowed is one of tls1\.0/,
+    ],
+    [
+      '{certificate: a, key: b, ciphersuites: [RC4]}',
+      /http\.tls\.ciphersuites\[0\] is "RC4"; allowed is a list of names out of TLS_RSA_WITH_3DES/,
+    ],
+  ])('with http.tls %s is refused by name', (tls, sentence) => {
+    expect(refusal(MINIMAL.replace('":5000"', `":5000", tls: ${tls}`))).toMatch(sentence)
+  })
+
+  test('with an empty http.tls means no TLS, as in registry:2', () => {
+    expect(
+      parseSettings('config.yml', MINIMAL.replace('":5000"', '":5000", tls: {certificate: "", key: ""}')).tls,
+    ).toBe(undefined)
+  })
+
+  test.each(['hub', '/a//b', '/../a', '/a b', '//'])('with the prefix %j is refused', (prefix) => {
+    expect(refusal(MINIMAL.replace('":5000"', `":5000", prefix: "${prefix}"`))).toMatch(/http\.prefix is/)
   })
 
   test('with a header view on an address is refused: whoever connects there would be believed', () => {

@@ -2,7 +2,7 @@ import type { z } from 'zod'
 import { keyText, keyWithOrigin, type KeyPath, type Origins, shown } from './key-path.js'
 
 /** Keys that registry:2 or the design has, and this version has not. */
-const LATER: ReadonlySet<string> = new Set(['health', 'http.prefix', 'http.tls', 'mirrors', 'overlay'])
+const LATER: ReadonlySet<string> = new Set(['mirrors', 'overlay'])
 
 /** What is wrong, as sentences: the key, what was found, what is allowed. */
 export function sentenceOf(issue: z.core.$ZodIssue, file: unknown, origins: Origins): readonly string[] {

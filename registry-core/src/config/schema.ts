@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { access } from './schema/access.js'
 import { auth } from './schema/auth.js'
+import { health } from './schema/health.js'
 import { http } from './schema/http.js'
 import { listeners } from './schema/listeners.js'
 import { log, loglevel } from './schema/log.js'
@@ -21,6 +22,7 @@ export const settingsSchema = z.strictObject(
     loglevel,
     storage,
     http: http.prefault({}),
+    health: health.prefault({}),
     listeners: listeners.prefault([]),
     internal: z
       .strictObject(

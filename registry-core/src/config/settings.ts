@@ -19,6 +19,40 @@ export interface UrlRules {
   readonly deny: readonly RegExp[]
 }
 
+/** How TCP listeners speak TLS. */
+export interface TlsSettings {
+  /** PEM: the server's own, then its issuers. */
+  readonly certificate: string
+  readonly key: string
+  /** Not empty: clients must show a certificate of one of these authorities. */
+  readonly clientCas: readonly string[]
+  readonly minimumVersion: 'TLSv1' | 'TLSv1.1' | 'TLSv1.2' | 'TLSv1.3'
+  /** As OpenSSL names them; its own choice when undefined. */
+  readonly cipherSuites: readonly string[] | undefined
+}
+
+/** What is watched beside the registry; while one of it fails, nothing is served. */
+export interface HealthSettings {
+  readonly storage: Repeated | undefined
+  readonly files: readonly (Repeated & { readonly file: string })[]
+  readonly http: readonly (Remote & {
+    readonly uri: string
+    readonly headers: readonly (readonly [name: string, value: string])[]
+    readonly statusCode: number
+  })[]
+  readonly tcp: readonly (Remote & { readonly host: string | undefined; readonly port: number })[]
+}
+
+interface Repeated {
+  readonly intervalMs: number
+  /** So many failures in a row count as one. */
+  readonly threshold: number
+}
+
+interface Remote extends Repeated {
+  readonly timeoutMs: number
+}
+
 /** The configuration as the parts see it: every value typed, every default filled in. */
 export interface Settings {
   readonly file: string
@@ -55,6 +89,10 @@ export interface Settings {
   readonly access: AccessSettings
   /** Names and values, added to every answer. */
   readonly headers: readonly (readonly [name: string, value: string])[]
+  /** The path that the API stands below, without a slash at its end; empty for none. */
+  readonly prefix: string
+  readonly tls: TlsSettings | undefined
+  readonly health: HealthSettings
   readonly drainMs: number
   /** Where operators look: health, and metrics under a path. */
   readonly operations: readonly {

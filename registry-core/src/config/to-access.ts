@@ -26,6 +26,7 @@ export function toAccess({ access, auth, listeners, http }: ParsedFile): AccessS
     },
     immutable,
     externalUrl: http.host?.replace(/\/+$/, ''),
+    ...(http.prefix !== '' && { tokenPath: `${http.prefix.replace(/\/$/, '')}/token` }),
   }
 }
 

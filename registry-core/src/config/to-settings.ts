@@ -4,6 +4,7 @@ import { notificationSettings } from './notification-settings.js'
 import type { ParsedFile } from './schema.js'
 import type { ListenAddress, Reading, Settings, UrlRules } from './settings.js'
 import { toAccess } from './to-access.js'
+import { toHealth, toTls } from './to-serving.js'
 
 /** The file's values as the parts want them. @throws ConfigurationError for what only shows when keys meet. */
 export function toSettings(file: string, parsed: ParsedFile, reading: Reading): Settings {
@@ -38,6 +39,9 @@ export function toSettings(file: string, parsed: ParsedFile, reading: Reading): 
     headers: Object.entries(http.headers).flatMap(([name, values]) =>
       values.map((value) => [name, value] as const),
     ),
+    prefix: http.prefix.replace(/\/$/, ''),
+    tls: toTls(http.tls),
+    health: toHealth(parsed.health),
     drainMs: http.draintimeout,
     operations: operationsOf(parsed),
     catalogLimit: catalogLimitOf(catalog.maxentries),

@@ -102,6 +102,34 @@ export function watchForForeignWriter(
   }
 }
 
+/** Renewed certificates are served without a restart. A pair that does not fit is said once, and the old one goes on. */
+export function watchCertificates(certificates: RenewedCertificates, log: Log): Job {
+  return {
+    name: 'renew-certificates',
+    everyMs: MINUTE_MS,
+    firstAfterMs: MINUTE_MS,
+    run() {
+      renewCertificates(certificates, log)
+      return Promise.resolve(undefined)
+    },
+  }
+}
+
+interface RenewedCertificates {
+  renew(): string | undefined
+}
+
+/** Looks at the files now; says in the log what came of it, when they have changed. */
+export function renewCertificates(certificates: RenewedCertificates, log: Log): void {
+  try {
+    const said = certificates.renew()
+    if (said !== undefined) log.info({}, said)
+  } catch (error) {
+    const why = Error.isError(error) ? error.message : String(error)
+    log.error({}, `the certificates changed, and those before go on being served: ${why}`)
+  }
+}
+
 function before(clock: Clock, ageMs: number): Date {
   return new Date(clock.now().getTime() - ageMs)
 }

@@ -28,9 +28,16 @@ describe('the table of errors', () => {
     for (const failure of FAILURES) expect([...SPEC, ...OURS]).toContain(ERRORS[failure].code)
   })
 
-  test('says 4xx for what a client did, and 5xx for nothing but the storage, its limits, and a core that is away', () => {
+  test('says 4xx for what a client did, and 5xx for nothing but the storage, its limits, what is watched, and a core that is away', () => {
     const server = FAILURES.filter((failure) => ERRORS[failure].status >= 500)
-    const ours = ['server-busy', 'server-unreachable', 'storage-failing', 'storage-full', 'store-refused']
+    const ours = [
+      'health-failing',
+      'server-busy',
+      'server-unreachable',
+      'storage-failing',
+      'storage-full',
+      'store-refused',
+    ]
     expect(server.toSorted()).toEqual(ours)
   })
 })

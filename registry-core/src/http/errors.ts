@@ -35,6 +35,7 @@ export const ERRORS: { readonly [F in Failure]: ErrorRow } = {
   'target-too-long': { status: 414, code: 'NAME_INVALID' },
   'endpoint-unknown': { status: 404, code: 'NAME_UNKNOWN' },
   'header-malformed': { status: 400, code: 'UNSUPPORTED' },
+  'tls-expected': { status: 400, code: 'UNSUPPORTED' },
   'method-unsupported': { status: 405, code: 'UNSUPPORTED' },
   'body-too-large': { status: 413, code: 'SIZE_INVALID' },
   'request-timeout': { status: 408, code: 'UNAVAILABLE' },
@@ -71,6 +72,7 @@ export const ERRORS: { readonly [F in Failure]: ErrorRow } = {
   'storage-full': { status: 507, code: 'UNAVAILABLE' },
   'storage-failing': { status: 503, code: 'UNAVAILABLE' },
   'store-refused': { status: 503, code: 'UNAVAILABLE' },
+  'health-failing': { status: 503, code: 'UNAVAILABLE' },
   'server-busy': { status: 503, code: 'UNAVAILABLE' },
   'server-unreachable': { status: 503, code: 'UNAVAILABLE' }, // said by nginx, when it is the core that is missing
 }

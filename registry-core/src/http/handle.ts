@@ -13,7 +13,14 @@ import { errorAnswer } from './errors.js'
 import { endingOf, endLate } from './linger.js'
 import { allowedMethods, findEndpoint, findRoute } from './routes.js'
 import { type Outlet, sendAnswer, type SendOptions } from './send.js'
-import { type Call, type CallKind, type CallOf, parseTarget, type RepositoryCallKind } from './target.js'
+import {
+  belowPrefix,
+  type Call,
+  type CallKind,
+  type CallOf,
+  parseTarget,
+  type RepositoryCallKind,
+} from './target.js'
 
 /** What holds for every request of a listener. */
 export interface ListenerRules {
@@ -49,6 +56,10 @@ export interface HandlerOptions {
   /** Names and values in turn: what stands in every answer. */
   readonly headers: readonly string[]
   readonly isDraining: () => boolean
+  /** The path that the API stands below (`/hub`); empty for none. */
+  readonly prefix: string
+  /** What stands between a client and every answer: the first health check that fails, if any. */
+  readonly failingCheck: () => { readonly check: string; readonly why: string } | undefined
   /** Kept up to date here, read by the metrics. */
   readonly load: Load
   readonly report: (outcome: Outcome) => void
@@ -75,7 +86,9 @@ export async function handleRequest(
   let result: Result
   try {
     checkHeaders(request)
-    call = parseTarget(request.url ?? '')
+    call = parseTarget(request.url ?? '', options.prefix)
+    const failing = call.kind === 'healthz' || call.kind === 'readyz' ? undefined : options.failingCheck()
+    if (failing) throw new RegistryError('health-failing', failing)
     const { authorization } = request.headers
     if (authorization !== undefined && isGuarded(call)) {
       const caller = options.parts.access.identify(authorization, context.from)
@@ -184,7 +197,10 @@ function send(answer: Answer, origin: OriginHeaders, sending: Sending): Promise<
       else response.end(bytes)
     },
   }
-  return sendAnswer(answer, outlet, options.send)
+  const { prefix } = options
+  const whole =
+    prefix === '' || !answer.headers ? answer : { ...answer, headers: belowPrefix(answer.headers, prefix) }
+  return sendAnswer(whole, outlet, options.send)
 }
 
 async function afterError(error: unknown, call: Call | undefined, sending: Sending): Promise<Result> {

@@ -11,6 +11,8 @@ export interface OperationsOptions {
   readonly readiness: Readiness
   /** Reads the configuration anew. */
   readonly reload: () => Promise<Reloaded>
+  /** The health checks that fail, with why. */
+  readonly failing: () => ReadonlyMap<string, string>
 }
 
 /** What became of a reload. */
@@ -52,7 +54,7 @@ export async function openOperations(options: OperationsOptions): Promise<Operat
 
 function makeServer(
   { metricsPath, takesOrders }: Settings['operations'][number],
-  { metrics, readiness, reload }: OperationsOptions,
+  { metrics, readiness, reload, failing }: OperationsOptions,
 ): Server {
   return createServer((request, response) => {
     const path = request.url?.split('?', 1).join('')
@@ -74,10 +76,20 @@ function makeServer(
         () => json(500, {}),
       )
     else if (path === '/healthz') json(200, { status: 'alive' })
-    // registry:2 has its health under /debug/health.
-    else if (path === '/readyz' || path === '/debug/health') {
+    else if (path === '/readyz') {
       const { status, value } = readinessOf(readiness)
       json(status, value)
-    } else json(404, {})
+    } else if (path === '/debug/health') {
+      const checks = failing()
+      json(checks.size === 0 ? 200 : 503, Object.fromEntries(checks))
+    } else reply(404, 'text/plain; charset=utf-8', `404 page not found; ${served(metricsPath)}\n`)
   })
+}
+
+function served(metricsPath: string | undefined): string {
+  const metrics =
+    metricsPath === undefined
+      ? 'metrics come with http.debug.prometheus.enabled'
+      : `metrics are under ${metricsPath}`
+  return `here are /healthz, /readyz and /debug/health, ${metrics}`
 }

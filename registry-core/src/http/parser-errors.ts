@@ -3,6 +3,7 @@ import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { Failure } from '../oci/failure.js'
 import { errorCode } from '../store/fs.js'
+import type { Clock } from '../system/clock.js'
 import { errorBody, errorStatus } from './errors.js'
 
 /** What was refused before it was a request. */
@@ -33,6 +34,20 @@ export function answerParserError(
   return { remoteAddress, status: answer.status, why: errorCode(error) ?? 'unknown' }
 }
 
+/** What follows on a connection that was refused is thrown away so long, or a reset would overtake the answer. */
+const LINGER_MS = 1000
+
+/** Somebody speaks HTTP where TLS is spoken: told in the words of registry:2, that people search for. */
+export function refusePlainHttp(socket: Socket, clock: Clock): Refusal {
+  const { remoteAddress = '' } = socket
+  const answer = row('tls-expected', {})
+  endWith(socket, answer, () => undefined)
+  socket.resume()
+  const stopTimer = clock.after(LINGER_MS, () => socket.destroy())
+  socket.once('close', stopTimer)
+  return { remoteAddress, status: answer.status, why: 'plain HTTP' }
+}
+
 /** CONNECT asks for a tunnel: there is none through a registry. */
 export function refuseTunnel(socket: Duplex): void {
   endWith(socket, row('method-unsupported', { method: 'CONNECT', allowed: 'GET, HEAD' }))
@@ -46,7 +61,11 @@ export function refuseExpectation(request: IncomingMessage, response: ServerResp
   response.end(body)
 }
 
-function endWith(socket: Duplex, { status, body }: { readonly status: number; readonly body: string }): void {
+function endWith(
+  socket: Duplex,
+  { status, body }: { readonly status: number; readonly body: string },
+  afterwards: () => void = () => socket.destroy(),
+): void {
   const head = [
     `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}`,
     'Content-Type: application/json; charset=utf-8',
@@ -55,7 +74,7 @@ function endWith(socket: Duplex, { status, body }: { readonly status: number; re
     'X-Content-Type-Options: nosniff',
     'Connection: close',
   ]
-  socket.end(`${head.join('\r\n')}\r\n\r\n${body}`, () => socket.destroy())
+  socket.end(`${head.join('\r\n')}\r\n\r\n${body}`, afterwards)
 }
 
 function refusal(code: string | undefined): { readonly status: number; readonly body: string } {

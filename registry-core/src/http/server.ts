@@ -7,16 +7,21 @@ import { answerParserError, type Refusal, refuseExpectation, refuseTunnel } from
 import { handleRequest, type HandlerOptions, type ListenerRules } from './handle.js'
 import type { ListenAddress } from '../config/settings.js'
 import { type Listening, listen } from './listen.js'
+import { openTlsServer } from './tls/tls-server.js'
+import type { Certificates } from './tls/renewal.js'
 
 /** One address that takes requests. */
 export interface ListenerSettings extends Omit<ListenerRules, 'isBehindNginx' | 'listener'> {
   readonly address: ListenAddress
 }
 
-export interface EdgeOptions extends Pick<HandlerOptions, 'parts' | 'views' | 'random' | 'load' | 'report'> {
+export interface EdgeOptions
+  extends Pick<HandlerOptions, 'parts' | 'views' | 'random' | 'load' | 'report' | 'prefix' | 'failingCheck'> {
   readonly listeners: readonly ListenerSettings[]
   /** Names and values, added to every answer, or instead of our own of that name. */
   readonly headers: readonly (readonly [name: string, value: string])[]
+  /** TCP listeners speak TLS with them, and plain HTTP without; a unix socket is nginx's, and never encrypted. */
+  readonly certificates?: Certificates | undefined
   /** Hears of what was refused before it was a request. */
   readonly reportRefusal: (refusal: Refusal) => void
   readonly log: Log
@@ -27,6 +32,8 @@ export interface EdgeOptions extends Pick<HandlerOptions, 'parts' | 'views' | 'r
   readonly headersMs?: number
   /** What half-sent manifests may hold together; less in tests. */
   readonly collectedLimitBytes?: number
+  /** How long a TLS handshake may take; shorter in tests. */
+  readonly handshakeMs?: number
 }
 
 /** The listeners of a registry. */
@@ -44,6 +51,7 @@ const KEEP_ALIVE_MS = 620_000
 const HEADERS_MS = 60_000
 /** Of half-sent manifests, over all requests. */
 const COLLECTED_LIMIT_BYTES = 128 * 1024 * 1024
+const HANDSHAKE_MS = 30_000
 /** As nginx's timeouts in front of us (design §7). */
 const IDLE_MS = 900_000
 /** What nginx lets through (four buffers of 16 KiB) and what it adds itself. */
@@ -53,10 +61,10 @@ const HEADER_LIMIT_BYTES = 80 * 1024
 export async function openEdge(options: EdgeOptions): Promise<Edge> {
   let isDraining = false
   const headers = commonHeaders(options)
-  const { clock, idleMs = IDLE_MS, headersMs = HEADERS_MS } = options
+  const { clock, idleMs = IDLE_MS, headersMs = HEADERS_MS, handshakeMs = HANDSHAKE_MS } = options
   const handler = {
     ...options,
-    headersMs,
+    ...{ headersMs, handshakeMs },
     get headers() {
       return headers()
     },
@@ -68,17 +76,20 @@ export async function openEdge(options: EdgeOptions): Promise<Edge> {
     send: { clock, idleMs, content: options.parts.content },
     isDraining: () => isDraining,
   }
-  const opened: { readonly server: Server; readonly listening: Listening }[] = []
+  const opened: (Serving & { readonly listening: Listening })[] = []
   try {
     for (const [listener, settings] of options.listeners.entries()) {
       // Who connects to the header listener's socket is nginx, and is believed.
-      const server = makeServer({ ...settings, listener, isBehindNginx: settings.view === 'header' }, handler)
+      const made = openServer(settings, handler)
+      const { server } = made
+      const isBehindNginx = settings.view === 'header'
+      const endSilent = answerRequests(made, { ...settings, listener, isBehindNginx }, handler)
       const listening = await listen(server, settings.address)
       // Without a descriptor left, accept fails: the server goes on and takes the next one (fault 16).
       server.on('error', (error) =>
         options.log.error({ error: error.message }, 'a connection could not be accepted'),
       )
-      opened.push({ server, listening })
+      opened.push({ ...made, endSilent, listening })
     }
   } catch (error) {
     for (const { server } of opened) server.close()
@@ -89,7 +100,7 @@ export async function openEdge(options: EdgeOptions): Promise<Edge> {
     ports: opened.flatMap(({ listening }) => listening.port ?? []),
     async stop(graceMs) {
       isDraining = true
-      await Promise.all(opened.map(({ server }) => closeServer(server, graceMs, options)))
+      await Promise.all(opened.map((each) => closeServer(each, graceMs, options)))
     },
   }
 }
@@ -114,25 +125,64 @@ function commonHeaders(options: Pick<EdgeOptions, 'headers'>): () => readonly st
   }
 }
 
-function makeServer(
-  rules: ListenerRules,
-  options: HandlerOptions & Pick<EdgeOptions, 'log' | 'reportRefusal'> & { readonly headersMs: number },
-): Server {
-  // The answer that a connection is at, and the one to its newest request.
-  const running = new WeakMap<Socket, ServerResponse>()
-  const latest = new WeakMap<Socket, ServerResponse>()
-  const server = createServer({
+interface Opened {
+  readonly server: Server
+  /** When a connection can carry requests. */
+  readonly arrival: 'connection' | 'secureConnection'
+  /** Cuts connections on which nothing can be asked yet. */
+  endHandshakes(): void
+}
+
+interface Serving extends Opened {
+  /** Cuts connections on which nothing was asked yet: Node counts them as busy. */
+  endSilent(): void
+}
+
+type ServingOptions = HandlerOptions &
+  Pick<EdgeOptions, 'log' | 'reportRefusal' | 'clock' | 'certificates'> & {
+    readonly headersMs: number
+    readonly handshakeMs: number
+  }
+
+function openServer({ address }: ListenerSettings, options: ServingOptions): Opened {
+  const { headersMs, certificates, log } = options
+  const limits = {
     // Body-wide limits would cut long uploads: body.ts limits the time between two pieces instead.
     requestTimeout: 0,
-    headersTimeout: options.headersMs,
-    connectionsCheckingInterval: Math.min(5000, options.headersMs),
+    headersTimeout: headersMs,
+    connectionsCheckingInterval: Math.min(5000, headersMs),
     keepAliveTimeout: KEEP_ALIVE_MS,
     maxHeaderSize: HEADER_LIMIT_BYTES,
     // Ours is the answer of an OCI registry.
     requireHostHeader: false,
     noDelay: true,
+  }
+  if (certificates === undefined || address.kind === 'unix')
+    return { server: createServer(limits), arrival: 'connection', endHandshakes: () => undefined }
+  const opened = openTlsServer(limits, {
+    ...options,
+    certificates,
+    reportHandshake: ({ remoteAddress, code, why }) =>
+      log.info({ 'http.request.remoteaddr': remoteAddress, outcome: code }, `no TLS with a client: ${why}`),
   })
+  return { ...opened, arrival: 'secureConnection' }
+}
+
+function answerRequests(
+  { server, arrival }: Opened,
+  rules: ListenerRules,
+  options: ServingOptions,
+): () => void {
+  const silent = new Set<Socket>()
+  server.on(arrival, (socket: Socket) => {
+    silent.add(socket)
+    socket.once('close', () => silent.delete(socket))
+  })
+  // The answer that a connection is at, and the one to its newest request.
+  const running = new WeakMap<Socket, ServerResponse>()
+  const latest = new WeakMap<Socket, ServerResponse>()
   const onRequest = (request: IncomingMessage, response: ServerResponse): void => {
+    silent.delete(request.socket)
     const previous = latest.get(request.socket)
     latest.set(request.socket, response)
     const handle = (): void => {
@@ -158,11 +208,20 @@ function makeServer(
     const refusal = answerParserError(error, stream, running.get(stream))
     if (refusal) options.reportRefusal(refusal)
   })
-  return server
+  return () => {
+    for (const socket of silent) socket.destroy()
+  }
 }
 
-async function closeServer(server: Server, graceMs: number, { clock }: EdgeOptions): Promise<void> {
+async function closeServer(
+  serving: Serving,
+  graceMs: number,
+  { clock }: Pick<EdgeOptions, 'clock'>,
+): Promise<void> {
+  const { server } = serving
   const closed = new Promise<void>((resolve) => server.close(() => resolve()))
+  serving.endHandshakes()
+  serving.endSilent()
   server.closeIdleConnections()
   const stopTimer = clock.after(graceMs, () => server.closeAllConnections())
   await closed

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
 import { isRegistryError } from '../oci/failure.js'
-import { PATH_PATTERN, parseTarget, TARGET_LIMIT_BYTES } from './target.js'
+import { belowPrefix, PATH_PATTERN, parseTarget, TARGET_LIMIT_BYTES } from './target.js'
 import { QUERY_PATTERN } from './query.js'
 
 const HEX = 'a'.repeat(64)
@@ -218,6 +218,56 @@ describe('the grammar of targets', () => {
       }),
       { numRuns: 2000 },
     )
+  })
+
+  test.each([
+    ['/hub/v2/', 'version'],
+    ['/hub/v2', 'version-redirect'],
+    ['/hub/v2/a/tags/list?n=1', 'tags'],
+    ['/hub/token', 'token'],
+    ['/hub/v2/hub/v2/manifests/x', 'manifest'],
+    ['/', 'root'],
+    ['/healthz', 'healthz'],
+    ['/readyz', 'readyz'],
+  ])('%s below the prefix /hub is %s', (target, kind) => {
+    expect(parseTarget(target, '/hub').kind).toBe(kind)
+  })
+
+  test.each([
+    '/v2/',
+    '/v2',
+    '/v2/a/tags/list',
+    '/hub',
+    '/hub/',
+    '/hubx/v2/',
+    '/hub/v2x',
+    '/hub/healthz',
+    '/token',
+  ])('%s is nothing below the prefix /hub', (target) => {
+    expect(() => parseTarget(target, '/hub')).toThrow(
+      expect.objectContaining({ failure: 'endpoint-unknown' }),
+    )
+  })
+
+  test.each(['/hub/../hub/v2/', '/hub//v2/', '/%68ub/v2/', 'http://x/hub/v2/'])(
+    '%s is malformed below a prefix as well',
+    (target) => {
+      expect(() => parseTarget(target, '/hub')).toThrow(
+        expect.objectContaining({ failure: 'target-malformed' }),
+      )
+    },
+  )
+
+  test('the paths of the API in an answer are below the prefix, and nothing else is', () => {
+    const headers = { Location: '/v2/a/blobs/uploads/x', Link: '</v2/_catalog?last=a&n=1>; rel="next"' }
+    expect(belowPrefix({ ...headers, Range: '0-0' }, '/hub')).toEqual({
+      Location: '/hub/v2/a/blobs/uploads/x',
+      Link: '</hub/v2/_catalog?last=a&n=1>; rel="next"',
+      Range: '0-0',
+    })
+    expect(belowPrefix({ Location: 'https://elsewhere/v2/' }, '/hub')).toEqual({
+      Location: 'https://elsewhere/v2/',
+    })
   })
 
   test('a long hostile path is judged in no time', () => {

@@ -66,32 +66,36 @@ const UPLOAD_SHAPE = /^[A-Za-z0-9-]{1,64}$/
 /**
  * Takes the raw target of a request apart: the only code that does. Names are read from the right, since a repository
  * may be called `a/manifests/b`.
+ * @param prefix the path that the API stands below (`/hub`), empty for none; `/`, `/healthz` and `/readyz` never do
  * @throws RegistryError of the request's fault
  */
-export function parseTarget(target: string): Call {
+export function parseTarget(target: string, prefix = ''): Call {
   if (target.length > TARGET_LIMIT_BYTES)
     throw new RegistryError('target-too-long', { limitBytes: TARGET_LIMIT_BYTES })
   const mark = target.indexOf('?')
   const path = mark < 0 ? target : target.slice(0, mark)
   if (!PATH.test(path)) throw malformedTarget(faultOf(path))
   const query = parseQuery(mark < 0 ? '' : target.slice(mark + 1))
-  if (path.startsWith('/v2/') && path.length > 4) return parseApiPath(path, query)
+  const call = path.startsWith(prefix) ? apiCall(path.slice(prefix.length), query) : undefined
+  if (call) return call
+  if (path === `${prefix}/token`)
+    return { kind: 'token', form: parseTokenForm(mark < 0 ? '' : target.slice(mark + 1)) }
   switch (path) {
     case '/':
       return { kind: 'root' }
-    case '/v2':
-      return { kind: 'version-redirect' }
-    case '/v2/':
-      return { kind: 'version' }
     case '/healthz':
       return { kind: 'healthz' }
     case '/readyz':
       return { kind: 'readyz' }
-    case '/token':
-      return { kind: 'token', form: parseTokenForm(mark < 0 ? '' : target.slice(mark + 1)) }
     default:
       throw new RegistryError('endpoint-unknown', { path })
   }
+}
+
+function apiCall(path: string, query: Query): Call | undefined {
+  if (path === '/v2') return { kind: 'version-redirect' }
+  if (path === '/v2/') return { kind: 'version' }
+  return path.startsWith('/v2/') ? parseApiPath(path, query) : undefined
 }
 
 function parseApiPath(path: string, query: Query): Call {
@@ -163,6 +167,19 @@ function unescapeColons(text: string): string {
 
 function optional<T>(text: string | undefined, parse: (text: string) => T): T | undefined {
   return text === undefined ? undefined : parse(text)
+}
+
+/** An answer's path of the API, as a client that came in below the prefix must read it. */
+export function belowPrefix(
+  headers: Readonly<Record<string, string>>,
+  prefix: string,
+): Readonly<Record<string, string>> {
+  const { Location, Link } = headers
+  return {
+    ...headers,
+    ...(Location?.startsWith('/v2/') && { Location: `${prefix}${Location}` }),
+    ...(Link?.startsWith('</v2/') && { Link: `<${prefix}${Link.slice(1)}` }),
+  }
 }
 
 /** No call has this shape; the likeliest slip is a tag with a slash. */

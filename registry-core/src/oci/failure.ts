@@ -7,6 +7,7 @@ interface Details {
   'target-too-long': { readonly limitBytes: number }
   'endpoint-unknown': { readonly path: string }
   'header-malformed': { readonly header: string; readonly found: string; readonly allowed: string }
+  'tls-expected': object
   'method-unsupported': { readonly method: string; readonly allowed: string }
   'body-too-large': { readonly limitBytes: number; readonly setting?: string }
   'request-timeout': { readonly seconds: number }
@@ -43,6 +44,7 @@ interface Details {
   'storage-full': { readonly freeBytes: number; readonly neededBytes: number }
   'storage-failing': { readonly cause: string }
   'store-refused': { readonly why: string }
+  'health-failing': { readonly check: string; readonly why: string }
   'server-busy': { readonly why: string }
   'server-unreachable': { readonly why: string }
 }
@@ -59,6 +61,7 @@ const SENTENCES: { readonly [F in Failure]: (detail: Details[F]) => string } = {
   'endpoint-unknown': ({ path }) => `nothing is served at ${path}`,
   'header-malformed': ({ header, found, allowed }) =>
     `the header ${header} reads "${found}"; allowed is ${allowed}`,
+  'tls-expected': () => 'Client sent an HTTP request to an HTTPS server.',
   'method-unsupported': ({ method, allowed }) => `${method} is not supported here; allowed: ${allowed}`,
   'body-too-large': ({ limitBytes, setting }) =>
     `the body is larger than ${limitBytes} bytes${setting === undefined ? '' : `, the limit that ${setting} sets`}`,
@@ -108,6 +111,7 @@ const SENTENCES: { readonly [F in Failure]: (detail: Details[F]) => string } = {
     `the disk is full: ${freeBytes} bytes are free, ${neededBytes} are needed; free some space or enlarge the disk`,
   'storage-failing': ({ cause }) => `the storage does not work at the moment: ${cause}`,
   'store-refused': ({ why }) => `this store takes no pushes: ${why}`,
+  'health-failing': ({ check, why }) => `the health check of ${check} fails: ${why}`,
   'server-busy': ({ why }) => `the server is too busy: ${why}; try again`,
   'server-unreachable': ({ why }) => `the registry cannot be asked at the moment: ${why}`,
 }

@@ -12,6 +12,7 @@ import { type Access, openAccess } from '#core/access/open-access.js'
 import type { Outcome } from '#core/http/handle.js'
 import type { Refusal } from '#core/http/parser-errors.js'
 import { type Edge, openEdge } from '#core/http/server.js'
+import type { Certificates } from '#core/http/tls/renewal.js'
 import type { Registry } from '#core/registry/source.js'
 import { openRegistry } from '#core/registry/open-registry.js'
 import { openStore, type OpenedStore } from '#core/store/filesystem/open-store.js'
@@ -38,6 +39,10 @@ export interface TestEdgeOptions {
   readonly collectedLimitBytes?: number
   readonly clock?: Clock
   readonly failing?: () => readonly string[]
+  readonly failingCheck?: () => { readonly check: string; readonly why: string } | undefined
+  readonly prefix?: string
+  readonly certificates?: Certificates
+  readonly handshakeMs?: number
   readonly warnings?: () => readonly string[]
   readonly wrapContent?: (content: Content) => Content
   readonly wrapSpace?: (space: Space) => Space
@@ -110,6 +115,8 @@ export async function startEdge(options: TestEdgeOptions = {}): Promise<TestEdge
   const edge = await openEdge({
     ...{ log, clock, random: systemRandom, views: openViews({ registry }), headers: options.headers ?? [] },
     load,
+    ...{ prefix: options.prefix ?? '', certificates: options.certificates },
+    failingCheck: () => options.failingCheck?.(),
     listeners: [
       { address: { kind: 'tcp', host: '127.0.0.1', port: 0 }, view: 'registry' },
       { address: { kind: 'unix', path: socketPath }, view: 'header' },
@@ -132,6 +139,7 @@ export async function startEdge(options: TestEdgeOptions = {}): Promise<TestEdge
     report: (outcome) => outcomes.push(outcome),
     reportRefusal: (refusal) => refusals.push(refusal),
     ...(idleMs !== undefined && { idleMs }),
+    ...(options.handshakeMs !== undefined && { handshakeMs: options.handshakeMs }),
     ...(options.headersMs !== undefined && { headersMs: options.headersMs }),
     ...(options.collectedLimitBytes !== undefined && { collectedLimitBytes: options.collectedLimitBytes }),
   })

@@ -1,8 +1,10 @@
 import { z } from 'zod'
 import { ADDRESS_FORM, findTcpAddress } from '../address.js'
+import { tls } from './tls.js'
 import { address, boolean, choice, duration, MAP, text, texts } from './values.js'
 
 const URL_FORM = 'an address like https://registry.example.com:5000'
+const PREFIX = 'a path of letters, digits and . _ - between slashes'
 const HEADER_NAME = 'the name of a header: letters, digits and -'
 const HEADER_VALUE = 'a list of printable texts'
 
@@ -16,6 +18,12 @@ export const http = z
         .url({ protocol: /^https?$/, error: URL_FORM })
         .meta({ description: 'Where clients reach this registry, for the realm of its tokens.' })
         .optional(),
+      prefix: z
+        .string(PREFIX)
+        .regex(/^(?:\/(?!\.\.?(?:\/|$))[A-Za-z0-9._-]+)*\/?$/, PREFIX)
+        .meta({ description: 'The path that the API stands below: /hub/ for /hub/v2/.' })
+        .prefault(''),
+      tls: tls.prefault({}),
       secret: text('Taken from files of registry:2; upload URLs need none here.').optional(),
       headers: z
         .record(
@@ -31,7 +39,9 @@ export const http = z
       debug: z
         .strictObject(
           {
-            addr: address('Where /metrics, /healthz and /readyz are served besides.').optional(),
+            addr: address(
+              'Where /debug/health, /metrics, /healthz and /readyz are served besides.',
+            ).optional(),
             prometheus: z
               .strictObject(
                 {
