@@ -22,9 +22,29 @@ export function keyWithOrigin(path: KeyPath, origins: Origins): string {
   return key
 }
 
+const SECRET = /secret|password|authorization/i
+/** Sent to others, unlike `http.headers`. */
+const HEADERS = /(?:endpoints|notifications|health).*\bheaders\b/i
+/** Where a hash, or the password itself, may stand by mistake. */
+const ACCOUNT = /^access accounts(?: [0-9]+)?$/
+/** A user and a password before a host. */
+const USERINFO = /\/\/[^/?#\s"]*@/g
+
+/** Whether a value may be a secret or have one in it, by its place and the names in it. */
+export function mayBeSecret(path: KeyPath, value: unknown): boolean {
+  const place = path.map(String).join(' ')
+  const named = `${place} ${typeof value === 'object' ? JSON.stringify(value) : ''}`
+  return SECRET.test(named) || HEADERS.test(named) || ACCOUNT.test(place)
+}
+
 /** A value as a sentence shows it: enough to find the place, and no secret. */
 export function shown(path: KeyPath, value: unknown): string {
-  if (path.some((part) => /secret|password|authorization/i.test(String(part)))) return 'not shown'
-  const text = JSON.stringify(value) ?? 'nothing'
+  if (mayBeSecret(path, value)) return 'not shown'
+  const text = withoutUserinfo(JSON.stringify(value) ?? 'nothing')
   return text.length > 80 ? `${text.slice(0, 80)}…` : text
+}
+
+/** Addresses in a text, without the name and password that they may have. */
+export function withoutUserinfo(text: string): string {
+  return text.replaceAll(USERINFO, '//…@')
 }

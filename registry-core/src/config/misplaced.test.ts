@@ -13,6 +13,17 @@ describe('a key in the wrong place', () => {
     ['headers: {X-A: [b]}', 'headers', 'http: {headers: {X-A: [b]}}'],
     ['addr: ":5001"', 'addr', 'http: {addr: :5001}'],
     ['secret: hush', 'secret', 'http: {secret: …}'],
+    ['Http: {secret: hush}', 'Http', 'http: …'],
+    [
+      'endpoints: [{url: "http://x", headers: {X-Token: [hush]}}]',
+      'endpoints',
+      'notifications: {endpoints: …}',
+    ],
+    [
+      'endpoints: [{url: "http://me:hush@x"}]',
+      'endpoints',
+      'notifications: {endpoints: [{url: http://…@x}]}',
+    ],
     ['tls: {certificate: /c.pem}', 'tls', 'http: {tls: {certificate: /c.pem}}'],
     ['filesystem: {rootdirectory: /other}', 'filesystem', 'storage: {filesystem: {rootdirectory: /other}}'],
     ['rootdirectory: /other', 'rootdirectory', 'storage: {filesystem: {rootdirectory: /other}}'],

@@ -1,5 +1,5 @@
 import { stringify } from 'yaml'
-import type { KeyPath } from './key-path.js'
+import { type KeyPath, mayBeSecret, withoutUserinfo } from './key-path.js'
 import { eachNode, KNOWN_KEYS, type KeyNode } from './known-keys.js'
 
 /** Names that stand in so many places that one by itself says nothing. */
@@ -43,9 +43,7 @@ function sharedLength(a: readonly string[], b: readonly string[]): number {
 
 /** `storage: {delete: {enabled: true}}`; a secret is for the person to fill in. */
 function lineOf(place: readonly string[], value: unknown): string {
-  const isSecret =
-    place.some((part) => /secret|password/.test(part)) || /secret|password/i.test(JSON.stringify(value))
-  const text = isSecret ? '…' : flow(value)
+  const text = mayBeSecret(place, value) ? '…' : withoutUserinfo(flow(value))
   const [first, ...rest] = place
   return `${first}: ${rest.reduceRight((inner, part) => `{${part}: ${inner}}`, text)}`
 }

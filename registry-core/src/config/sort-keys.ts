@@ -81,6 +81,13 @@ class Sorter {
   }
 
   #unknown(path: KeyPath, value: unknown): undefined {
+    if (isUnknownAuth(path)) {
+      // Passed over, it would let everybody in; registry:2 does not start with one either.
+      this.refusals.push(
+        `${keyWithOrigin(path, this.#origins)} is no kind of auth; allowed is htpasswd or token`,
+      )
+      return
+    }
     const misplaced = misplacedSentence(path, value)
     if (misplaced === undefined) this.#notice('unknown', path, 'is no key of registry:2 and has no effect')
     else this.#notice('misplaced', path, misplaced)
@@ -89,4 +96,8 @@ class Sorter {
   #notice(kind: Notice['kind'], path: KeyPath, rest: string): void {
     this.notices.push({ kind, key: keyText(path), sentence: `${keyWithOrigin(path, this.#origins)} ${rest}` })
   }
+}
+
+function isUnknownAuth([section, name, ...rest]: KeyPath): boolean {
+  return section === 'auth' && rest.length === 0 && String(name).toLowerCase() !== 'none'
 }

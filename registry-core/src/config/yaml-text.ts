@@ -23,8 +23,10 @@ export function readYaml(text: string): YamlReading {
     },
   })
   try {
+    const value: unknown = document.toJS({ maxAliasCount: 100 })
+    if (isCircular(value)) return { errors: ['an alias stands inside what it stands for'] }
     return {
-      value: document.toJS({ maxAliasCount: 100 }),
+      value,
       repeated: document.errors.map(
         ({ linePos }) => `line ${linePos?.[0].line ?? 0}: a key stands twice in one map; the last one counts`,
       ),
@@ -37,4 +39,13 @@ export function readYaml(text: string): YamlReading {
 /** A map of YAML; lists and scalars are none. */
 export function isMap(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+function isCircular(value: unknown): boolean {
+  try {
+    JSON.stringify(value)
+    return false
+  } catch {
+    return true
+  }
 }
