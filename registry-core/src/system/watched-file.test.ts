@@ -1,4 +1,5 @@
-import { mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync, renameSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { afterAll, expect, test } from '@jest/globals'
@@ -38,4 +39,14 @@ test('a file that is too large, or a folder, says so instead', () => {
   writeFileSync(file, 'x'.repeat(101))
   expect(watchFile(file, 100, systemClock).current().fault).toBe('EFBIG')
   expect(watchFile(folder, 100, systemClock).current().fault).toBe('EISDIR')
+})
+
+test('what is huge is not read, and a pipe that nobody writes to keeps nobody waiting', () => {
+  const [huge, pipe] = [path.join(folder, 'huge'), path.join(folder, 'pipe')]
+  writeFileSync(huge, '')
+  truncateSync(huge, 2 ** 40)
+  execFileSync('mkfifo', [pipe])
+  expect(watchFile(huge, 100, systemClock).current()).toEqual({ text: undefined, fault: 'EFBIG' })
+  expect(watchFile(pipe, 100, systemClock).current()).toEqual({ text: undefined, fault: 'no file' })
+  expect(watchFile('/dev/zero', 100, systemClock).current().fault).toBe('no file')
 })

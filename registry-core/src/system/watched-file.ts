@@ -1,4 +1,4 @@
-import { readFileSync, statSync } from 'node:fs'
+import { closeSync, constants, fstatSync, openSync, readFileSync, statSync } from 'node:fs'
 import type { Clock } from './clock.js'
 
 /** A small text file of the operator's, which may be replaced at any time; links are followed (mounted secrets are some). */
@@ -10,7 +10,7 @@ export interface WatchedFile {
 
 export interface FileVersion {
   readonly text: string | undefined
-  /** Why it cannot be read: the system's error code, or `EFBIG`. */
+  /** Why it cannot be read: the system's error code, `EFBIG`, or `no file` for a pipe and the like. */
   readonly fault: string | undefined
 }
 
@@ -46,10 +46,19 @@ function stateOf(path: string, clock: Clock): { readonly text: string; readonly 
   }
 }
 
+/** What is too large is not read at all, and a pipe is not waited for. */
 function read(path: string, limitBytes: number): FileVersion {
   try {
-    const text = readFileSync(path, 'utf8')
-    return text.length > limitBytes ? { text: undefined, fault: 'EFBIG' } : { text, fault: undefined }
+    const opened = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK)
+    try {
+      const stat = fstatSync(opened)
+      if (stat.isDirectory()) return { text: undefined, fault: 'EISDIR' }
+      if (!stat.isFile()) return { text: undefined, fault: 'no file' }
+      if (stat.size > limitBytes) return { text: undefined, fault: 'EFBIG' }
+      return { text: readFileSync(opened, 'utf8'), fault: undefined }
+    } finally {
+      closeSync(opened)
+    }
   } catch (error) {
     return { text: undefined, fault: codeOf(error) }
   }
