@@ -86,6 +86,18 @@ describe('the settings in force', () => {
     expect(known.toSorted()).toEqual(Object.keys(settings()).toSorted())
   })
 
+  test('are told again by the next reload when somebody could not take them', async () => {
+    const live = openLive(settings(), () => settings({ catalog: { maxentries: 7 } }))
+    const told: number[] = []
+    live.onChange(({ catalogLimit }) => {
+      if (told.push(catalogLimit) === 1) throw new Error('not now')
+    })
+    await expect(live.reload()).rejects.toThrow('not now')
+    expect(await live.reload()).toEqual({ outcome: 'reloaded', changed: [], needsRestart: [] })
+    await live.reload()
+    expect(told).toEqual([7, 7])
+  })
+
   test('are read one after the other, however many ask', async () => {
     const limits = [1, 2, 3]
     const live = openLive(settings(), () => settings({ catalog: { maxentries: limits.shift() } }))

@@ -16,7 +16,10 @@ export type Reloaded =
 /** The settings in force. They are swapped whole: nobody sees half of a new file. */
 export interface LiveSettings {
   readonly current: Settings
-  /** Calls `apply` with what is in force after each reload that changed something, before the reload is answered. */
+  /**
+   * Calls `apply` with what is in force after each reload that changed something, before the reload is answered. When one
+   * throws, the reload does, and the next one calls them all again, also for a file that says what it said before.
+   */
   onChange(apply: (settings: Settings) => Promise<void> | void): void
   /** Calls `run` after each reload that was not refused, also of a file that says what it said before. */
   onReload(run: () => void): void
@@ -56,6 +59,7 @@ export function openLive(settings: Settings, read: () => Settings): LiveSettings
   let last: Promise<unknown> = Promise.resolve()
   const applies: ((settings: Settings) => Promise<void> | void)[] = []
   const runs: (() => void)[] = []
+  let isOwed = false
   const reloadNow = async (): Promise<Reloaded> => {
     let wanted: Settings
     try {
@@ -66,7 +70,11 @@ export function openLive(settings: Settings, read: () => Settings): LiveSettings
     }
     const { merged, changed, needsRestart } = mergeSettings(current, wanted)
     current = merged
-    if (changed.length > 0) for (const apply of applies) await apply(merged)
+    if (changed.length > 0 || isOwed) {
+      isOwed = true
+      for (const apply of applies) await apply(merged)
+      isOwed = false
+    }
     for (const run of runs) run()
     return { outcome: 'reloaded', changed, needsRestart }
   }
