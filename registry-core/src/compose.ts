@@ -190,7 +190,7 @@ function startNotifications(
     ...{ store, clock, log, openPost, metrics: metrics.notifications },
     settings: notificationsOf(live.current, store),
     address: sourceAddress(live.current),
-    publicUrl: () => live.current.access.externalUrl,
+    externalUrl: () => live.current.access.externalUrl,
   })
 }
 

@@ -45,7 +45,7 @@ export interface Sender {
   readonly address: string
   readonly includeReferences: boolean
   /** `http.host`: where clients find this registry; undefined: where they asked. */
-  readonly publicUrl: string | undefined
+  readonly externalUrl: string | undefined
 }
 
 /** Undefined for what is nobody's business outside. Pure: the same entry is always the same event. */
@@ -56,7 +56,7 @@ export function eventOf(entry: JournalEntry, sender: Sender): NotificationEvent 
     id: uuidOf(`${sender.part}#${number}`),
     timestamp: time,
     action: ACTION_OF[event.kind],
-    target: targetOf(event, sender.publicUrl ?? actor.origin, sender),
+    target: targetOf(event, sender.externalUrl ?? actor.origin, sender),
     request: requestOf(actor),
     actor: actor.account === '' ? {} : { name: actor.account },
     source: { addr: sender.address, instanceID: uuidOf(sender.part) },

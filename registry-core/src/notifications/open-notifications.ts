@@ -19,7 +19,7 @@ export interface NotificationsOptions {
   /** This box and its port, as Distribution names the source. */
   readonly address: string
   /** `http.host`, as it is now. */
-  readonly publicUrl: () => string | undefined
+  readonly externalUrl: () => string | undefined
 }
 
 /** Tells others what happens to content (ADR 6). */
@@ -34,17 +34,17 @@ export interface Notifications {
 
 interface Open {
   readonly endpoint: EndpointSettings
-  readonly includesReferences: boolean
+  readonly includeReferences: boolean
   readonly places: Places
   readonly delivery: Delivery
 }
 
 export async function openNotifications(options: NotificationsOptions): Promise<Notifications> {
   let { settings } = options
-  let opened: ReadonlyMap<string, Open> = new Map()
+  const opened = new Map<string, Open>()
   const replace = async (wanted: NotificationSettings): Promise<void> => {
     settings = wanted
-    opened = await exchange(opened, wanted, options)
+    await exchange(opened, wanted, options)
   }
   await replace(settings)
   return {
@@ -65,29 +65,32 @@ export async function openNotifications(options: NotificationsOptions): Promise<
   }
 }
 
+/** Each endpoint is exchanged by itself: what is wrong with one leaves those before it as they are wanted. */
 async function exchange(
-  before: ReadonlyMap<string, Open>,
+  opened: Map<string, Open>,
   { endpoints, includeReferences }: NotificationSettings,
   options: NotificationsOptions,
-): Promise<ReadonlyMap<string, Open>> {
-  const after = new Map<string, Open>()
+): Promise<void> {
   for (const endpoint of endpoints) {
     const key = keyOf(endpoint)
-    const known = before.get(key)
+    const known = opened.get(key)
     const isSame =
-      known?.includesReferences === includeReferences &&
+      known?.includeReferences === includeReferences &&
       JSON.stringify(known.endpoint) === JSON.stringify(endpoint)
-    if (known && !isSame) await known.delivery.cut()
+    if (isSame) continue
+    const post = options.openPost(endpoint, options.clock)
+    await known?.delivery.cut()
     const places = known?.places ?? (await newPlaces(endpoint, options))
-    after.set(key, known && isSame ? known : start(endpoint, { ...options, places, includeReferences }))
+    opened.set(key, start(endpoint, { ...options, places, post, includeReferences }))
   }
-  for (const [key, { delivery, places, endpoint }] of before)
-    if (!after.has(key)) {
+  const wanted = new Set(endpoints.map(keyOf))
+  for (const [key, { delivery, places, endpoint }] of opened)
+    if (!wanted.has(key)) {
       await delivery.cut()
       await places.abandon()
       options.metrics.forget(endpoint.name)
+      opened.delete(key)
     }
-  return after
 }
 
 /** Two endpoints may have one name. */
@@ -112,18 +115,22 @@ function start(
   endpoint: EndpointSettings,
   {
     places,
+    post,
     includeReferences,
     ...options
-  }: NotificationsOptions & { readonly places: Places; readonly includeReferences: boolean },
+  }: NotificationsOptions & {
+    readonly places: Places
+    readonly post: Post
+    readonly includeReferences: boolean
+  },
 ): Open {
-  const { store, clock, log, metrics, openPost, address, publicUrl } = options
+  const { store, clock, log, metrics, address, externalUrl } = options
   const { name } = endpoint
   const counters = metrics.endpoint(name)
   metrics.watchPending(name, () => places.pending)
   const delivery = new Delivery({
-    ...{ endpoint, places, journal: store.journal, clock, log, counters },
-    post: openPost(endpoint, clock),
-    sender: () => ({ address, includeReferences, publicUrl: publicUrl() }),
+    ...{ endpoint, places, post, journal: store.journal, clock, log, counters },
+    sender: () => ({ address, includeReferences, externalUrl: externalUrl() }),
   })
-  return { endpoint, includesReferences: includeReferences, places, delivery }
+  return { endpoint, includeReferences, places, delivery }
 }

@@ -59,7 +59,7 @@ class Process {
           store,
           clock: own,
           address: 'box:5000',
-          publicUrl: () => undefined,
+          externalUrl: () => undefined,
           log: { info: say, warn: say, error: say },
         },
         settings: { includeReferences: false, endpoints },
