@@ -40,6 +40,8 @@ export const LANES: readonly Lane[] = [
       'containerd',
       'skopeo',
       'buildah',
+      'podman',
+      'docker-compose',
       'docker-registry',
       'nginx',
       'openssl',
@@ -50,7 +52,7 @@ export const LANES: readonly Lane[] = [
       'socat',
     ],
     queue: 'clients',
-    minutes: 14, // a first run of the week makes the folder of Debian sid, half a minute more
+    minutes: 20, // a first run of the week makes the folder of Debian sid, half a minute more
   },
   {
     name: 'setups',

@@ -203,7 +203,7 @@ export function dockerContract(kind: DaemonKind, server: Server, front: Front = 
 }
 
 /** With TLS the daemon has a network of its own, because it checks no certificate of the machine's loopback. */
-function daemonOptions(volume: ServedVolume): DaemonOptions {
+export function daemonOptions(volume: ServedVolume): DaemonOptions {
   if (volume.caFile === undefined) return {}
   const host = `${OUTSIDE_NAME}:${volume.port}`
   return {

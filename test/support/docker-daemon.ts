@@ -1,4 +1,8 @@
+import { copyFileSync, mkdirSync } from 'node:fs'
+import path from 'node:path'
+
 import { attempt, type Outcome, run } from './commands.js'
+import type { ProcessOptions } from './processes.js'
 import { freePort } from './processes.js'
 import { supportScript } from './scripts.js'
 import { type Suite, sidRoot } from './toolbox.js'
@@ -20,6 +24,8 @@ export interface DaemonOptions {
   readonly hosts?: Readonly<Record<string, string>>
   /** A CA's PEM file for each `host:port`. */
   readonly authorities?: Readonly<Record<string, string>>
+  /** The PEM file of a CA that the machine itself trusts, daemon and command lines: no other then. */
+  readonly systemAuthority?: string
   /** Folders that a daemon of another suite, and the command lines beside it, see besides its state. */
   readonly binds?: readonly string[]
   /** What it shows to each `host:port`, as PEM files. */
@@ -38,9 +44,13 @@ export interface Identity {
 /** A dockerd of our own, with its state in a folder; it ends when that folder's keeper destroys it. */
 export class DockerDaemon {
   readonly #state: string
+  readonly #suite: Suite
+  readonly #process: ProcessOptions
 
-  private constructor(state: string) {
+  private constructor(state: string, suite: Suite, process: ProcessOptions) {
     this.#state = state
+    this.#suite = suite
+    this.#process = process
   }
 
   static async start(state: string, kind: DaemonKind, options: DaemonOptions = {}): Promise<DockerDaemon> {
@@ -56,13 +66,14 @@ export class DockerDaemon {
       for (const folder of options.binds ?? []) args.push('--bind', folder)
     }
     if (kind.store === 'containerd') args.push('--', '--feature', 'containerd-snapshotter=true')
-    await run(supportScript('dockerd.sh'), args)
-    return new DockerDaemon(state)
+    const process = processOptions(state, options)
+    await run(supportScript('dockerd.sh'), args, process)
+    return new DockerDaemon(state, kind.suite, process)
   }
 
   /** Runs the docker command line beside the daemon, and throws unless it succeeds. */
   docker(...args: readonly string[]): Promise<string> {
-    return run(supportScript('dockerd.sh'), ['exec', this.#state, DOCKER, ...args])
+    return run(supportScript('dockerd.sh'), ['exec', this.#state, DOCKER, ...args], this.#process)
   }
 
   /** Runs the docker command line; the caller judges. */
@@ -72,7 +83,7 @@ export class DockerDaemon {
 
   /** Runs a command where the daemon runs, in its network and with its suite's programs; the caller judges. */
   exec(...command: readonly string[]): Promise<Outcome> {
-    return attempt(supportScript('dockerd.sh'), ['exec', this.#state, ...command])
+    return attempt(supportScript('dockerd.sh'), ['exec', this.#state, ...command], this.#process)
   }
 
   /** The arguments that start such a command: for a program that goes on running. */
@@ -85,6 +96,12 @@ export class DockerDaemon {
     const here = await freePort()
     await run(supportScript('dockerd.sh'), ['publish', this.#state, `${here}:${port}`])
     return here
+  }
+
+  /** Runs the compose that came with the daemon: 1.29 is a program of its own, v2 a plugin; the caller judges. */
+  compose(...args: readonly string[]): Promise<Outcome> {
+    const command = this.#suite === 'own' ? ['docker-compose'] : [DOCKER, 'compose']
+    return this.exec(...command, ...args)
   }
 
   /** Loads the images of a layout folder. */
@@ -131,6 +148,15 @@ export class DockerDaemon {
   version(): Promise<string> {
     return this.docker('version', '--format', 'dockerd {{.Server.Version}}, client {{.Client.Version}}')
   }
+}
+
+/** The file stands where a daemon of another suite sees it too. */
+function processOptions(state: string, { systemAuthority }: DaemonOptions): ProcessOptions {
+  if (systemAuthority === undefined) return {}
+  const file = path.join(state, 'system-ca.pem')
+  mkdirSync(state, { recursive: true })
+  copyFileSync(systemAuthority, file)
+  return { environment: { SSL_CERT_FILE: file } }
 }
 
 /** The digest in the last line of `docker push`. */

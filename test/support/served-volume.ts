@@ -37,6 +37,14 @@ export function serverUnderTest(): Server {
 
 type ClientCertificate = Pick<Certificates, 'certificate' | 'key'>
 
+/** Who may do what there; anybody everything when missing. */
+export interface Restriction {
+  /** Further top-level keys of the server's configuration. */
+  readonly config: Readonly<Record<string, unknown>>
+  /** What the volume's own client sends, so that it may everything. */
+  readonly headers: Readonly<Record<string, string>>
+}
+
 /** A request that reached the registry or the nginx before it. */
 export interface SeenRequest {
   /** As in `GET /v2/app/blobs/sha256:…`. */
@@ -71,6 +79,7 @@ export class ServedVolume {
   readonly #socket: string
   readonly #nginx: RunningNginx | undefined
   readonly #certificates: Certificates | undefined
+  readonly #restriction: Restriction
   /** Logs of servers that have ended. */
   #endedLogs = ''
   #server: Target | undefined
@@ -80,7 +89,10 @@ export class ServedVolume {
     state: StateFolder,
     faults: TcpFaults,
     { nginx, own, client }: { nginx?: RunningNginx; own?: Certificates; client?: ClientCertificate },
+    restriction: Restriction,
   ) {
+    this.#restriction = restriction
+    const { headers } = restriction
     this.root = state.join('volume')
     this.#socket = state.join('core.sock')
     this.faults = faults
@@ -95,12 +107,18 @@ export class ServedVolume {
     }
     this.client =
       own && client
-        ? new RegistryClient(`https://127.0.0.1:${faults.port}`, { tls: pemOf(own, client) })
-        : new RegistryClient(`http://127.0.0.1:${nginx?.httpPort ?? faults.port}`)
+        ? new RegistryClient(`https://127.0.0.1:${faults.port}`, { tls: pemOf(own, client), headers })
+        : new RegistryClient(`http://127.0.0.1:${nginx?.httpPort ?? faults.port}`, { headers })
   }
 
-  static async open(state: StateFolder, server: Server, front: Front = 'plain HTTP'): Promise<ServedVolume> {
-    const volume = new ServedVolume(state, await TcpFaults.start(), await openFront(state, front))
+  static async open(
+    state: StateFolder,
+    server: Server,
+    front: Front = 'plain HTTP',
+    restriction: Restriction = { config: {}, headers: {} },
+  ): Promise<ServedVolume> {
+    const served = await openFront(state, front)
+    const volume = new ServedVolume(state, await TcpFaults.start(), served, restriction)
     await volume.serveWith(server)
     return volume
   }
@@ -119,12 +137,13 @@ export class ServedVolume {
     return this.caFile === undefined ? flags : []
   }
 
-  /** Starts a server where none runs. */
-  async serveWith(server: Server): Promise<void> {
+  /** Starts a server where none runs, with another configuration when there is one. */
+  async serveWith(server: Server, further = this.#restriction.config): Promise<void> {
     if (this.#server !== undefined) throw new Error('the volume is served already')
     const behindNginx = this.#nginx !== undefined
     const ours = behindNginx && server === 'registry-core'
-    const config = ours ? { listeners: [{ socket: this.#socket, view: 'header' }] } : {}
+    const listeners = [{ socket: this.#socket, view: 'header' }]
+    const config = ours ? { ...further, listeners } : further
     const { certificate, key, caFile } = this.#certificates ?? {}
     const http = certificate === undefined ? {} : { tls: { certificate, key, clientcas: [caFile] } }
     this.#server = await START[server]({ root: this.root, config, http })
