@@ -34,6 +34,11 @@ http:
   addr: :5000
   headers:
     X-Content-Type-Options: [nosniff]
+health:
+  storagedriver:
+    enabled: true
+    interval: 10s
+    threshold: 3
 delete:
   enabled: true
 `,

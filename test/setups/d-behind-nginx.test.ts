@@ -42,6 +42,11 @@ http:
   addr: :5000
   headers:
     X-Content-Type-Options: [nosniff]
+health:
+  storagedriver:
+    enabled: true
+    interval: 10s
+    threshold: 3
 `,
 }
 

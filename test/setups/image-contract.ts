@@ -1,8 +1,9 @@
-import { chownSync, lstatSync, mkdirSync, readdirSync, readFileSync } from 'node:fs'
+import { chmodSync, chownSync, lstatSync, mkdirSync, readdirSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 
 import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from '@jest/globals'
 
+import { makeCertificates } from '../support/certificates.js'
 import type { DaemonKind } from '../support/docker-daemon.js'
 import { eventually } from '../support/eventually.js'
 import { makeImage, randomLayer } from '../support/images.js'
@@ -144,6 +145,35 @@ export function imageContract(kind: DaemonKind): void {
       await start(`--cap-drop ALL --cap-add DAC_OVERRIDE -v ${folder}:/var/lib/registry`)
       expect(await user()).toBe(0)
       expect(await log()).toContain('start it with --user 1234:1234')
+    })
+
+    test('stays root for an account file that only root may read, and says which', async () => {
+      host.write('secret/htpasswd', '')
+      chmodSync(host.join('secret/htpasswd'), 0o600)
+      host.write(
+        'secret/config.yml',
+        "version: 0.1\nstorage: {filesystem: {}}\nhttp: {addr: ':5000'}\nauth: {htpasswd: {realm: r, path: /secret/htpasswd}}\n",
+      )
+      const folder = makeFolder(1234)
+      await host.typed(
+        `docker run -d --name reg -v ${folder}:/var/lib/registry -v ${host.join('secret')}:/secret ${IMAGE} /secret/config.yml`,
+      )
+      await eventually('it listens', async () => (await log()).includes('listening on'))
+      expect(await user()).toBe(0)
+      expect(await log()).toContain('belongs to user 1234, who may not read /secret/htpasswd: it stays root')
+    })
+
+    test('is healthy behind its own TLS, for whose clients the certificate has other names', async () => {
+      const { certificate, key } = await makeCertificates(host.join('.'), ['DNS:registry.test'])
+      host.write(
+        'tls/config.yml',
+        "version: 0.1\nstorage: {filesystem: {}}\nhttp: {addr: ':5000', tls: {certificate: /tls/server.pem, key: /tls/server.key}}\n",
+      )
+      host.copy(certificate, 'tls/server.pem')
+      host.copy(key, 'tls/server.key')
+      await host.typed(`docker run -d --name reg -v ${host.join('tls')}:/tls ${IMAGE} /tls/config.yml`)
+      await eventually('it listens', async () => (await log()).includes('listening on'))
+      expect(await host.typed('docker exec reg registry-core health')).toBe('alive\n')
     })
 
     test('as another user it names the folder, its owner, and the chown that mends it', async () => {

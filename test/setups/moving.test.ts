@@ -30,6 +30,11 @@ http:
   addr: :5000
   headers:
     X-Content-Type-Options: [nosniff]
+health:
+  storagedriver:
+    enabled: true
+    interval: 10s
+    threshold: 3
 `
 
 /** What stands in the page's console blocks: `$` before what is typed, below it what it prints, `…` for whatever. */

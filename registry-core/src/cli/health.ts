@@ -25,11 +25,12 @@ export async function health(
 }
 
 /** Undefined when it is alive; what is wrong else. */
-async function ask({ listeners, operations }: Settings): Promise<string | undefined> {
+async function ask({ listeners, operations, tls }: Settings): Promise<string | undefined> {
   // An address for operators asks for no certificate of a client.
-  const address = operations[0]?.address ?? listeners[0]?.address
+  const [operator] = operations
+  const address = operator?.address ?? listeners[0]?.address
   if (address === undefined) return 'it listens nowhere'
-  const answer = await askHealth(address)
+  const answer = await askHealth(address, operator === undefined ? tls : undefined)
   return answer === 'alive' ? undefined : `${addressName(address)}: ${answer}`
 }
 

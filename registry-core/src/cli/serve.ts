@@ -6,7 +6,7 @@ import type { Settings } from '../config/settings.js'
 import { systemClock } from '../system/clock.js'
 import { type Log, openLiveLog } from '../system/log.js'
 import { openLogSink } from '../system/log-sink.js'
-import { runAsOwnerOf } from './run-as-owner.js'
+import { runAsOwner } from './run-as-owner.js'
 import type { ExitCode } from './terminal.js'
 
 const STDOUT = 1
@@ -17,7 +17,7 @@ const LAST_LINES_MS = 500
 export async function serve(file: string, isJson: boolean, environment: Environment): Promise<ExitCode> {
   const read = (): Settings => withJson(readSettings(file, environment), isJson)
   const live = openLive(read(), read)
-  const user = runAsOwnerOf(live.current.store.root, environment)
+  const user = runAsOwner(live.current, environment)
   const sink = openLogSink(STDOUT)
   const log = openLiveLog(() => live.current.log, sink, systemClock)
   try {

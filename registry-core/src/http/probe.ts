@@ -1,17 +1,25 @@
-import { get, type RequestOptions } from 'node:http'
-import type { ListenAddress } from '../config/settings.js'
+import { get, type IncomingMessage, type RequestOptions } from 'node:http'
+import { get as getByTls } from 'node:https'
+import type { ListenAddress, TlsSettings } from '../config/settings.js'
 
 /** Longer than a live process ever needs, shorter than whoever watches it waits. */
 const PATIENCE_MS = 4000
 
 /** Asks a listener of this machine for /healthz: `alive`, or what came instead. */
-export function askHealth(address: ListenAddress): Promise<string> {
+export function askHealth(address: ListenAddress, tls: TlsSettings | undefined): Promise<string> {
   return new Promise((resolve) => {
+    const isTls = tls !== undefined && address.kind === 'tcp'
     const signal = AbortSignal.timeout(PATIENCE_MS)
-    const request = get({ ...targetOf(address), path: '/healthz', agent: false, signal }, (answer) => {
+    const options = { ...targetOf(address), path: '/healthz', agent: false, signal } as const
+    const hear = (answer: IncomingMessage): void => {
       answer.resume()
       resolve(answer.statusCode === 200 ? 'alive' : `it answers ${answer.statusCode}`)
-    })
+    }
+    // Its certificate is for names that clients use, not for this one.
+    const request = isTls ? getByTls({ ...options, rejectUnauthorized: false }, hear) : get(options, hear)
+    // Where clients must show a certificate, and none is at hand, the handshake is the sign of life.
+    if (isTls && tls.clientCas.length > 0)
+      request.on('socket', (socket) => socket.once('secureConnect', () => resolve('alive')))
     request.on('error', (error) =>
       resolve(signal.aborted ? `no answer in ${PATIENCE_MS / 1000} s` : error.message),
     )
