@@ -2,8 +2,8 @@ import { readFileSync } from 'node:fs'
 import { errorCode } from '../store/fs.js'
 import { ConfigurationError } from './configuration-error.js'
 import { type Environment, override } from './environment.js'
-import { sentenceOf } from './refusal.js'
 import { settingsSchema } from './schema.js'
+import { findingsOf } from './schema-findings.js'
 import type { Settings } from './settings.js'
 import { sortKeys } from './sort-keys.js'
 import { toSettings } from './to-settings.js'
@@ -43,7 +43,7 @@ export function parseSettings(file: string, text: string, environment: Environme
   const findings = [
     ...overridden.refusals,
     ...sorted.refusals,
-    ...issues.flatMap((issue) => sentenceOf(issue, sorted.value, origins)),
+    ...issues.flatMap((issue) => findingsOf(issue, sorted.value, origins)),
   ]
   if (findings.length > 0 || !parsed.success) throw new ConfigurationError(file, findings, notices)
   return toSettings(file, parsed.data, { honoured: sorted.honoured, notices })

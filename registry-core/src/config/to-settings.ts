@@ -1,9 +1,9 @@
 import { ADDRESS_FORM, findTcpAddress, type TcpAddress } from './address.js'
 import { ConfigurationError } from './configuration-error.js'
-import { notificationSettings } from './notification-settings.js'
 import type { ParsedFile } from './schema.js'
 import type { ListenAddress, Reading, Settings, UrlRules } from './settings.js'
 import { toAccess } from './to-access.js'
+import { toNotifications } from './to-notifications.js'
 import { toHealth, toTls } from './to-serving.js'
 
 /** The file's values as the parts want them. @throws ConfigurationError for what only shows when keys meet. */
@@ -45,7 +45,7 @@ export function toSettings(file: string, parsed: ParsedFile, reading: Reading): 
     drainMs: http.draintimeout,
     operations: operationsOf(parsed),
     catalogLimit: catalogLimitOf(catalog.maxentries),
-    notifications: notificationSettings(parsed),
+    notifications: toNotifications(parsed),
   }
 }
 

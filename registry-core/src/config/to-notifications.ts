@@ -7,7 +7,7 @@ const THRESHOLD = 10
 const BACKOFF_MS = 1000
 
 /** The endpoints that are sent something. */
-export function notificationSettings({ notifications }: ParsedFile): NotificationSettings {
+export function toNotifications({ notifications }: ParsedFile): NotificationSettings {
   const times = new Map<string, number>()
   const endpoints = notifications.endpoints.flatMap((endpoint) => {
     const { url, disabled, headers, ignore } = endpoint

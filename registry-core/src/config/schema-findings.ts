@@ -4,8 +4,8 @@ import { keyText, keyWithOrigin, type KeyPath, type Origins, shown } from './key
 /** Keys that registry:2 or the design has, and this version has not. */
 const LATER: ReadonlySet<string> = new Set(['mirrors', 'overlay'])
 
-/** What is wrong, as sentences: the key, what was found, what is allowed. */
-export function sentenceOf(issue: z.core.$ZodIssue, file: unknown, origins: Origins): readonly string[] {
+/** What the schema says is wrong, as sentences: the key, what was found, what is allowed. */
+export function findingsOf(issue: z.core.$ZodIssue, file: unknown, origins: Origins): readonly string[] {
   if (issue.code === 'unrecognized_keys')
     return issue.keys.map((key) => unknownKey([...issue.path, key], origins))
   const key = keyWithOrigin(issue.path, origins)
