@@ -1,4 +1,5 @@
 import { hostname } from 'node:os'
+import { canLogIn } from './access/access-settings.js'
 import { type Access, openAccess } from './access/open-access.js'
 import type { LiveSettings, Reloaded } from './config/live.js'
 import type { Settings } from './config/settings.js'
@@ -98,8 +99,7 @@ export async function compose(
 
 /** As registry:2's file without `auth` means it, and nobody shall be surprised. */
 function whoMayPush({ access }: Settings): readonly string[] {
-  const canLogIn = access.accounts.length > 0 || access.htpasswd !== undefined || access.token !== undefined
-  return canLogIn || !access.anonymous.includes('push')
+  return canLogIn(access) || !access.anonymous.includes('push')
     ? []
     : ['everybody who reaches this registry may push: give it access.accounts or auth to change that']
 }

@@ -16,6 +16,20 @@ export interface AccessSettings {
   readonly tokenPath?: string
 }
 
+/** Whether anybody can say who they are: where nobody can, what they say means nothing. */
+export function canLogIn({
+  accounts,
+  htpasswd,
+  token,
+}: {
+  readonly accounts: readonly unknown[]
+  readonly htpasswd?: object | undefined
+  readonly token?: object | undefined
+}): boolean {
+  return accounts.length > 0 || htpasswd !== undefined || token !== undefined
+}
+
+/** Somebody who can log in. */
 export interface AccountSettings {
   readonly name: string
   /** bcrypt. */

@@ -1,19 +1,13 @@
 import type { Clock } from '../system/clock.js'
 import type { Log } from '../system/log.js'
 import type { WatchedFile } from '../system/watched-file.js'
-import type { AccessSettings } from './access-settings.js'
+import type { AccessSettings, AccountSettings } from './access-settings.js'
 import { Htpasswd } from './htpasswd.js'
-import { ALL_RIGHTS, type Right } from './may.js'
+import { ALL_RIGHTS } from './may.js'
 import { costOf } from './bcrypt-hash.js'
 
-/** Somebody who can log in. */
-export interface Account {
-  readonly name: string
-  readonly secretHash: string
-  readonly rights: readonly Right[]
-  readonly until: Date | undefined
-  readonly countsAsPull: boolean
-}
+/** Somebody who can log in: an account of the configuration, or a user of the htpasswd file. */
+export type Account = AccountSettings
 
 /** Everybody who can log in now: the accounts of the configuration, then the users of the htpasswd file. */
 export class Accounts {

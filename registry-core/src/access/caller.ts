@@ -1,5 +1,4 @@
-import { compileGlob } from './glob.js'
-import { ACTIONS, type Right, type Rights, type TokenScope } from './may.js'
+import { ALL_RIGHTS, type Right, type Rights, type TokenScope } from './may.js'
 
 /** What anybody may do on a listener, without saying who they are. */
 export type AnonymousLevel = 'push' | 'pull' | 'none'
@@ -18,10 +17,9 @@ export interface Caller extends Rights {
 }
 
 // Pushing includes deleting, as in registry:2, whose storage.delete.enabled is the only other condition (design §12).
-const EVERYWHERE = [compileGlob('**')]
 const ANONYMOUS_RIGHTS: { readonly [L in AnonymousLevel]: readonly Right[] } = {
-  push: [{ repositories: EVERYWHERE, actions: ACTIONS }],
-  pull: [{ repositories: EVERYWHERE, actions: ['pull'] }],
+  push: ALL_RIGHTS,
+  pull: ALL_RIGHTS.map((right) => ({ ...right, actions: ['pull'] })),
   none: [],
 }
 

@@ -31,6 +31,7 @@ export class Misses {
     throw new RegistryError('too-many-misses', { seconds: Math.max(1, Math.ceil(leftMs / 1000)) })
   }
 
+  /** One more wrong password. */
   count(account: string, address: string): void {
     const key = keyOf(account, address)
     const missed = this.#current(key)
@@ -43,6 +44,7 @@ export class Misses {
     this.#pairs.set(key, { sinceMs: this.#clock.elapsedMs(), count: 1 })
   }
 
+  /** The right one came: what was missed before is forgiven. */
   clear(account: string, address: string): void {
     if (this.#pairs.size > 0) this.#pairs.delete(keyOf(account, address))
   }

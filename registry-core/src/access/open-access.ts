@@ -6,9 +6,9 @@ import type { Clock } from '../system/clock.js'
 import type { Log } from '../system/log.js'
 import type { Random } from '../system/random.js'
 import { watchFile } from '../system/watched-file.js'
-import type { AccessSettings, TokenServerSettings } from './access-settings.js'
+import { type AccessSettings, canLogIn, type TokenServerSettings } from './access-settings.js'
 import { type Account, Accounts } from './accounts.js'
-import { parseBasic } from './basic.js'
+import { areEmpty, parseBasic, splitAuthorization } from './authorization.js'
 import { anonymousCaller, anonymousTokenCaller, type Caller } from './caller.js'
 import { type ChallengeReason, challengeText } from './challenge.js'
 import { ForeignTokens } from './foreign-tokens.js'
@@ -115,14 +115,13 @@ class RunningAccess implements Access {
   identify(header: string, from: From): Caller | Promise<Caller> {
     const anonymous = this.anonymous(from.listener)
     if (anonymous.login === 'none') return anonymous
-    const space = header.indexOf(' ')
-    const value = header.slice(space + 1).trim()
-    switch (header.slice(0, Math.max(0, space)).toLowerCase()) {
+    const { scheme, value } = splitAuthorization(header)
+    switch (scheme) {
       case 'bearer':
         return this.#identifyToken(value, from.listener)
       case 'basic': {
         const credentials = parseBasic(value)
-        if (credentials.name === '' && credentials.password === '') return anonymous
+        if (areEmpty(credentials)) return anonymous
         const account = this.#logins.login(credentials, from.address)
         return account instanceof Promise ? account.then(callerOf) : callerOf(account)
       }
@@ -188,16 +187,15 @@ class RunningAccess implements Access {
 }
 
 function stateOf(settings: AccessSettings, { clock, log }: AccessParts): State {
-  const { htpasswd, anonymous, accounts, token } = settings
-  const canLogIn = accounts.length > 0 || htpasswd !== undefined || token !== undefined
+  const { htpasswd, anonymous, token } = settings
   const file = htpasswd && watchFile(htpasswd.path, HTPASSWD_LIMIT_BYTES, clock)
-  const named = new Accounts(settings, { file, clock, log })
-  named.find('') // reads the file, so that what is wrong with it is said at the start
+  const accounts = new Accounts(settings, { file, clock, log })
+  accounts.find('') // reads the file, so that what is wrong with it is said at the start
   return {
     settings,
-    accounts: named,
+    accounts,
     foreignTokens: token && foreignTokensOf(token, { clock, log }),
-    callers: anonymous.map((level) => anonymousCaller(level, canLogIn)),
+    callers: anonymous.map((level) => anonymousCaller(level, canLogIn(settings))),
   }
 }
 

@@ -1,4 +1,4 @@
-import type { AccessSettings } from '../access/access-settings.js'
+import { type AccessSettings, canLogIn } from '../access/access-settings.js'
 import type { AnonymousLevel } from '../access/caller.js'
 import type { ParsedFile } from './schema.js'
 
@@ -6,14 +6,13 @@ import type { ParsedFile } from './schema.js'
 export function toAccess({ access, auth, listeners, http }: ParsedFile): AccessSettings {
   const { htpasswd, token } = auth
   const { accounts, immutable } = access
-  const level =
-    access.anonymous ?? defaultLevel(accounts.length > 0 || htpasswd !== undefined || token !== undefined)
+  const level = access.anonymous ?? defaultLevel(canLogIn({ accounts, htpasswd, token }))
   return {
     anonymous: [
       ...(http.addr === undefined ? [] : [level]),
       ...listeners.map(({ anonymous }) => anonymous ?? level),
     ],
-    accounts: accounts.map(({ until, ...account }) => ({ ...account, until })),
+    accounts: accounts.map(({ until, ...account }) => ({ ...account, until })), // there, also when undefined
     htpasswd,
     token: token && {
       realm: token.realm,
@@ -31,6 +30,6 @@ export function toAccess({ access, auth, listeners, http }: ParsedFile): AccessS
 }
 
 /** As registry:2 without `auth`: everybody may push; where somebody can log in, nobody else may anything. */
-function defaultLevel(canLogIn: boolean): AnonymousLevel {
-  return canLogIn ? 'none' : 'push'
+function defaultLevel(someCanLogIn: boolean): AnonymousLevel {
+  return someCanLogIn ? 'none' : 'push'
 }

@@ -2,7 +2,7 @@ import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { expect, test } from '@jest/globals'
 
-import { parseBasic } from '#core/access/basic.js'
+import { parseBasic } from '#core/access/authorization.js'
 import { Misses } from '#core/access/misses.js'
 import { Remembered } from '#core/access/remembered.js'
 import { systemRandom } from '#core/system/random.js'

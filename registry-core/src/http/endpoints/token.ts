@@ -1,4 +1,4 @@
-import { parseBasic } from '../../access/basic.js'
+import { areEmpty, parseBasic, splitAuthorization } from '../../access/authorization.js'
 import type { Credentials } from '../../access/logins.js'
 import type { ResourceActions } from '../../access/token-scope.js'
 import { RegistryError } from '../../oci/failure.js'
@@ -30,16 +30,17 @@ export const postToken: Endpoint<'token'> = async (_call, context) => {
     throw new RegistryError('token-request-invalid', {
       why: 'it needs grant_type=password with username and password',
     })
-  return answerWith(context, scopes, name === '' && password === '' ? undefined : { name, password })
+  const credentials = { name, password }
+  return answerWith(context, scopes, areEmpty(credentials) ? undefined : credentials)
 }
 
 /** Undefined for whoever says no name. @throws RegistryError `login-failed` for what is not Basic */
 function credentialsOf({ headers: { authorization } }: Context): Credentials | undefined {
   if (authorization === undefined) return undefined
-  const [scheme = '', value = ''] = authorization.split(/ +/, 2)
-  if (scheme.toLowerCase() !== 'basic') throw new RegistryError('login-failed', {})
+  const { scheme, value } = splitAuthorization(authorization)
+  if (scheme !== 'basic') throw new RegistryError('login-failed', {})
   const credentials = parseBasic(value)
-  return credentials.name === '' && credentials.password === '' ? undefined : credentials
+  return areEmpty(credentials) ? undefined : credentials
 }
 
 async function answerWith(
