@@ -111,6 +111,7 @@ function applyChanges(
 ): void {
   live.onChange((changed) => {
     sayNotices(changed, log)
+    for (const sentence of whoMayPush(changed)) log.warn({}, sentence)
     parts.access.replace(changed.access)
     return parts.notifications.replace(notificationsOf(changed, parts.store))
   })

@@ -210,31 +210,6 @@ store: {id: abc, reserve: 1g}
       'config.yml: health.http[0].uri is "ftp://x"; allowed is an http or https URL',
     ],
     [
-      'notifications: {endpoints: [{url: "ftp://me:hush@x"}]}',
-      'config.yml: notifications.endpoints[0].url is "ftp://…@x"; allowed is an address that begins with http:// or https://',
-    ],
-    [
-      'notifications: {endpoints: [{url: "http://x", headers: {X-Token: {a: hush}}}]}',
-      'config.yml: notifications.endpoints[0].headers.X-Token is not shown; allowed is a list of printable texts',
-    ],
-    [
-      'access: {accounts: ["ci:hush"]}',
-      'config.yml: access.accounts[0] is not shown; allowed is a map of keys and values',
-    ],
-    [
-      'access: {accounts: {ci: hush}}',
-      'config.yml: access.accounts is not shown; allowed is a list of accounts',
-    ],
-    [
-      'auth: {htpaswd: {realm: x, path: /x}}',
-      'config.yml: auth.htpaswd is no kind of auth; allowed is htpasswd or token',
-    ],
-    ['auth: basic', 'config.yml: auth.basic is no kind of auth; allowed is htpasswd or token'],
-    [
-      'access: &all {immutable: *all}',
-      'config.yml: it is not YAML: an alias stands inside what it stands for',
-    ],
-    [
       'listeners: [{view: registry}]',
       'config.yml: listeners[0] is {"view":"registry"}; allowed is either addr or socket, and only one of them',
     ],

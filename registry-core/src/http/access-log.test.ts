@@ -71,3 +71,13 @@ test('a failure of ours is an error with its stack and cause, one of the client 
     'err.cause': expect.stringContaining('the disk'),
   })
 })
+
+test.each([
+  ['/token?account=ci&password=hush&scope=a', '/token?account=ci&password=…&scope=a'],
+  ['/token?refresh_token=hush', '/token?refresh_token=…'],
+  ['/v2/?Access_Token=hush&client_secret=hush', '/v2/?Access_Token=…&client_secret=…'],
+  ['http://ci:hush@registry/v2/', 'http://…@registry/v2/'],
+])('a password or token in the target is not written down: %s', (url, written) => {
+  const request = { method: 'GET', url, headers: {} } as unknown as IncomingMessage
+  expect(lineOf({ request, call: undefined }).fields['http.request.uri']).toBe(written)
+})

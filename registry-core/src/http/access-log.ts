@@ -15,7 +15,7 @@ export function logRequest(log: Log, outcome: Outcome): void {
     'http.request.id': peer.requestId,
     'http.request.method': request.method,
     'http.request.remoteaddr': peer.remoteAddress,
-    'http.request.uri': request.url,
+    'http.request.uri': request.url && withoutSecrets(request.url),
     'http.request.useragent': request.headers['user-agent'],
     'http.request.received': outcome.bytesIn,
     'http.response.status': status,
@@ -29,6 +29,13 @@ export function logRequest(log: Log, outcome: Outcome): void {
   if (status < 400) log.info(fields, 'response completed')
   else if (status < 500) log.info(fields, 'response completed with error')
   else log.error({ ...fields, ...errorFields(outcome.error) }, 'response completed with error')
+}
+
+/** Some clients put a password or a token into the target, where none belongs. */
+function withoutSecrets(target: string): string {
+  return target
+    .replace(/^[a-z]+:\/\/[^/?#]*@/i, (start) => `${start.slice(0, start.indexOf('//'))}//…@`)
+    .replaceAll(/([?&](?:password|[a-z_]*token|[a-z_]*secret)=)[^&#]*/gi, '$1…')
 }
 
 /** What went wrong, for the log alone: with its stack, and what caused it. */

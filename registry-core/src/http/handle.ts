@@ -240,17 +240,25 @@ function checkHeaders(request: IncomingMessage): void {
   const { rawHeaders, httpVersion } = request
   if (httpVersion !== '1.1' && httpVersion !== '1.0')
     throw new RegistryError('target-malformed', { why: `HTTP/${httpVersion} is not spoken here` })
-  let hosts = 0
+  const hosts = countHeaders(rawHeaders, 'host')
+  if (hosts > 1 || (hosts === 0 && request.httpVersionMinor > 0))
+    throw headerCount('Host', hosts === 0 ? '' : 'two of them', 'exactly one')
+  // Node would take the first one of them, and somebody else the last.
+  if (request.headers.authorization !== undefined && countHeaders(rawHeaders, 'authorization') > 1)
+    throw headerCount('Authorization', 'two of them', 'one at most')
+}
+
+function countHeaders(rawHeaders: readonly string[], wanted: string): number {
+  let count = 0
   for (let at = 0; at < rawHeaders.length; at += 2) {
     const name = rawHeaders[at]
-    if (name?.length === 4 && name.toLowerCase() === 'host') hosts += 1
+    if (name?.length === wanted.length && name.toLowerCase() === wanted) count += 1
   }
-  if (hosts > 1 || (hosts === 0 && request.httpVersionMinor > 0))
-    throw new RegistryError('header-malformed', {
-      header: 'Host',
-      found: hosts === 0 ? '' : 'two of them',
-      allowed: 'exactly one',
-    })
+  return count
+}
+
+function headerCount(header: string, found: string, allowed: string): RegistryError {
+  return new RegistryError('header-malformed', { header, found, allowed })
 }
 
 const REQUEST_ID_SHAPE = /^[A-Za-z0-9-]{8,64}$/

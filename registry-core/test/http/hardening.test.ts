@@ -33,6 +33,10 @@ describe('a request that is not what it should be', () => {
   test.each([
     ['two Host headers', ['GET /v2/ HTTP/1.1', 'Host: a', 'Host: b']],
     ['no Host header', ['GET /v2/ HTTP/1.1', 'A: b']],
+    [
+      'two Authorization headers',
+      ['GET /v2/ HTTP/1.1', 'Host: a', 'Authorization: Basic YTph', 'Authorization: Basic Yjpi'],
+    ],
     ['a raw # in its target', ['GET /v2/#x HTTP/1.1', 'Host: a']],
     ['an absolute target', ['GET http://evil/v2/ HTTP/1.1', 'Host: a']],
     ['an asterisk for a target', ['OPTIONS * HTTP/1.1', 'Host: a']],
