@@ -4,6 +4,7 @@ import type { Action } from '../access/may.js'
 import type { Access } from '../access/open-access.js'
 import { CATALOG_SCOPE, scopeText } from '../access/token-scope.js'
 import { isRegistryError } from '../oci/failure.js'
+import { realmOrigin } from './origin.js'
 import { findRoute } from './routes.js'
 import type { Call } from './target.js'
 
@@ -21,7 +22,7 @@ export function challengeHeaders(access: Access, refused: Refused): readonly str
   const text =
     refused.call?.kind === 'token'
       ? 'Basic realm="entrepot"'
-      : access.challenge(originOf(refused.request, refused.isBehindNginx), reasonOf(refused))
+      : access.challenge(realmOrigin(refused.request, refused.isBehindNginx), reasonOf(refused))
   return ['WWW-Authenticate', text]
 }
 
@@ -53,17 +54,4 @@ function scopesOf(call: Call, method: string): readonly string[] {
   return call.kind === 'uploads' && call.from !== undefined
     ? [own, scopeText(call.from, SCOPE_ACTIONS.pull)]
     : [own]
-}
-
-const HOST_SHAPE = /^(?:[A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?$/
-
-/** Scheme and host as the client typed them; where it sent no usable host, the address that it reached. */
-function originOf({ headers, socket }: IncomingMessage, isBehindNginx: boolean): string {
-  const forwarded = isBehindNginx ? headers['x-forwarded-proto'] : undefined
-  const isTls = forwarded === undefined ? 'encrypted' in socket : forwarded === 'https'
-  const { host = '' } = headers
-  const { localAddress = 'localhost', localPort } = socket
-  const reached = localAddress.includes(':') ? `[${localAddress}]` : localAddress
-  const usable = HOST_SHAPE.test(host) ? host : localPort === undefined ? reached : `${reached}:${localPort}`
-  return `${isTls ? 'https' : 'http'}://${usable}`
 }

@@ -1,6 +1,5 @@
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
-import { TLSSocket } from 'node:tls'
 import type { Caller } from '../access/caller.js'
 import type { Access, From } from '../access/open-access.js'
 import type { Registry } from '../registry/source.js'
@@ -10,6 +9,7 @@ import type { Readiness } from '../system/readiness.js'
 import type { View } from '../views/views.js'
 import type { Answer } from './answer.js'
 import { ClientGone, type RequestBody } from './body.js'
+import { eventOrigin } from './origin.js'
 import type { RepositoryCallKind, CallKind, CallOf } from './target.js'
 
 /** What endpoints work with. */
@@ -105,7 +105,7 @@ export class RequestContext implements Context {
       method: this.method,
       userAgent: this.headers['user-agent'] ?? '',
       account: this.peer.caller.account,
-      origin: originOf(this.#request),
+      origin: eventOrigin(this.#request),
     }
   }
 
@@ -126,17 +126,4 @@ function addressWithPort(address: string, { remoteAddress, remotePort }: Socket)
   const plain = address.replace(/^::ffff:(?=[0-9.]+$)/, '')
   if (address !== remoteAddress || remotePort === undefined) return plain
   return plain.includes(':') ? `[${plain}]:${remotePort}` : `${plain}:${remotePort}`
-}
-
-const HOST_SHAPE = /^[A-Za-z0-9.:_[\]-]{1,260}$/
-
-/**
- * Where the client reached us, for links in notifications only. Whoever forwards says by which protocol; anybody may,
- * and then deceives those who read of their own request.
- */
-function originOf({ headers, socket }: IncomingMessage): string {
-  const { host = '' } = headers
-  const said = headers['x-forwarded-proto']
-  const isSecure = said === 'https' || (said === undefined && socket instanceof TLSSocket)
-  return HOST_SHAPE.test(host) ? `${isSecure ? 'https' : 'http'}://${host}` : ''
 }
