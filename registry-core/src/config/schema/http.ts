@@ -16,7 +16,10 @@ export const http = z
       net: choice(['tcp', 'unix'], 'What addr names.').prefault('tcp'),
       host: z
         .url({ protocol: /^https?$/, error: URL_FORM })
-        .meta({ description: 'Where clients reach this registry, for the realm of its tokens.' })
+        .meta({
+          description:
+            'Where clients reach this registry: for the realm of its tokens, and links in notifications.',
+        })
         .optional(),
       prefix: z
         .string(PREFIX)
