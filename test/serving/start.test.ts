@@ -67,6 +67,17 @@ describeNeeding([{ program: 'openssl', debianPackage: 'openssl' }], 'registry-co
     ])
   })
 
+  test('is alive to the health command, which has no certificate that it wants', async () => {
+    const { certificate, key, caFile } = made
+    const core = await startCore({ http: { tls: { certificate, key, clientcas: [caFile] } } })
+    try {
+      const { code, stdout } = await runToEnd(process.execPath, [CORE, 'health', core.configFile])
+      expect([code, stdout]).toEqual([0, 'alive\n'])
+    } finally {
+      await core.remove()
+    }
+  })
+
   test('keeps its memory flat, whatever goes through it', async () => {
     const { certificate, key, caFile } = made
     const core = await startCore({ http: { tls: { certificate, key } } })
