@@ -237,5 +237,6 @@ describeNeeding([{ program: 'openssl', debianPackage: 'openssl' }], 'TLS of the 
     const part = await sendRaw(await handshake(), get('Range: bytes=1000000-'))
     expect(part.answers[0]?.status).toBe(206)
     expect(part.answers[0]?.body.equals(layer.bytes.subarray(1_000_000))).toBe(true)
+    expect(edge.outcomes.map(({ status }) => status)).toEqual([201, 200, 206])
   })
 })

@@ -95,7 +95,8 @@ export async function handleRequest(
       peer.caller = 'then' in caller ? await caller : caller // no turn of the loop for one who is remembered
     }
     const { answer, headers } = await answerTo(call, context, rules, options.views)
-    result = { outcome: 'ok', status: answer.status, bytesOut: await send(answer, headers, outlet) }
+    const bytesOut = await send(answer, headers, outlet)
+    result = { outcome: 'ok', status: response.statusCode, bytesOut } // sending makes a 206 or a 304 of a 200
     // Not of one who had it already: 304.
     if (answer.pulled !== undefined && response.statusCode < 300)
       options.parts.registry.notePull(answer.pulled, context.actor)
