@@ -93,10 +93,11 @@ describeNeeding([{ program: 'openssl', debianPackage: 'openssl' }], 'registry-co
         expect([code, stderr]).toEqual([0, ''])
         return watch.peakMiB()
       }
-      // Each transfer that runs costs its pieces; the bytes that go through cost nothing.
+      // Each transfer that runs costs its pieces; the bytes that go through cost nothing. The heap is never the same twice by
+      // some 35 MiB, a single upload that were held would be 128.
       await peakOf(32 * MIB, 8) // the first ones pay for what the process then keeps
       const once = await peakOf(32 * MIB, 8)
-      expect(await peakOf(128 * MIB, 8)).toBeLessThanOrEqual(once + 32)
+      expect(await peakOf(128 * MIB, 8)).toBeLessThanOrEqual(once + 64)
     } finally {
       await core.remove()
     }
