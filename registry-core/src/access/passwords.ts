@@ -1,11 +1,11 @@
 import { compare } from '@node-rs/bcrypt'
 import { RegistryError } from '../oci/failure.js'
 import { costOf } from './bcrypt-hash.js'
+import { FairQueue } from './fair-queue.js'
 
 /** bcrypt runs in the thread pool, where fsyncs run too: it never takes more than half of it. */
 const AT_ONCE = 2
 const WAITING_LIMIT = 256
-/** Whoever guesses from one address does not keep all others waiting. */
 const WAITING_LIMIT_OF_ONE = 64
 /** bcrypt reads 72 bytes; whoever sends a megabyte shall not have it copied about. */
 const PASSWORD_LIMIT = 1024
@@ -13,7 +13,7 @@ const PASSWORD_LIMIT = 1024
 /** Compares passwords with hashes, so that nobody learns from the time which names exist (attack row 48). */
 export class Passwords {
   #running = 0
-  readonly #waiting: { readonly address: string; readonly go: () => void }[] = []
+  readonly #waiting = new FairQueue<Waiting>(WAITING_LIMIT)
 
   /**
    * Costs `highestCost`, whichever hash it is: undefined (no such account) is compared with one that nothing fits.
@@ -37,7 +37,7 @@ export class Passwords {
         for (let cost = costOf(hash); cost < highestCost; cost += 1) await compare('', unmatched(cost))
       return false
     } finally {
-      const next = this.#waiting.shift()
+      const next = this.#waiting.take()
       if (next === undefined) this.#running -= 1
       else next.go() // the turn is handed on, so that nobody gets in between
     }
@@ -48,11 +48,20 @@ export class Passwords {
       this.#running += 1
       return
     }
-    const own = this.#waiting.filter((other) => other.address === address).length
-    if (this.#waiting.length >= WAITING_LIMIT || own >= WAITING_LIMIT_OF_ONE)
-      throw new RegistryError('server-busy', { why: 'too many logins are being checked' })
-    await new Promise<void>((go) => this.#waiting.push({ address, go }))
+    if (this.#waiting.countOf(address) >= WAITING_LIMIT_OF_ONE) throw busy()
+    await new Promise<void>((go, refuse) => {
+      this.#waiting.add(address, { go, refuse })?.refuse(busy())
+    })
   }
+}
+
+interface Waiting {
+  readonly go: () => void
+  readonly refuse: (error: RegistryError) => void
+}
+
+function busy(): RegistryError {
+  return new RegistryError('server-busy', { why: 'too many logins are being checked' })
 }
 
 /** A text in bcrypt's shape whose salt is none is a hash that nothing fits, at its price. */

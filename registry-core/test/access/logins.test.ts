@@ -173,3 +173,15 @@ test('an unknown name costs what a wrong password costs', async () => {
   const times = [...spent.values()]
   expect(Math.max(...times) / Math.min(...times)).toBeLessThan(3)
 })
+
+test('whoever guesses from one address keeps nobody else waiting', async () => {
+  const opened = open()
+  let answered = 0
+  const guesses = Array.from({ length: 60 }, async (_, at) => {
+    await attempt(opened, basic(`nobody-${at}`))
+    answered += 1
+  })
+  expect(await attempt(opened, basic('ci'), { ...FROM, address: '192.0.2.2' })).toBe('in')
+  expect(answered).toBeLessThan(10)
+  await Promise.all(guesses)
+})
