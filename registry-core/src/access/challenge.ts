@@ -1,5 +1,5 @@
 import type { AccessSettings } from './access-settings.js'
-import { SERVICE } from './token.js'
+import { SERVICE } from './own-tokens.js'
 
 /** What a client that is refused is told besides: what to ask a token for, and what was wrong with the one it has. */
 export interface ChallengeReason {

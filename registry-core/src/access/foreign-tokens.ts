@@ -4,9 +4,9 @@ import { z } from 'zod'
 import { RegistryError } from '../oci/failure.js'
 import type { Clock } from '../system/clock.js'
 import type { TokenServerSettings } from './access-settings.js'
-import { accessSchema, type VerifiedToken, verified } from './token.js'
 import { scopeOf } from './token-scope.js'
 import type { TrustedKeys } from './trusted-keys.js'
+import { accessSchema, verified, type VerifiedToken } from './verified-token.js'
 
 /** As Distribution: machines disagree on the time. */
 const CLOCK_TOLERANCE_SECONDS = 60

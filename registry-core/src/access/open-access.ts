@@ -16,12 +16,13 @@ import { HTPASSWD_LIMIT_BYTES } from './htpasswd.js'
 import { type Credentials, Logins } from './logins.js'
 import { ALL_RIGHTS } from './may.js'
 import { Misses } from './misses.js'
+import { type IssuedToken, OwnTokens, secretIdOf } from './own-tokens.js'
 import { Passwords } from './passwords.js'
 import { Remembered } from './remembered.js'
-import { type IssuedToken, OwnTokens, secretIdOf, TOKEN_LIMIT, type VerifiedToken } from './token.js'
 import { TokenKeys } from './token-keys.js'
 import { grantable, type ResourceActions } from './token-scope.js'
 import { KEYS_LIMIT_BYTES, TrustedKeys } from './trusted-keys.js'
+import { TOKEN_LIMIT, type VerifiedToken } from './verified-token.js'
 
 /** Where a request came in: by its position among the listeners, and from which address. */
 export interface From {

@@ -5,11 +5,11 @@ import { RegistryError } from '../oci/failure.js'
 import type { Clock } from '../system/clock.js'
 import type { Random } from '../system/random.js'
 import type { Account } from './accounts.js'
-import type { TokenScope } from './may.js'
 import type { TokenKeys } from './token-keys.js'
 import { type ResourceActions, scopeOf } from './token-scope.js'
+import { accessSchema, verified, type VerifiedToken } from './verified-token.js'
 
-/** What a token is made for, and by whom: every process of the store takes it. */
+/** Who makes a token, and what for: every process of the store takes it. */
 const ISSUER = 'entrepot'
 export const SERVICE = 'entrepot'
 const ALGORITHM = 'EdDSA'
@@ -17,36 +17,12 @@ const LIFETIME_SECONDS = 300
 /** Two machines on one store may disagree on the time by so much. */
 const CLOCK_TOLERANCE_SECONDS = 10
 
-/** A longer one is nobody's. */
-export const TOKEN_LIMIT = 32 * 1024
-
 export interface IssuedToken {
   readonly token: string
   readonly expiresInSeconds: number
   readonly issuedAt: Date
 }
 
-/** A token that somebody whom we trust has signed, and that is for us and not over. */
-export interface VerifiedToken {
-  /** Empty for anonymous ones. */
-  readonly account: string
-  readonly scope: TokenScope
-  /** Which password of the account it was made under; undefined in tokens of others. */
-  readonly secretId: string | undefined
-  readonly expiresAt: Date
-}
-
-/** The `access` claim of Distribution's tokens. */
-export const accessSchema = z.array(
-  z.object({
-    type: z.string(),
-    name: z.string(),
-    actions: z
-      .array(z.string())
-      .nullish()
-      .transform((a) => a ?? []),
-  }),
-)
 const claimsSchema = z.object({ sub: z.string(), exp: z.number(), sid: z.string(), access: accessSchema })
 
 /** Our own tokens (Distribution's format, EdDSA). */
@@ -111,25 +87,6 @@ export class OwnTokens {
 export function secretIdOf(account: Account | undefined): string {
   if (account === undefined) return ''
   return createHash('sha256').update(account.secretHash).digest('base64url').slice(0, 12)
-}
-
-/**
- * Whatever keeps a token from being verified, in words that tell nothing of keys.
- * @throws RegistryError `token-invalid`
- */
-export async function verified<T>(verify: () => Promise<T>): Promise<T> {
-  try {
-    return await verify()
-  } catch (cause) {
-    const code = Error.isError(cause) && 'code' in cause ? String(cause.code) : ''
-    throw new RegistryError('token-invalid', { why: WHY[code] ?? 'it cannot be verified' }, { cause })
-  }
-}
-
-const WHY: Readonly<Record<string, string>> = {
-  ERR_JWT_EXPIRED: 'it is over',
-  ERR_JWT_CLAIM_VALIDATION_FAILED: 'it is not for this registry, not by its issuer, or not yet valid',
-  ERR_JWS_SIGNATURE_VERIFICATION_FAILED: 'its signature is not right',
 }
 
 function kidOf(token: string): string | undefined {
