@@ -2,10 +2,8 @@ import { beforeEach, expect, test } from '@jest/globals'
 import { type Digest, digestOfBytes } from '#core/oci/digest.js'
 import { parseRepositoryName } from '#core/oci/repository.js'
 import { Keys } from '#core/store/keys.js'
-import { FakeClock } from './fake-clock.js'
-import { SimulatedDisk } from './simulated-disk.js'
-import { SimulatedFs } from './simulated-fs.js'
-import { type OpenedProcess, openProcess, STORE_ROOT } from './simulated-store.js'
+import type { SimulatedFs } from './simulated-fs.js'
+import { openAlone, type OpenedProcess, STORE_ROOT } from './simulated-store.js'
 
 const REPOSITORY = parseRepositoryName('team/app')
 const OTHER = parseRepositoryName('team/other')
@@ -15,11 +13,7 @@ let fs: SimulatedFs
 let core: OpenedProcess
 
 beforeEach(async () => {
-  const clock = new FakeClock({ tickMs: 1 })
-  const disk = new SimulatedDisk(() => clock.now())
-  disk.makeDirectory(STORE_ROOT)
-  fs = new SimulatedFs(disk)
-  core = await openProcess({ fs, clock, seed: 1, boot: 'boot' })
+  ;({ fs, core } = await openAlone())
 })
 
 /** A revision as registry:2 leaves it, or a remover of ours that tidied away the `pushed` of a later push. */

@@ -4,10 +4,9 @@ import { OCI_INDEX, OCI_MANIFEST } from '#core/oci/media-type.js'
 import { parseTag } from '#core/oci/reference.js'
 import { parseRepositoryName } from '#core/oci/repository.js'
 import type { ManifestPutResult } from '#core/registry/source.js'
-import { FakeClock, turn } from './fake-clock.js'
-import { SimulatedDisk } from './simulated-disk.js'
-import { SimulatedFs } from './simulated-fs.js'
-import { type OpenedProcess, openProcess, STORE_ROOT } from './simulated-store.js'
+import { turn } from './fake-clock.js'
+import type { SimulatedFs } from './simulated-fs.js'
+import { openAlone, type OpenedProcess } from './simulated-store.js'
 
 const REPOSITORY = parseRepositoryName('a/b')
 const ACTOR = { requestId: '', remoteAddress: '', method: 'PUT', userAgent: '', account: '', origin: '' }
@@ -17,11 +16,7 @@ let fs: SimulatedFs
 let core: OpenedProcess
 
 beforeEach(async () => {
-  const clock = new FakeClock({ tickMs: 1 })
-  const disk = new SimulatedDisk(() => clock.now())
-  disk.makeDirectory(STORE_ROOT)
-  fs = new SimulatedFs(disk)
-  core = await openProcess({ fs, clock, seed: 1, boot: 'boot' })
+  ;({ fs, core } = await openAlone())
   const digest = digestOfBytes('sha256', CONFIG)
   await core.store.content.commitBytes(digest, CONFIG)
   await core.store.links.publishLayer(REPOSITORY, digest, digest)

@@ -7,7 +7,10 @@ import type { Identity } from '#core/system/identity.js'
 import type { Log } from '#core/system/log.js'
 import type { Random } from '#core/system/random.js'
 
+import { FakeClock } from './fake-clock.js'
 import { seededRandom } from './seeded-chance.js'
+import { SimulatedDisk } from './simulated-disk.js'
+import { SimulatedFs } from './simulated-fs.js'
 
 /** The folder that the store lies in on a simulated disk. */
 export const STORE_ROOT = '/store'
@@ -67,4 +70,13 @@ export async function openProcess({
     trySecondProcess: async () => true,
   })
   return { store, registry: openRegistry({ store, clock, log: silentLog }) }
+}
+
+/** The only process, on an empty disk of its own. */
+export async function openAlone(): Promise<{ readonly fs: SimulatedFs; readonly core: OpenedProcess }> {
+  const clock = new FakeClock({ tickMs: 1 })
+  const disk = new SimulatedDisk(() => clock.now())
+  disk.makeDirectory(STORE_ROOT)
+  const fs = new SimulatedFs(disk)
+  return { fs, core: await openProcess({ fs, clock, seed: 1, boot: 'boot' }) }
 }

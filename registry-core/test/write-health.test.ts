@@ -1,20 +1,14 @@
 import { beforeEach, expect, test } from '@jest/globals'
 import { watchWrites } from '#core/housekeeping/jobs.js'
-import { FakeClock } from './fake-clock.js'
-import { SimulatedDisk } from './simulated-disk.js'
 import type { FaultCode } from './simulated-faults.js'
-import { SimulatedFs } from './simulated-fs.js'
-import { type OpenedProcess, openProcess, silentLog, STORE_ROOT } from './simulated-store.js'
+import type { SimulatedFs } from './simulated-fs.js'
+import { openAlone, type OpenedProcess, silentLog, STORE_ROOT } from './simulated-store.js'
 
 let fs: SimulatedFs
 let core: OpenedProcess
 
 beforeEach(async () => {
-  const clock = new FakeClock({ tickMs: 1 })
-  const disk = new SimulatedDisk(() => clock.now())
-  disk.makeDirectory(STORE_ROOT)
-  fs = new SimulatedFs(disk)
-  core = await openProcess({ fs, clock, seed: 1, boot: 'boot' })
+  ;({ fs, core } = await openAlone())
 })
 
 /** The job that runs each ten seconds. */

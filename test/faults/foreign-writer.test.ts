@@ -4,7 +4,7 @@ import path from 'node:path'
 import { expect, test } from '@jest/globals'
 
 import { eventually } from '../support/eventually.js'
-import { makeImage } from '../support/images.js'
+import { type Image, makeImage } from '../support/images.js'
 import { describeNeeding } from '../support/needs.js'
 import { RegistryClient } from '../support/registry-client.js'
 import { startDockerRegistry } from '../support/targets.js'
@@ -23,6 +23,18 @@ async function warningsOf(client: RegistryClient): Promise<readonly string[]> {
   return (answer.json() as Ready).warnings
 }
 
+/** By a docker-registry on the same folder. */
+async function pushTheirs(root: string, image: Image): Promise<void> {
+  const foreign = await startDockerRegistry({ root })
+  const client = new RegistryClient(foreign.baseUrl)
+  try {
+    await client.pushImage('foreign/app', image, 'theirs')
+  } finally {
+    await client.close()
+    await foreign.remove()
+  }
+}
+
 describeNeeding([DISTRIBUTION], 'another program that writes the volume', () => {
   test('registry:2 pushing to it is said, in the log and in /readyz, and serving goes on', async () => {
     using store = storeFolder()
@@ -32,14 +44,7 @@ describeNeeding([DISTRIBUTION], 'another program that writes the volume', () => 
       expect(await warningsOf(first.client)).toEqual([])
     }
     const image = makeImage()
-    const foreign = await startDockerRegistry({ root: store.root })
-    const theirs = new RegistryClient(foreign.baseUrl)
-    try {
-      await theirs.pushImage('foreign/app', image, 'theirs')
-    } finally {
-      await theirs.close()
-      await foreign.remove()
-    }
+    await pushTheirs(store.root, image)
     await using served = await serve(store.root)
     const { client, core } = served
     const [warning] = await eventually('the warning', async () => {
@@ -90,14 +95,7 @@ describeNeeding([DISTRIBUTION], 'another program that writes the volume', () => 
   test('what lay there before the folder became a store is no warning', async () => {
     using store = storeFolder()
     const image = makeImage()
-    const foreign = await startDockerRegistry({ root: store.root })
-    const theirs = new RegistryClient(foreign.baseUrl)
-    try {
-      await theirs.pushImage('foreign/app', image, 'theirs')
-    } finally {
-      await theirs.close()
-      await foreign.remove()
-    }
+    await pushTheirs(store.root, image)
     const earlier = new Date('2026-01-01')
     const digest = image.manifest.descriptor.digest.replace(':', '/')
     const revision = `docker/registry/v2/repositories/foreign/app/_manifests/revisions/${digest}/link`
