@@ -140,7 +140,10 @@ describe('npm start', () => {
   })
 
   test('is not changed by what was set for a registry:2', async () => {
-    const running = await start({ REGISTRY_STORAGE_DELETE_ENABLED: 'false', REGISTRY_HTTP_ADDR: '127.0.0.1:1' })
+    const running = await start({
+      REGISTRY_STORAGE_DELETE_ENABLED: 'false',
+      REGISTRY_HTTP_ADDR: '127.0.0.1:1',
+    })
     await untilAnnounced(running)
     const client = new RegistryClient(`http://127.0.0.1:${port}`)
     expect((await client.delete('/v2/team/app/manifests/none')).status).toBe(404)
