@@ -12,6 +12,9 @@ import type { Reach } from './reach.js'
 import { referrerDescriptor } from './referrers.js'
 import type { EventWishes, ManifestPut, ManifestPutResult } from './source.js'
 
+/** Deletes of one manifest can cross its push this often before we give up. */
+const PUBLISH_ATTEMPTS = 8
+
 interface Parts {
   readonly store: Store
   readonly reach: Reach
@@ -114,11 +117,11 @@ async function lookAtEverything(parts: Parts, repository: RepositoryName, root: 
   const { digest, manifest, bytes } = root
   const isThere = async (): Promise<boolean> =>
     (await content.look('revision', repository, digest)) !== undefined && links.isPushed(repository, digest)
-  if (!(await isThere())) {
+  for (let attempt = 1; !(await isThere()); attempt += 1) {
+    if (attempt === PUBLISH_ATTEMPTS)
+      throw new RegistryError('manifest-blob-unknown', { digests: [digest], repository })
     await content.commitBytes(digest, bytes)
     await links.publishRevision(repository, digest)
-    if (!(await isThere()))
-      throw new RegistryError('manifest-blob-unknown', { digests: [digest], repository })
   }
   if (manifest.subject !== undefined && !links.hasReferrer(repository, manifest.subject, digest))
     await indexReferrer(parts, repository, digest, manifest, bytes.length)
