@@ -81,6 +81,17 @@ describe('the settings in force', () => {
     expect(live.current.access.anonymous).toEqual(['push', 'pull', 'pull'])
   })
 
+  test('let nobody go on pushing at an old address once the file asks for a login everywhere', async () => {
+    const auth = { htpasswd: { realm: 'r', path: '/htpasswd' } }
+    const moved = openLive(settings(), () => settings({ http: { addr: ':5001' }, auth }))
+    expect(await moved.reload()).toMatchObject({ needsRestart: ['http.addr and listeners'] })
+    expect(moved.current.access.anonymous).toEqual(['none'])
+    const pulls = { http: { addr: ':5001' }, auth, access: { anonymous: 'pull' } }
+    const pulled = openLive(settings(), () => settings(pulls))
+    await pulled.reload()
+    expect(pulled.current.access.anonymous).toEqual(['pull'])
+  })
+
   test('are all known to be changeable or not', () => {
     const known = [...ROWS.map(({ name }) => name), 'file', 'reading', 'access']
     expect(known.toSorted()).toEqual(Object.keys(settings()).toSorted())

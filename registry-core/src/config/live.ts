@@ -1,4 +1,5 @@
 import { types } from 'node:util'
+import type { AnonymousLevel } from '../access/caller.js'
 import { ConfigurationError } from './configuration-error.js'
 import type { Settings } from './settings.js'
 
@@ -114,12 +115,19 @@ function mergeSettings(
   return { merged, changed, needsRestart }
 }
 
+/** Each with what the one before it grants. */
+const LEVELS: readonly AnonymousLevel[] = ['none', 'pull', 'push']
+
 /** Those that listen go on where they are; what anybody may do there is that of the new file's listener of that place. */
 function mergeAccess(current: Settings, wanted: Settings): Settings['access'] {
   const places = wanted.listeners.map(textOf)
+  // One that the new file does not have stays until the restart: with no more than the file gives to anybody anywhere.
+  const isGranted = (level: AnonymousLevel): boolean =>
+    wanted.access.anonymous.some((one) => LEVELS.indexOf(one) >= LEVELS.indexOf(level))
   const anonymous = current.listeners.map((listener, at) => {
     const place = places.indexOf(textOf(listener))
-    return wanted.access.anonymous[place] ?? current.access.anonymous[at] ?? 'none'
+    const before = LEVELS.slice(0, LEVELS.indexOf(current.access.anonymous[at] ?? 'none') + 1)
+    return wanted.access.anonymous[place] ?? before.findLast(isGranted) ?? 'none'
   })
   const { tokenPath: _, ...access } = wanted.access
   const { tokenPath } = current.access // goes with http.prefix, which stays
