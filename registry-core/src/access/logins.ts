@@ -27,12 +27,19 @@ export interface LoginParts {
   readonly log: Log
 }
 
+/** A password that is being hashed, for all who sent it meanwhile. */
+interface Comparison {
+  readonly fitted: Promise<Account | undefined>
+  /** Where it was a miss from: one each, however many of a client's requests wait for it. */
+  readonly missedFrom: Set<string>
+}
+
 /** Checks names and passwords: at once for those that were right a moment ago, else beside the event loop. */
 export class Logins {
   readonly #parts: LoginParts
   /** The hash that the credentials fitted: another one in its place, or none, and they count no more. */
   readonly #right: Remembered<string>
-  readonly #underWay = new Map<string, Promise<Account | undefined>>()
+  readonly #underWay = new Map<string, Comparison>()
 
   constructor(parts: LoginParts) {
     this.#parts = parts
@@ -56,12 +63,13 @@ export class Logins {
 
   async #check(key: string, credentials: Credentials, address: string): Promise<Account> {
     const { misses } = this.#parts
-    // Equal credentials that come at the same time are hashed once.
-    const running = this.#underWay.get(key) ?? this.#compare(key, credentials, address)
-    const compared = await running
+    // Equal credentials that come at the same time are hashed once, and are one miss.
+    const { fitted, missedFrom } = this.#underWay.get(key) ?? this.#compare(key, credentials, address)
+    const compared = await fitted
     const account = compared && this.#stillSo(compared)
     if (account === undefined) {
-      misses.count(credentials.name, address)
+      if (!missedFrom.has(address)) misses.count(credentials.name, address)
+      missedFrom.add(address)
       throw new RegistryError('login-failed', {})
     }
     misses.check(credentials.name, address)
@@ -80,18 +88,19 @@ export class Logins {
     return undefined
   }
 
-  #compare(key: string, { name, password }: Credentials, address: string): Promise<Account | undefined> {
+  #compare(key: string, { name, password }: Credentials, address: string): Comparison {
     const { accounts, misses, passwords } = this.#parts
     const account = accounts().find(name)
     const cost = Math.max(accounts().highestCost, LEAST_COST)
-    const compared = passwords
+    const fitted = passwords
       .matches(password, account?.secretHash, cost, {
         address,
         beforeWork: () => misses.check(name, address),
       })
       .then((isRight) => (isRight ? account : undefined))
       .finally(() => this.#underWay.delete(key))
-    this.#underWay.set(key, compared)
-    return compared
+    const comparison = { fitted, missedFrom: new Set<string>() }
+    this.#underWay.set(key, comparison)
+    return comparison
   }
 }

@@ -124,7 +124,9 @@ class RunningAccess implements Access {
         const credentials = parseBasic(value)
         if (areEmpty(credentials)) return anonymous
         const account = this.#logins.login(credentials, from.address)
-        return account instanceof Promise ? account.then(callerOf) : callerOf(account)
+        return account instanceof Promise
+          ? account.then((one) => callerOf(one, anonymous))
+          : callerOf(account, anonymous)
       }
       default:
         throw new RegistryError('login-failed', {})
@@ -158,7 +160,7 @@ class RunningAccess implements Access {
     const account = accounts.find(name)
     if (account === undefined || accounts.hasEnded(account) || secretIdOf(account) !== secretId)
       throw new RegistryError('token-invalid', { why: 'its account has changed or ended' })
-    return { ...callerOf(account), token: scope }
+    return { ...callerOf(account, this.anonymous(listener)), token: scope }
   }
 
   issueToken(asked: TokenAsked): Promise<TokenGranted> | undefined {
@@ -168,7 +170,8 @@ class RunningAccess implements Access {
 
   async #issue({ credentials, scopes, from }: TokenAsked): Promise<TokenGranted> {
     const account = credentials && (await this.#logins.login(credentials, from.address))
-    const { rights } = account ?? this.anonymous(from.listener)
+    const anybody = this.anonymous(from.listener)
+    const { rights } = account ? callerOf(account, anybody) : anybody
     if (account === undefined && rights.length === 0)
       throw new RegistryError('unauthorized', { action: 'use', name: 'this registry' })
     const access = grantable(scopes, rights)
@@ -210,6 +213,13 @@ function foreignTokensOf(
   return new ForeignTokens(settings, { keys: new TrustedKeys({ ...files, clock, log }), clock })
 }
 
-function callerOf({ name, rights, countsAsPull }: Account): Caller {
-  return { account: name, rights, token: undefined, countsAsPull, login: 'done' }
+/** Whoever logs in may still do what anybody may on that listener. */
+function callerOf({ name, rights, countsAsPull }: Account, anybody: Caller): Caller {
+  return {
+    account: name,
+    rights: [...rights, ...anybody.rights],
+    token: undefined,
+    countsAsPull,
+    login: 'done',
+  }
 }

@@ -124,6 +124,16 @@ test('after ten misses even the right password is 429, for that name from that a
   expect(await attempt(opened, basic('ci'))).toBe('in')
 })
 
+test('equal wrong passwords that come together are one miss, and one after the other as many', async () => {
+  const opened = open()
+  const together = Array.from({ length: 30 }, () => attempt(opened, basic('ci', 'old')))
+  expect(new Set(await Promise.all(together))).toEqual(new Set(['login-failed']))
+  for (let miss = 1; miss < 10; miss += 1)
+    expect(await attempt(opened, basic('ci', 'old'))).toBe('login-failed')
+  expect(await attempt(opened, basic('ci', 'old'))).toBe('too-many-misses')
+  expect(await attempt(opened, basic('ci'))).toBe('too-many-misses')
+})
+
 test('one who is remembered is not let in during the block either: that would tell the right password', async () => {
   const opened = open()
   await attempt(opened, basic('ci'))

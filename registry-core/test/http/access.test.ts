@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { account, accessSettings, basic, right } from '../access/parts.js'
-import { pushBlob, randomBlob, startEdge, type TestAnswer, type TestEdge } from './edge.js'
+import { randomBlob, startEdge, type TestAnswer, type TestEdge } from './edge.js'
 
 const ci = { authorization: basic('ci') }
 const all = { authorization: basic('all') }
@@ -188,11 +188,33 @@ describe('/token', () => {
   })
 })
 
+test('whoever logs in may still pull what anybody may, with a password and with a token', async () => {
+  const own = await startEdge({ anonymous: 'pull', access: settings })
+  const blob = randomBlob(10)
+  const target = `/v2/other/app/blobs/uploads/?digest=${blob.digest}`
+  await own.send('POST', target, { headers: all, body: blob.bytes })
+  const asked = await own.send('GET', '/token?service=entrepot&scope=repository:other/app:pull,push', {
+    headers: ci,
+  })
+  const { token } = JSON.parse(asked.body.toString()) as { token: string }
+  for (const authorization of [ci.authorization, `Bearer ${token}`]) {
+    const path = `/v2/other/app/blobs/${blob.digest}`
+    expect((await own.send('GET', path, { headers: { authorization } })).status).toBe(200)
+  }
+  expect((await own.send('POST', target, { headers: ci, body: blob.bytes })).status).toBe(403)
+  await own.close()
+})
+
 describe('the catalog', () => {
   test('lists what the caller may pull, and its pages lead past what they may not see', async () => {
-    const own = await startEdge({ anonymous: 'push', access: settings })
+    const own = await startEdge({ anonymous: 'none', access: settings })
     const names = ['a/hidden', 'base/os', 'base/x/hidden', 'hidden', 'team/a', 'team/b', 'team/c', 'z']
-    for (const name of names) await pushBlob(own, name, randomBlob(10))
+    const blob = randomBlob(10)
+    for (const name of names)
+      await own.send('POST', `/v2/${name}/blobs/uploads/?digest=${blob.digest}`, {
+        headers: all,
+        body: blob.bytes,
+      })
     const visible = ['base/os', 'team/a', 'team/b', 'team/c']
     for (const n of [1, 2, 3, 4, 100]) {
       const seen: string[] = []
