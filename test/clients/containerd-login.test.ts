@@ -85,7 +85,9 @@ class ContainerdLogin implements LoginClient {
 
 const CASES: readonly { suite: Suite; how: 'ctr' | 'CRI'; way: Way; front: Front }[] = [
   { suite: 'own', how: 'ctr', way: 'account', front: 'nginx with TLS' },
+  { suite: 'own', how: 'CRI', way: 'htpasswd', front: 'plain HTTP' },
   { suite: 'own', how: 'CRI', way: 'account', front: 'TLS of its own' },
+  { suite: 'sid', how: 'ctr', way: 'htpasswd', front: 'TLS of its own' },
   { suite: 'sid', how: 'CRI', way: 'account', front: 'TLS of its own' },
   { suite: 'sid', how: 'ctr', way: 'account', front: 'plain HTTP' },
   { suite: 'sid', how: 'CRI', way: 'account', front: 'nginx with TLS' },
