@@ -168,7 +168,8 @@ function partsOf(live: LiveSettings, fixed: Omit<Parts, 'deletesOn' | 'catalogLi
 function openPurging(live: LiveSettings, store: OpenedStore, log: Log): Housekeeping {
   const start = ({ uploadPurging }: Settings): Housekeeping =>
     startHousekeeping({
-      jobs: store.isExpected && uploadPurging.isOn ? [purgeStaleUploads(store, clock, uploadPurging)] : [],
+      jobs:
+        store.isExpected && uploadPurging.isOn ? [purgeStaleUploads(store.stages, clock, uploadPurging)] : [],
       ...{ clock, log },
     })
   let known = live.current.uploadPurging

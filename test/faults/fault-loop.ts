@@ -172,7 +172,7 @@ async function endsBySigkill({ process }: Target): Promise<boolean> {
   }
 }
 
-/** So many of the points, each call as often as any other and spread over its counts; others for another seed. */
+/** So many of the points, each call as often as the others and spread over its counts; others for another seed. */
 export function choosePoints(
   points: readonly CallPoint[],
   count: number,

@@ -27,9 +27,11 @@ export async function purgeAsLater(root: string): Promise<void> {
     trySecondProcess: () => Promise.resolve(true),
   })
   const { signal } = new AbortController()
-  await purgeStaleUploads(store, clock, { isDryRun: false, ageMs: 7 * DAY_MS, intervalMs: DAY_MS }).run(
-    signal,
-  )
+  await purgeStaleUploads(store.stages, clock, {
+    isDryRun: false,
+    ageMs: 7 * DAY_MS,
+    intervalMs: DAY_MS,
+  }).run(signal)
   await removeLeftovers(store, clock).run(signal)
   await store.close()
 }

@@ -26,7 +26,7 @@ export interface PurgeSettings {
 
 /** Uploads that clients left unfinished hold space for ever, so they end after a week, as those of registry:2 do. */
 export function purgeStaleUploads(
-  { stages }: Pick<Store, 'stages'>,
+  stages: Pick<Store['stages'], 'purge' | 'countStale'>,
   clock: Clock,
   { ageMs, intervalMs, isDryRun }: PurgeSettings,
 ): Job {

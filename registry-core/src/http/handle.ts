@@ -33,7 +33,7 @@ export interface ListenerRules {
 
 /** How a request went, for the access log and the metrics. */
 export interface Outcome {
-  readonly request: IncomingMessage
+  readonly request: Pick<IncomingMessage, 'method' | 'url' | 'headers'>
   readonly peer: Peer
   readonly call: Call | undefined
   /** 499 when the client left before there was an answer. */

@@ -1,4 +1,5 @@
-import type { Journal, JournalEntry } from '../store/store.js'
+import type { JournalEntry } from '../store/journal-entry.js'
+import type { Journal } from '../store/store.js'
 import type { Clock } from '../system/clock.js'
 import type { Log } from '../system/log.js'
 import type { EndpointCounters } from '../system/notification-metrics.js'

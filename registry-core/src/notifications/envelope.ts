@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { NamedContent } from '../oci/named-content.js'
-import type { JournalActor, JournalEntry, JournalEvent } from '../store/store.js'
+import type { JournalActor, JournalEntry, JournalEvent } from '../store/journal-entry.js'
 import type { Action } from './settings.js'
 
 /** Distribution's, also in what we send. */

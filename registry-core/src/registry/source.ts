@@ -2,7 +2,8 @@ import type { Digest } from '../oci/digest.js'
 import type { Descriptor } from '../oci/manifest.js'
 import type { Reference, Tag } from '../oci/reference.js'
 import type { RepositoryName } from '../oci/repository.js'
-import type { JournalActor, Stage, StageState, StoredContent } from '../store/store.js'
+import type { JournalActor } from '../store/journal-entry.js'
+import type { Stage, StageState, StoredContent } from '../store/store.js'
 
 /** To pull: one interface, whether the content lies in the store or is fetched on a miss. */
 export interface Source {

@@ -1,14 +1,3 @@
-import type { JournalEntry } from './store.js'
-
-/** A piece of one process's part of the journal. */
-export interface JournalPortion {
-  readonly entries: readonly JournalEntry[]
-  /** Behind the last of them. */
-  readonly position: string | undefined
-  /** What the position named is not kept any more: entries may be missing before these. */
-  readonly isLost: boolean
-}
-
 /**
  * How far a reader (16 hex digits) has come in each part of the journal, kept over crashes. A bookmark belongs to one
  * process; that of a process that has ended is there for the taking.

@@ -1,9 +1,9 @@
 import type { Clock } from '../system/clock.js'
 import type { Identity } from '../system/identity.js'
 import type { Log } from '../system/log.js'
-import type { JournalPortion } from './bookmarks.js'
 import type { Fs, OpenFile } from './fs.js'
-import type { Journal, JournalActor, JournalEntry, JournalEvent } from './store.js'
+import type { JournalActor, JournalEntry, JournalEvent, JournalPortion } from './journal-entry.js'
+import type { Journal } from './store.js'
 
 const FILE_LIMIT_BYTES = 16 * 1024 * 1024
 const KEPT_FILES = 32

@@ -83,10 +83,9 @@ test('unfinished uploads end by the age that the configuration names', async () 
       limits.push(limit.toISOString())
       return Promise.resolve(2)
     },
+    countStale: () => Promise.reject(new Error('it is no dry run')),
   }
-  // Only `purge` is asked for.
-  const store = { stages } as unknown as Parameters<typeof purgeStaleUploads>[0]
-  const purging = purgeStaleUploads(store, clock, {
+  const purging = purgeStaleUploads(stages, clock, {
     ageMs: 7 * 24 * HOUR_MS,
     intervalMs: HOUR_MS,
     isDryRun: false,
@@ -96,11 +95,12 @@ test('unfinished uploads end by the age that the configuration names', async () 
 })
 
 test('unfinished uploads are only counted in a dry run', async () => {
-  const stages = { countStale: () => Promise.resolve(2) }
-  // Only `countStale` is asked for.
-  const store = { stages } as unknown as Parameters<typeof purgeStaleUploads>[0]
+  const stages = {
+    purge: () => Promise.reject(new Error('it is a dry run')),
+    countStale: () => Promise.resolve(2),
+  }
   const settings = { ageMs: HOUR_MS, intervalMs: HOUR_MS, isDryRun: true }
-  expect(await purgeStaleUploads(store, new FakeClock(), settings).run(new AbortController().signal)).toBe(
+  expect(await purgeStaleUploads(stages, new FakeClock(), settings).run(new AbortController().signal)).toBe(
     '2 unfinished uploads would end, but uploadpurging.dryrun is on',
   )
 })

@@ -107,7 +107,7 @@ export const blobChecks = [
     const name = repository()
     const bomb = gzipSync(Buffer.alloc(20_000_000))
     const entry = Buffer.alloc(1024)
-    entry.write('../../../../tmp/entrepot-unpacked')
+    entry.write('../../../../entrepot-unpacked')
     for (const bytes of [bomb, entry, gzipSync(entry), Buffer.from('no archive at all')]) {
       const { digest } = await client.pushBlob(name, bytes)
       expect(await client.pullBlob(name, digest)).toEqual(bytes)

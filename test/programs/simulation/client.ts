@@ -1,7 +1,8 @@
 import type { Algorithm, Digest } from '#core/oci/digest.js'
 import type { RepositoryName } from '#core/oci/repository.js'
 import type { Tag } from '#core/oci/reference.js'
-import type { JournalActor, Stage } from '#core/store/store.js'
+import type { JournalActor } from '#core/store/journal-entry.js'
+import type { Stage } from '#core/store/store.js'
 import type { OpenedProcess } from '#core-test/simulated-store.js'
 
 import type { ManifestPiece, Piece } from './content.js'
