@@ -86,7 +86,7 @@ const BEFORE_THE_STORE = [
   'registry-core/src/http/tls/certificates.ts',
   'registry-core/src/http/tls/renewal.ts',
   'registry-core/src/store/node-fs.ts',
-  'registry-core/src/store/filesystem/start/memory-root.ts',
+  'registry-core/src/store/filesystem/start/open-on-disk.ts',
   'registry-core/src/store/filesystem/start/prepare-root.ts',
 ]
 

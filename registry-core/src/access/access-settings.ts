@@ -29,6 +29,13 @@ export function canLogIn({
   return accounts.length > 0 || htpasswd !== undefined || token !== undefined
 }
 
+/** What a person should know about them: as registry:2's file without `auth` means it, and nobody shall be surprised. */
+export function accessWarnings(access: AccessSettings): readonly string[] {
+  return canLogIn(access) || !access.anonymous.includes('push')
+    ? []
+    : ['everybody who reaches this registry may push: give it access.accounts or auth to change that']
+}
+
 /** Somebody who can log in. */
 export interface AccountSettings {
   readonly name: string

@@ -115,7 +115,8 @@ export function watchCertificates(certificates: RenewedCertificates, log: Log): 
   }
 }
 
-interface RenewedCertificates {
+/** The certificates that are served. */
+export interface RenewedCertificates {
   renew(): string | undefined
 }
 

@@ -39,7 +39,7 @@ export interface StoreOptions {
   readonly expectedId?: string | undefined
   /** Bytes kept free; undefined: 1 % of the disk, 256 MiB at most. */
   readonly reserveBytes?: number | undefined
-  /** Whether a second process shares these files; see second-process.ts. */
+  /** Whether a second process shares these files; open-on-disk.ts tries it. */
   readonly trySecondProcess: (folder: string) => Promise<boolean>
 }
 
