@@ -1,6 +1,6 @@
 import { compose } from '../compose.js'
 import type { Environment } from '../config/environment.js'
-import { type LiveSettings, openLive, type Reloaded } from '../config/live.js'
+import { type LiveSettings, openLive, type Reloaded, ReloadIncomplete } from '../config/live.js'
 import { readSettings } from '../config/read-settings.js'
 import type { Settings } from '../config/settings.js'
 import { systemClock } from '../system/clock.js'
@@ -48,8 +48,15 @@ async function reload(live: LiveSettings, log: Log): Promise<Reloaded> {
     else log.info(reloaded, 'the configuration was read anew')
     return reloaded
   } catch (error) {
+    if (error instanceof ReloadIncomplete) {
+      log.error(
+        { ...error.reloaded, err: error.cause },
+        'the configuration is in force, but not in every part',
+      )
+      return error.reloaded
+    }
     const why = Error.isError(error) ? error.message : String(error)
-    log.error({ err: error }, 'the configuration could not be put in force')
+    log.error({ err: error }, 'the configuration could not be read')
     return { outcome: 'refused', findings: [why] }
   }
 }

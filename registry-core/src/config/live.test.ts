@@ -103,7 +103,10 @@ describe('the settings in force', () => {
     live.onChange(({ catalogLimit }) => {
       if (told.push(catalogLimit) === 1) throw new Error('not now')
     })
+    const heardAll: number[] = []
+    live.onChange(({ catalogLimit }) => void heardAll.push(catalogLimit))
     await expect(live.reload()).rejects.toThrow('not now')
+    expect(heardAll).toEqual([7])
     expect(await live.reload()).toEqual({ outcome: 'reloaded', changed: [], needsRestart: [] })
     await live.reload()
     expect(told).toEqual([7, 7])

@@ -13,18 +13,40 @@ export type Reloaded =
       readonly needsRestart: readonly string[]
     }
   | { readonly outcome: 'refused'; readonly findings: readonly string[] }
+  /** In force, but for the parts whose findings these are: they are told again by the next reload. */
+  | {
+      readonly outcome: 'incomplete'
+      readonly changed: readonly string[]
+      readonly needsRestart: readonly string[]
+      readonly findings: readonly string[]
+    }
+
+/** A part could not take what is in force now. */
+export class ReloadIncomplete extends Error {
+  readonly reloaded: Extract<Reloaded, { outcome: 'incomplete' }>
+
+  constructor(
+    done: { readonly changed: readonly string[]; readonly needsRestart: readonly string[] },
+    causes: readonly unknown[],
+  ) {
+    const findings = causes.map((cause) => (Error.isError(cause) ? cause.message : String(cause)))
+    super(findings.join('; '), { cause: causes[0] })
+    this.name = 'ReloadIncomplete'
+    this.reloaded = { outcome: 'incomplete', ...done, findings }
+  }
+}
 
 /** The settings in force. They are swapped whole: nobody sees half of a new file. */
 export interface LiveSettings {
   readonly current: Settings
   /**
-   * Calls `apply` with what is in force after each reload that changed something, before the reload is answered. When one
-   * throws, the reload does, and the next one calls them all again, also for a file that says what it said before.
+   * Calls `apply` with what is in force after each reload that changed something, before the reload is answered. One that
+   * throws hinders no other; the next reload calls them all again, also for a file that says what it said before.
    */
-  onChange(apply: (settings: Settings) => Promise<void> | void): void
+  onChange(apply: Apply): void
   /** Calls `run` after each reload that was not refused, also of a file that says what it said before. */
   onReload(run: () => void): void
-  /** Reads the file anew. A wrong one changes nothing. Reloads come one after the other. */
+  /** Reads the file anew. A wrong one changes nothing. Reloads come one after the other. @throws ReloadIncomplete */
   reload(): Promise<Reloaded>
 }
 
@@ -54,11 +76,13 @@ export const ROWS: readonly Row[] = [
   { name: 'notifications', key: 'notifications', atRunTime: true },
 ]
 
+type Apply = (settings: Settings) => Promise<void> | void
+
 /** @param read the file, and what the environment says instead; throws ConfigurationError */
 export function openLive(settings: Settings, read: () => Settings): LiveSettings {
   let current = settings
   let last: Promise<unknown> = Promise.resolve()
-  const applies: ((settings: Settings) => Promise<void> | void)[] = []
+  const applies: Apply[] = []
   const runs: (() => void)[] = []
   let isOwed = false
   const reloadNow = async (): Promise<Reloaded> => {
@@ -71,12 +95,10 @@ export function openLive(settings: Settings, read: () => Settings): LiveSettings
     }
     const { merged, changed, needsRestart } = mergeSettings(current, wanted)
     current = merged
-    if (changed.length > 0 || isOwed) {
-      isOwed = true
-      for (const apply of applies) await apply(merged)
-      isOwed = false
-    }
+    const causes = changed.length > 0 || isOwed ? await applyAll(applies, merged) : []
+    isOwed = causes.length > 0
     for (const run of runs) run()
+    if (isOwed) throw new ReloadIncomplete({ changed, needsRestart }, causes)
     return { outcome: 'reloaded', changed, needsRestart }
   }
   return {
@@ -91,6 +113,18 @@ export function openLive(settings: Settings, read: () => Settings): LiveSettings
       return reloaded
     },
   }
+}
+
+/** One after the other; answers what was thrown. */
+async function applyAll(applies: readonly Apply[], settings: Settings): Promise<readonly unknown[]> {
+  const causes: unknown[] = []
+  for (const apply of applies)
+    try {
+      await apply(settings)
+    } catch (error) {
+      causes.push(error)
+    }
+  return causes
 }
 
 /** The new file's values where they can change while we run, the old ones elsewhere. Pure. */

@@ -15,8 +15,12 @@ export interface OperationsOptions {
   readonly failing: () => ReadonlyMap<string, string>
 }
 
-/** What became of a reload. */
-type Reloaded = { readonly outcome: 'reloaded' | 'refused' } & Readonly<Record<string, unknown>>
+/** What became of a reload, to be answered as it is. */
+interface Reloaded {
+  readonly outcome: keyof typeof RELOADED_STATUS
+}
+
+const RELOADED_STATUS = { reloaded: 200, refused: 400, incomplete: 500 } as const
 
 /** Listeners for those who watch over the process, never for clients: health and metrics. */
 export interface Operations {
@@ -66,7 +70,7 @@ function makeServer(
       reply(status, 'application/json; charset=utf-8', JSON.stringify(value))
     if (takesOrders && path === '/reload' && request.method === 'POST')
       reload().then(
-        (reloaded) => json(reloaded.outcome === 'reloaded' ? 200 : 400, reloaded),
+        (reloaded) => json(RELOADED_STATUS[reloaded.outcome], reloaded),
         () => json(500, {}),
       )
     else if (request.method !== 'GET' && request.method !== 'HEAD') json(405, {})
