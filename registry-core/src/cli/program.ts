@@ -1,12 +1,11 @@
 import { Command } from 'commander'
-import { check } from './check.js'
-import { hash } from './hash.js'
-import { health } from './health.js'
 import { commandNamed, type Run } from './run-command.js'
-import { serve } from './serve.js'
 import { VERSION } from './version.js'
 
-/** `registry-core`: what runs the registry, and looks after its store. */
+/**
+ * `registry-core`: what runs the registry, and looks after its store. Each command is loaded when it is called: the health
+ * check of the image begins a process every 15 seconds, and needs none of what serves.
+ */
 export function makeRegistryCore({ terminal, environment, done }: Run): Command {
   const program = commandNamed('registry-core', terminal)
     .description('A registry for container images, on a store that loses nothing.')
@@ -16,31 +15,37 @@ export function makeRegistryCore({ terminal, environment, done }: Run): Command 
     .description('Serves until it is told to stop (SIGTERM, Ctrl-C).')
     .argument('<config>', 'the configuration file, as registry:2 has it')
     .option('--json', 'write every line in JSON, whatever log.formatter says')
-    .action(async (config: string, options: { json?: boolean }) =>
-      done(await serve(config, options.json ?? false, environment)),
-    )
+    .action(async (config: string, options: { json?: boolean }) => {
+      const { serve } = await import('./serve.js')
+      done(await serve(config, options.json ?? false, environment))
+    })
   program
     .command('check')
     .description('Reads the configuration file and says what serve would do; changes nothing.')
     .argument('<config>', 'the configuration file')
     .option('--json', 'one JSON object instead of sentences')
-    .action((config: string, options: { json?: boolean }) =>
-      done(check(config, options.json ?? false, environment, terminal)),
-    )
+    .action(async (config: string, options: { json?: boolean }) => {
+      const { check } = await import('./check.js')
+      done(check(config, options.json ?? false, environment, terminal))
+    })
   program
     .command('hash')
     .description(
       'Makes the bcrypt hash of a password for access.accounts or htpasswd; asks for it, or reads it from stdin.',
     )
     .option('--json', 'one JSON object instead of the hash alone')
-    .action(async (options: { json?: boolean }) => done(await hash(options.json ?? false, terminal)))
+    .action(async (options: { json?: boolean }) => {
+      const { hash } = await import('./hash.js')
+      done(await hash(options.json ?? false, terminal))
+    })
   program
     .command('health')
     .description('Asks the registry that runs here whether it is alive: 0 when it is, 1 when not.')
     .argument('[config]', 'its configuration file; when missing, that of the process that serves')
     .option('--json', 'one JSON object instead of a sentence')
-    .action(async (config: string | undefined, options: { json?: boolean }) =>
-      done(await health(config, options.json ?? false, environment, terminal)),
-    )
+    .action(async (config: string | undefined, options: { json?: boolean }) => {
+      const { health } = await import('./health.js')
+      done(await health(config, options.json ?? false, environment, terminal))
+    })
   return program
 }

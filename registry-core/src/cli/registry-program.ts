@@ -4,7 +4,6 @@ import { ConfigurationError } from '../config/configuration-error.js'
 import type { Environment } from '../config/environment.js'
 import { readSettings } from '../config/read-settings.js'
 import { commandNamed, type Run } from './run-command.js'
-import { serve } from './serve.js'
 import type { ExitCode, Terminal } from './terminal.js'
 import { VERSION } from './version.js'
 
@@ -20,9 +19,11 @@ export function makeRegistry({ terminal, environment, done }: Run): Command {
     .command('serve')
     .description('Serves until it is told to stop (SIGTERM, Ctrl-C).')
     .argument('[config]', 'the configuration file; else the one that REGISTRY_CONFIGURATION_PATH names')
-    .action(async (config?: string) =>
-      done(await serve(configurationPath(config, environment), false, environment)),
-    )
+    .action(async (config?: string) => {
+      const file = configurationPath(config, environment)
+      const { serve } = await import('./serve.js') // as in program.ts
+      done(await serve(file, false, environment))
+    })
   program
     .command('garbage-collect')
     .description('Removes what no image needs any more; comes with a later version.')
