@@ -93,7 +93,7 @@ export class Places {
   /** Writes down where we stand, once a second at most. */
   async keepWhenDue(): Promise<void> {
     if (this.#isKept || this.#options.clock.elapsedMs() - this.#keptAtMs < KEEP_EVERY_MS) return
-    await this.#keepAll(this.all.slice(0, 1).concat(this.#own))
+    await this.#keepAll([...this.#adopted.slice(0, 1), this.#own])
   }
 
   /** Whoever takes over from us can say how much is missing, should the journal not keep it. */
