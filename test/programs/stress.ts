@@ -61,11 +61,11 @@ class Stress {
     }
   }
 
-  /** What the registries themselves called errors. */
+  /** What the registries themselves called errors, and whatever they answered with 5xx. */
   #complaints(): readonly string[] {
     return this.#cores
       .flatMap(({ process: { log } }) => log().split('\n'))
-      .filter((line) => line.includes('"level":"error"'))
+      .filter((line) => line.includes('"level":"error"') || line.includes('"http.response.status":5'))
       .slice(0, 20)
   }
 

@@ -1,5 +1,6 @@
 import { expect, test } from '@jest/globals'
 import { anonymousCaller } from '../access/caller.js'
+import { RegistryError } from '../oci/failure.js'
 import { logRequest } from './access-log.js'
 import type { Outcome } from './handle.js'
 import { parseTarget } from './target.js'
@@ -69,6 +70,18 @@ test('a failure of ours is an error with its stack and cause, one of the client 
     'err.stack': expect.stringContaining('access-log.test'),
     'err.cause': expect.stringContaining('the disk'),
   })
+})
+
+test.each([
+  new RegistryError('server-busy', { why: 'many uploads' }),
+  new RegistryError('health-failing', { check: 'redis', why: 'it is down' }),
+  new RegistryError('storage-full', { freeBytes: 1, neededBytes: 2 }),
+  new RegistryError('store-refused', { why: 'it is another one' }),
+])('a refusal that was foreseen is a warning with its sentence, and no stack: $failure', (error) => {
+  const { level, fields } = lineOf({ status: 503, error })
+  expect(level).toBe('warn')
+  expect(fields).toMatchObject({ 'err.message': error.message })
+  expect(fields).not.toHaveProperty(['err.stack'])
 })
 
 test.each([

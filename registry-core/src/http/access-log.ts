@@ -1,3 +1,4 @@
+import { type Failure, isRegistryError, type RegistryError } from '../oci/failure.js'
 import { referenceText } from '../oci/reference.js'
 import type { Log } from '../system/log.js'
 import { goDuration } from '../system/logfmt.js'
@@ -28,7 +29,21 @@ export function logRequest(log: Log, outcome: Outcome): void {
   }
   if (status < 400) log.info(fields, 'response completed')
   else if (status < 500) log.info(fields, 'response completed with error')
+  else if (isForeseen(outcome.error))
+    log.warn({ ...fields, 'err.message': outcome.error.message }, 'response completed with error')
   else log.error({ ...fields, ...errorFields(outcome.error) }, 'response completed with error')
+}
+
+/** What is refused with 5xx because a limit, a setting or a check says so: the sentence tells all, no stack tells more. */
+const FORESEEN: ReadonlySet<Failure> = new Set([
+  'health-failing',
+  'server-busy',
+  'storage-full',
+  'store-refused',
+])
+
+function isForeseen(error: unknown): error is RegistryError {
+  return isRegistryError(error) && FORESEEN.has(error.failure)
 }
 
 /** Some clients put a password or a token into the target, where none belongs. */
