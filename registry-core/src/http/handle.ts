@@ -7,7 +7,6 @@ import type { Random } from '../system/random.js'
 import type { ListenerView, Views } from '../views/views.js'
 import type { Answer } from './answer.js'
 import { type BodyOptions, isClientGone, RequestBody } from './body.js'
-import { challengeHeaders } from './challenge.js'
 import { type Parts, type Peer, RequestContext } from './context.js'
 import { errorAnswer } from './errors.js'
 import { endingOf, endLate } from './linger.js'
@@ -21,6 +20,7 @@ import {
   parseTarget,
   type RepositoryCallKind,
 } from './target.js'
+import { challengeHeaders } from './www-authenticate.js'
 
 /** What holds for every request of a listener. */
 export interface ListenerRules {
