@@ -25,6 +25,7 @@ export interface Health {
 }
 
 interface State {
+  readonly check: HealthCheck
   failures: number
   why: string | undefined
 }
@@ -36,11 +37,11 @@ export function openHealth({
   readonly checks: readonly HealthCheck[]
   readonly log: Log
 }): Health {
-  const states = checks.map((check) => ({ check, state: { failures: 0, why: undefined } as State }))
+  const states = checks.map((check): State => ({ check, failures: 0, why: undefined }))
   /** Undefined while it is well, or has not failed often enough. */
-  const cause = ({ check, state }: (typeof states)[number]): string | undefined =>
-    state.failures >= check.threshold ? state.why : undefined
-  const job = (each: (typeof states)[number]): Job => ({
+  const cause = ({ check, failures, why }: State): string | undefined =>
+    failures >= check.threshold ? why : undefined
+  const job = (each: State): Job => ({
     name: `check ${each.check.name}`,
     everyMs: each.check.everyMs,
     firstAfterMs: 0,
@@ -48,8 +49,8 @@ export function openHealth({
       const why = await each.check.ask(signal)
       if (signal.aborted) return undefined
       const before = cause(each)
-      each.state.failures = why === undefined ? 0 : each.state.failures + 1
-      each.state.why = why
+      each.failures = why === undefined ? 0 : each.failures + 1
+      each.why = why
       const now = cause(each)
       if (before === undefined && now !== undefined)
         log.warn({}, `nothing is served until the health check of ${each.check.name} is well again: ${now}`)
