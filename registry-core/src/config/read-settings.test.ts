@@ -77,7 +77,7 @@ auth:
   token: {realm: 'https://a/t', service: s, issuer: i, jwks: /jwks}
 health:
   storagedriver: {enabled: true, interval: 5s, threshold: 3}
-  file: [{file: /tmp/down}]
+  file: [{file: /srv/registry/down}]
   http: [{uri: "https://up.example/x?y", headers: {A: [b, c]}, statuscode: 204, timeout: 1s, interval: 2s, threshold: 2}]
   tcp: [{addr: "[::1]:7", timeout: 1s}]
 catalog: {maxentries: 50}
@@ -132,7 +132,7 @@ store: {id: abc, reserve: 1g}
       },
       health: {
         storage: { intervalMs: 5000, threshold: 3 },
-        files: [{ file: '/tmp/down', intervalMs: 10_000, threshold: 1 }],
+        files: [{ file: '/srv/registry/down', intervalMs: 10_000, threshold: 1 }],
         http: [
           {
             uri: 'https://up.example/x?y',
