@@ -18,14 +18,20 @@ const link = new Keys(STORE_ROOT).tagLink(APP, TAG)
 
 let clock: FakeClock
 let disk: SimulatedDisk
+/** What the first process sees of it. */
+let fs: SimulatedFs
 let processes: readonly OpenedProcess[]
 
 beforeEach(async () => {
   clock = new FakeClock({ tickMs: 1 })
   disk = new SimulatedDisk(() => clock.now())
   disk.makeDirectory(STORE_ROOT)
-  const open = (seed: number) => openProcess({ fs: new SimulatedFs(disk), clock, seed, boot: 'boot0000' })
-  processes = [await open(1), await open(2)]
+  fs = new SimulatedFs(disk)
+  const boot = 'boot0000'
+  processes = [
+    await openProcess({ fs, clock, seed: 1, boot }),
+    await openProcess({ fs: new SimulatedFs(disk), clock, seed: 2, boot }),
+  ]
 })
 
 function publish(process: number, digest: typeof ONE): Promise<boolean | undefined> {
@@ -59,11 +65,61 @@ test('after a delete the tag may be pushed anew', async () => {
   expect(await publish(1, TWO)).toBe(true)
 })
 
-test('a damaged link is healed by a push', async () => {
+/** One change before the first process links its own, and one before each time that it looks at the link from then on. */
+function beforeLooks(...changes: readonly (() => void)[]): void {
+  const left = [...changes]
+  let hasTried = false
+  fs.beforeCall = ({ name, path, to }) => {
+    const isTry = name === 'link' && to === link
+    hasTried ||= isTry
+    if (hasTried && (isTry || (name === 'statNow' && path === link))) left.shift()?.()
+  }
+}
+
+function appear(digest: string): () => void {
+  return () => void new SimulatedFs(disk).createNow(link, Buffer.from(digest))
+}
+
+function vanish(): void {
+  disk.unlink(link)
+}
+
+test('a push that meets one which is deleted then does not replace the one after that', async () => {
+  beforeLooks(appear(TWO), vanish, appear(ONE))
+  expect(await publish(0, TWO)).toBe(false)
+  expect(await processes[1]?.store.links.findTag(APP, TAG)).toBe(ONE)
+})
+
+test('a push that meets others which come and go is not answered as if it stood', async () => {
+  beforeLooks(appear(ONE), vanish, () => undefined, appear(ONE), vanish)
+  const isPushed = await publish(0, TWO)
+  expect(await processes[1]?.store.links.findTag(APP, TAG)).toBe(isPushed === true ? TWO : ONE)
+})
+
+test('of two pushes that heal a damaged link exactly one is first', async () => {
   await publish(0, ONE)
-  const fs = new SimulatedFs(disk)
-  fs.unlinkNow(link)
-  fs.createNow(link, Buffer.from(''))
+  vanish()
+  appear('')()
+  let other: Promise<boolean | undefined> | undefined
+  fs.scheduling = {
+    passing: () => undefined,
+    schedule({ name, path, to }, _process, act) {
+      if (name !== 'rename' || other !== undefined || (path !== link && to !== link)) return act()
+      other = publish(1, ONE)
+      void other.finally(act)
+    },
+  }
+  expect([await publish(0, TWO), await other]).toEqual([false, true])
+  expect(await processes[1]?.store.links.findTag(APP, TAG)).toBe(ONE)
+})
+
+test.each([
+  ['an empty file', () => appear('')()],
+  ['a folder', () => void disk.makeDirectory(link)],
+])('%s in place of the link is healed by a push', async (_what, damage) => {
+  await publish(0, ONE)
+  vanish()
+  damage()
   expect(await publish(1, TWO)).toBe(true)
   expect(await processes[0]?.store.links.findTag(APP, TAG)).toBe(TWO)
 })

@@ -66,8 +66,10 @@ export class FileTags {
       if (once) await this.#publishFirst(repository, tag, digest)
       else await durable.publish(link, Buffer.from(digest))
       await this.#revokeTakes(repository, tag)
-      if (durable.fs.statNow(link) === undefined) continue
-      if (once && this.#isAnother(repository, tag, digest)) return false
+      // One that is pushed once must be seen to be this one; of others it is enough that no remover has them.
+      const held = once ? this.read(repository, tag)?.digest : durable.fs.statNow(link) && digest
+      if (held === undefined) continue
+      if (held !== digest) return false
       await this.#mendIndexEntry(repository, tag, digest)
       return true
     }
@@ -89,9 +91,8 @@ export class FileTags {
     if (await durable.publishNew(link, Buffer.from(digest))) return
     const held = this.read(repository, tag)
     if (held?.digest === digest) durable.fs.touchNow(link, clock.now())
-    // A link that says nothing is damage, and a push heals it.
-    else if (held === undefined && durable.fs.statNow(link) !== undefined)
-      await durable.publish(link, Buffer.from(digest))
+    // A link that says nothing is damage, and a push heals it: the next attempt, since this one replaces nothing.
+    else if (held === undefined) await this.#takeIf((found) => found === undefined, repository, tag)
     await this.syncAbsence(repository, tag) // whoever made it may have been killed before its fsync
   }
 
@@ -125,23 +126,43 @@ export class FileTags {
   }
 
   async take(repository: RepositoryName, tag: Tag, ifStill: TagCondition): Promise<'removed' | 'changed'> {
-    const { keys, durable, identity, records } = this.#options
-    const { fs } = durable
+    const { keys, durable, records } = this.#options
     await records.add({ kind: 'take-tag', repository, tag, ...ifStill })
+    const taken = await this.#takeIf((found) => meets(found, ifStill), repository, tag)
+    if (taken !== undefined) await this.#tidy(repository, tag)
+    else if (durable.fs.statNow(keys.tagLink(repository, tag)) === undefined)
+      await this.syncAbsence(repository, tag)
+    return taken === 'meant' ? 'removed' : 'changed'
+  }
+
+  /** A push that was answered before it began is read, one that is answered later has revoked it: neither is taken. */
+  async #takeIf(
+    isMeant: (found: TagCondition | undefined) => boolean,
+    repository: RepositoryName,
+    tag: Tag,
+  ): Promise<'meant' | 'another' | undefined> {
+    const { keys, durable, identity } = this.#options
     const { folder, key } = keys.takes(repository, tag)
     const own = `${folder}/${key}.${identity.newRunId()}`
-    await fs.makeDirectory(own)
-    let taken: 'meant' | 'another' | undefined
+    await durable.fs.makeDirectory(own)
     try {
-      taken = await this.#takeInto(own, repository, tag, ifStill)
+      return await this.#takeInto(own, repository, tag, isMeant)
     } finally {
       // As long as the folder stands, everybody who misses the tag waits for it.
-      await fs.unlink(`${own}/link`)
-      await fs.removeDirectory(own)
+      await this.#discard(`${own}/link`)
+      await durable.fs.removeDirectory(own)
     }
-    if (taken !== undefined) await this.#tidy(repository, tag)
-    else if (fs.statNow(keys.tagLink(repository, tag)) === undefined) await this.syncAbsence(repository, tag)
-    return taken === 'meant' ? 'removed' : 'changed'
+  }
+
+  /** A folder where a link belongs is damage, and ends among the temporary files. */
+  async #discard(taken: string): Promise<void> {
+    const { durable } = this.#options
+    try {
+      await durable.fs.unlink(taken)
+    } catch (error) {
+      if (errorCode(error) !== 'EISDIR') throw error
+      await durable.fs.rename(taken, durable.temporaryName())
+    }
   }
 
   /** Undefined when nothing was taken: the tag is another one, or gone, or a push has revoked the take. */
@@ -149,10 +170,10 @@ export class FileTags {
     own: string,
     repository: RepositoryName,
     tag: Tag,
-    ifStill: TagCondition,
+    isMeant: (found: TagCondition | undefined) => boolean,
   ): Promise<'meant' | 'another' | undefined> {
     const { keys, durable } = this.#options
-    if (!meets(this.read(repository, tag), ifStill)) return undefined
+    if (!isMeant(this.read(repository, tag))) return undefined
     const taken = `${own}/link`
     try {
       await durable.fs.rename(keys.tagLink(repository, tag), taken)
@@ -162,7 +183,7 @@ export class FileTags {
     }
     await durable.syncFolder(own)
     await this.syncAbsence(repository, tag)
-    return meets(this.#readAt(taken), ifStill) ? 'meant' : 'another'
+    return isMeant(this.#readAt(taken)) ? 'meant' : 'another'
   }
 
   /** DELETE by name: a record, then a plain unlink. */
