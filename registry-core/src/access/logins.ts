@@ -27,11 +27,11 @@ export interface LoginParts {
   readonly log: Log
 }
 
-/** A password that is being hashed, for all who sent it meanwhile. */
+/** A password that is being hashed, for all requests from one address that brought it meanwhile. */
 interface Comparison {
   readonly fitted: Promise<Account | undefined>
-  /** Where it was a miss from: one each, however many of a client's requests wait for it. */
-  readonly missedFrom: Set<string>
+  /** It is one miss, however many requests wait for it. */
+  isMiss: boolean
 }
 
 /** Checks names and passwords: at once for those that were right a moment ago, else beside the event loop. */
@@ -63,13 +63,15 @@ export class Logins {
 
   async #check(key: string, credentials: Credentials, address: string): Promise<Account> {
     const { misses } = this.#parts
-    // Equal credentials that come at the same time are hashed once, and are one miss.
-    const { fitted, missedFrom } = this.#underWay.get(key) ?? this.#compare(key, credentials, address)
-    const compared = await fitted
+    // Equal credentials that come at the same time are hashed once, and are one miss: of one address, since another's
+    // wait, and its block, are its own.
+    const keyHere = `${key} ${address}`
+    const comparison = this.#underWay.get(keyHere) ?? this.#compare(keyHere, credentials, address)
+    const compared = await comparison.fitted
     const account = compared && this.#stillSo(compared)
     if (account === undefined) {
-      if (!missedFrom.has(address)) misses.count(credentials.name, address)
-      missedFrom.add(address)
+      if (!comparison.isMiss) misses.count(credentials.name, address)
+      comparison.isMiss = true
       throw new RegistryError('login-failed', {})
     }
     misses.check(credentials.name, address)
@@ -88,7 +90,7 @@ export class Logins {
     return undefined
   }
 
-  #compare(key: string, { name, password }: Credentials, address: string): Comparison {
+  #compare(keyHere: string, { name, password }: Credentials, address: string): Comparison {
     const { accounts, misses, passwords } = this.#parts
     const account = accounts().find(name)
     const cost = Math.max(accounts().highestCost, LEAST_COST)
@@ -98,9 +100,9 @@ export class Logins {
         beforeWork: () => misses.check(name, address),
       })
       .then((isRight) => (isRight ? account : undefined))
-      .finally(() => this.#underWay.delete(key))
-    const comparison = { fitted, missedFrom: new Set<string>() }
-    this.#underWay.set(key, comparison)
+      .finally(() => this.#underWay.delete(keyHere))
+    const comparison = { fitted, isMiss: false }
+    this.#underWay.set(keyHere, comparison)
     return comparison
   }
 }

@@ -134,6 +134,27 @@ test('equal wrong passwords that come together are one miss, and one after the o
   expect(await attempt(opened, basic('ci'))).toBe('too-many-misses')
 })
 
+test('whoever waits for a password that a blocked address has sent too is not blocked with it', async () => {
+  const opened = open()
+  for (let miss = 0; miss < 9; miss += 1) await attempt(opened, basic('ci', `x${miss}`))
+  // Two are hashed at once: when it is the turn of the right one, the first of these has been counted.
+  const guesses = ['w', 'y', 'z'].map((password) => attempt(opened, basic('ci', password)))
+  const blocked = attempt(opened, basic('ci'))
+  const other = attempt(opened, basic('ci'), { ...FROM, address: '192.0.2.2' })
+  expect(await Promise.all([blocked, other])).toEqual(['too-many-misses', 'in'])
+  await Promise.all(guesses)
+})
+
+test('equal wrong passwords from two addresses are a miss of each', async () => {
+  const opened = open()
+  const second = { ...FROM, address: '192.0.2.2' }
+  for (let miss = 0; miss < 10; miss += 1) {
+    const both = [FROM, second].map((from) => attempt(opened, basic('ci', `x${miss}`), from))
+    expect(await Promise.all(both)).toEqual(['login-failed', 'login-failed'])
+  }
+  for (const from of [FROM, second]) expect(await attempt(opened, basic('ci'), from)).toBe('too-many-misses')
+})
+
 test('one who is remembered is not let in during the block either: that would tell the right password', async () => {
   const opened = open()
   await attempt(opened, basic('ci'))
