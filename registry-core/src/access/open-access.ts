@@ -51,7 +51,7 @@ export interface Access {
    * @throws RegistryError `login-failed`, `token-invalid`, `too-many-misses`, `server-busy`: never anonymous instead
    */
   identify(header: string, from: From): Caller | Promise<Caller>
-  /** Undefined when this registry makes no tokens. @throws RegistryError as `identify`, and `unauthorized` */
+  /** Undefined when this registry makes no tokens. @throws RegistryError as `identify`, `unauthorized`, `token-request-invalid` */
   issueToken(asked: TokenAsked): Promise<TokenGranted> | undefined
   /** The `WWW-Authenticate` of a 401 to a client that asked `origin`. */
   challenge(origin: string, reason: ChallengeReason): string

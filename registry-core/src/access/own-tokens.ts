@@ -7,7 +7,7 @@ import type { Random } from '../system/random.js'
 import type { Account } from './accounts.js'
 import type { TokenKeys } from './token-keys.js'
 import { type ResourceActions, scopeOf } from './token-scope.js'
-import { accessSchema, verified, type VerifiedToken } from './verified-token.js'
+import { accessSchema, TOKEN_LIMIT, verified, type VerifiedToken } from './verified-token.js'
 
 /** Who makes a token, and what for: every process of the store takes it. */
 const ISSUER = 'entrepot'
@@ -37,7 +37,10 @@ export class OwnTokens {
     this.#random = parts.random
   }
 
-  /** @param account undefined for an anonymous token */
+  /**
+   * @param account undefined for an anonymous token
+   * @throws RegistryError `token-request-invalid` for one so long that it would not be taken
+   */
   async issue(account: Account | undefined, access: readonly ResourceActions[]): Promise<IssuedToken> {
     const { kid, privateKey } = await this.#keys.signing()
     const issuedAt = this.#clock.now()
@@ -52,6 +55,10 @@ export class OwnTokens {
       .setExpirationTime(seconds + LIFETIME_SECONDS)
       .setJti(this.#random.uuid())
       .sign(privateKey)
+    if (token.length > TOKEN_LIMIT)
+      throw new RegistryError('token-request-invalid', {
+        why: `for all these scopes it would be longer than the ${TOKEN_LIMIT} bytes that are taken; ask for fewer`,
+      })
     return { token, expiresInSeconds: LIFETIME_SECONDS, issuedAt }
   }
 

@@ -103,7 +103,7 @@ const SENTENCES: { readonly [F in Failure]: (detail: Details[F]) => string } = {
     `the token was not made to ${action} ${name}: ask for another one`,
   'too-many-misses': ({ seconds }) =>
     `too many wrong passwords for this user from this address: try again in ${seconds} seconds`,
-  'token-request-invalid': ({ why }) => `the request for a token cannot be read: ${why}`,
+  'token-request-invalid': ({ why }) => `no token is made for this request: ${why}`,
   'tag-immutable': ({ tag, repository, rule }) =>
     `${repository}:${tag} is there already and may not move: access.immutable has ${rule}`,
   denied: ({ action, name }) => `you may not ${action} ${name}`,

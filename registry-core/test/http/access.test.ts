@@ -167,6 +167,24 @@ describe('/token', () => {
     expect([answer.status, answer.code]).toEqual([status, status === 413 ? 'SIZE_INVALID' : 'UNSUPPORTED'])
   })
 
+  test('makes no token that is longer than what the registry takes, and every other one counts', async () => {
+    const scopes = (count: number) =>
+      Array.from({ length: count }, (_, n) => `repository:team/${'x'.repeat(245)}${n}:pull,push`).join(' ')
+    const ask = (count: number) =>
+      edge.send('POST', '/token', {
+        headers: form,
+        body: `grant_type=password&username=ci&password=ci-password&scope=${encodeURIComponent(scopes(count))}`,
+      })
+    const refused = await ask(100)
+    expect([refused.status, refused.code]).toEqual([400, 'UNSUPPORTED'])
+    expect(refused.body.toString()).toContain('longer than the 32768 bytes that are taken; ask for fewer')
+    const granted = await ask(75)
+    const { token } = JSON.parse(granted.body.toString()) as { token: string }
+    expect(token.length).toBeGreaterThan(30_000)
+    const headers = { authorization: `Bearer ${token}` }
+    expect((await edge.send('GET', '/v2/', { headers })).status).toBe(200)
+  })
+
   test('is not there where nobody has an account', async () => {
     const open = await startEdge()
     expect((await open.send('GET', '/token')).status).toBe(404)
