@@ -59,9 +59,8 @@ export class ForeignTokens {
     if (!claims.success) throw new RegistryError('token-invalid', { why: 'its claims cannot be read' })
     const { sub, exp, access } = claims.data
     return {
-      account: sub ?? '',
+      holder: { kind: 'foreign', name: sub ?? '' },
       scope: scopeOf(access ?? []),
-      secretId: undefined,
       expiresAt: new Date(exp * 1000),
     }
   }

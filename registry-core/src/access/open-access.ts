@@ -151,16 +151,24 @@ class RunningAccess implements Access {
   }
 
   /** At each use: what the token was made for, and what its owner may today. */
-  #holderOf({ account: name, scope, secretId }: VerifiedToken, listener: number): Caller {
-    if (name === '' && secretId !== undefined) return anonymousTokenCaller(this.anonymous(listener), scope)
-    // Somebody else knows the account: its token alone says what it may.
-    if (secretId === undefined)
-      return { account: name, rights: ALL_RIGHTS, token: scope, countsAsPull: true, login: 'done' }
+  #holderOf({ holder, scope }: VerifiedToken, listener: number): Caller {
+    switch (holder.kind) {
+      case 'anybody':
+        return anonymousTokenCaller(this.anonymous(listener), scope)
+      case 'account':
+        return { ...callerOf(this.#accountOf(holder), this.anonymous(listener)), token: scope }
+      // Somebody else knows the account: its token alone says what it may.
+      case 'foreign':
+        return { account: holder.name, rights: ALL_RIGHTS, token: scope, countsAsPull: true, login: 'done' }
+    }
+  }
+
+  #accountOf({ name, secretId }: { readonly name: string; readonly secretId: string }): Account {
     const { accounts } = this.#state
     const account = accounts.find(name)
     if (account === undefined || accounts.hasEnded(account) || secretIdOf(account) !== secretId)
       throw new RegistryError('token-invalid', { why: 'its account has changed or ended' })
-    return { ...callerOf(account, this.anonymous(listener)), token: scope }
+    return account
   }
 
   issueToken(asked: TokenAsked): Promise<TokenGranted> | undefined {

@@ -45,7 +45,7 @@ export class OwnTokens {
     const { kid, privateKey } = await this.#keys.signing()
     const issuedAt = this.#clock.now()
     const seconds = Math.floor(issuedAt.getTime() / 1000)
-    const token = await new SignJWT({ access, sid: secretIdOf(account) })
+    const token = await new SignJWT({ access, sid: account === undefined ? '' : secretIdOf(account) })
       .setProtectedHeader({ typ: 'JWT', alg: ALGORITHM, kid })
       .setIssuer(ISSUER)
       .setAudience(SERVICE)
@@ -86,14 +86,17 @@ export class OwnTokens {
     const claims = claimsSchema.safeParse(payload)
     if (!claims.success) throw new RegistryError('token-invalid', { why: 'its claims cannot be read' })
     const { sub, exp, sid, access } = claims.data
-    return { account: sub, scope: scopeOf(access), secretId: sid, expiresAt: new Date(exp * 1000) }
+    return {
+      holder: sub === '' ? { kind: 'anybody' } : { kind: 'account', name: sub, secretId: sid },
+      scope: scopeOf(access),
+      expiresAt: new Date(exp * 1000),
+    }
   }
 }
 
 /** Changes with the account's password, so that tokens end with it; says nothing about either. */
-export function secretIdOf(account: Account | undefined): string {
-  if (account === undefined) return ''
-  return createHash('sha256').update(account.secretHash).digest('base64url').slice(0, 12)
+export function secretIdOf({ secretHash }: Account): string {
+  return createHash('sha256').update(secretHash).digest('base64url').slice(0, 12)
 }
 
 function kidOf(token: string): string | undefined {

@@ -7,13 +7,19 @@ export const TOKEN_LIMIT = 32 * 1024
 
 /** A token that somebody whom we trust has signed, and that is for us and not over. */
 export interface VerifiedToken {
-  /** Empty for anonymous ones. */
-  readonly account: string
+  readonly holder: TokenHolder
   readonly scope: TokenScope
-  /** Which password of the account it was made under; undefined in tokens of others. */
-  readonly secretId: string | undefined
   readonly expiresAt: Date
 }
+
+/**
+ * For whom it was made. By us: for `anybody`, or for an `account`, under the password that `secretId` stands for. By the
+ * server of `auth.token`: for somebody `foreign`, whose name may be empty.
+ */
+export type TokenHolder =
+  | { readonly kind: 'anybody' }
+  | { readonly kind: 'account'; readonly name: string; readonly secretId: string }
+  | { readonly kind: 'foreign'; readonly name: string }
 
 /** The `access` claim of Distribution's tokens. */
 export const accessSchema = z.array(
