@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals
 import { eligibleBlobs } from '../support/distribution.js'
 import type { LayoutImage } from '../support/image-layout.js'
 import { makeImage } from '../support/images.js'
-import { DockerHost, HOSTS, IMAGE, REGISTRY_2 } from './docker-host.js'
+import { DockerHost, HOSTS, IMAGE, REGISTRY_2, REGISTRY_2_CONFIG } from './docker-host.js'
 
 jest.setTimeout(180_000)
 
@@ -21,25 +21,7 @@ services:
       - ./cache:/var/lib/registry
       - ./store.yml:/etc/docker/registry/config.yml
 `,
-  'store.yml': `version: 0.1
-log:
-  fields:
-    service: registry
-storage:
-  cache:
-    blobdescriptor: inmemory
-  filesystem:
-    rootdirectory: /var/lib/registry
-http:
-  addr: :5000
-  headers:
-    X-Content-Type-Options: [nosniff]
-health:
-  storagedriver:
-    enabled: true
-    interval: 10s
-    threshold: 3
-delete:
+  'store.yml': `${REGISTRY_2_CONFIG}delete:
   enabled: true
 `,
 }

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals
 import { makeCertificates } from '../support/certificates.js'
 import type { LayoutImage } from '../support/image-layout.js'
 import { type RunningProcess, startProcess } from '../support/processes.js'
-import { DockerHost, HOSTS, IMAGE, REGISTRY_2 } from './docker-host.js'
+import { DockerHost, HOSTS, IMAGE, REGISTRY_2, REGISTRY_2_CONFIG } from './docker-host.js'
 
 jest.setTimeout(180_000)
 
@@ -27,27 +27,7 @@ services:
       - ./data:/data
       - ./config.yml:/etc/docker/registry/config.yml
 `,
-  'config.yml': `version: 0.1
-log:
-  fields:
-    service: registry
-storage:
-  cache:
-    blobdescriptor: inmemory
-  filesystem:
-    rootdirectory: /var/lib/registry
-  delete:
-    enabled: true
-http:
-  addr: :5000
-  headers:
-    X-Content-Type-Options: [nosniff]
-health:
-  storagedriver:
-    enabled: true
-    interval: 10s
-    threshold: 3
-`,
+  'config.yml': REGISTRY_2_CONFIG.replace('http:\n', '  delete:\n    enabled: true\n$&'),
 }
 
 /** As people write it, in a folder of its own instead of /etc/nginx. */

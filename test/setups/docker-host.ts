@@ -14,6 +14,8 @@ export const REPOSITORY = path.join(import.meta.dirname, '../../..')
 export const IMAGE = 'entrepot/registry'
 /** Debian's docker-registry, under the name that people's files have. */
 export const REGISTRY_2 = 'registry:2'
+/** The configuration file in its image, with which people's files begin. */
+export const REGISTRY_2_CONFIG = readFileSync(supportScript('registry2-config.yml'), 'utf8')
 
 /** The machines that run the setups: what Debian 12 has, and the newest. */
 export const HOSTS = [

@@ -4,7 +4,7 @@ import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals'
 
 import type { LayoutImage } from '../support/image-layout.js'
-import { DockerHost, HOSTS, REPOSITORY } from './docker-host.js'
+import { DockerHost, HOSTS, REGISTRY_2_CONFIG, REPOSITORY } from './docker-host.js'
 
 jest.setTimeout(300_000)
 
@@ -17,25 +17,6 @@ interface Line {
 
 const PAGE = readFileSync(path.join(REPOSITORY, 'docs/moving-from-registry2.md'), 'utf8')
 const COMPOSE_FILE = /```yaml\n([\s\S]*?)```/.exec(PAGE)?.[1] ?? ''
-const CONFIG = `version: 0.1
-log:
-  fields:
-    service: registry
-storage:
-  cache:
-    blobdescriptor: inmemory
-  filesystem:
-    rootdirectory: /var/lib/registry
-http:
-  addr: :5000
-  headers:
-    X-Content-Type-Options: [nosniff]
-health:
-  storagedriver:
-    enabled: true
-    interval: 10s
-    threshold: 3
-`
 
 /** What stands in the page's console blocks: `$` before what is typed, below it what it prints, `…` for whatever. */
 function linesOf(page: string): readonly Line[] {
@@ -66,7 +47,7 @@ describe.each(HOSTS)('docs/moving-from-registry2.md, typed with $title', (kind) 
 
   beforeAll(async () => {
     host = await DockerHost.startWithoutImage(kind)
-    host.writeAll('theirs', { 'docker-compose.yml': COMPOSE_FILE, 'config.yml': CONFIG })
+    host.writeAll('theirs', { 'docker-compose.yml': COMPOSE_FILE, 'config.yml': REGISTRY_2_CONFIG })
     await host.typed('cd theirs && docker compose up -d 2>&1')
     await host.untilServed()
     made = await host.make(NAME)

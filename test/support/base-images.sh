@@ -16,6 +16,7 @@ TEXT
 
 SUPPORT=$(dirname "$(realpath "$0")")
 NODE=24.21.0 NPM=11.6.2
+REGISTRY_2_CONFIG=$SUPPORT/registry2-config.yml
 
 debian() { # TARGET
   local sources=()
@@ -52,26 +53,7 @@ node() { # FOLDER
 
 registry2() { # FOLDER
   install -D "$(command -v docker-registry)" "$1/usr/bin/registry"
-  install -D -m 644 /dev/stdin "$1/etc/docker/registry/config.yml" <<'YAML'
-version: 0.1
-log:
-  fields:
-    service: registry
-storage:
-  cache:
-    blobdescriptor: inmemory
-  filesystem:
-    rootdirectory: /var/lib/registry
-http:
-  addr: :5000
-  headers:
-    X-Content-Type-Options: [nosniff]
-health:
-  storagedriver:
-    enabled: true
-    interval: 10s
-    threshold: 3
-YAML
+  install -D -m 644 "$REGISTRY_2_CONFIG" "$1/etc/docker/registry/config.yml"
   install -m 755 /dev/stdin "$1/entrypoint.sh" <<'SH'
 #!/bin/sh
 case "$1" in
@@ -94,7 +76,7 @@ main() {
   WORK=$(mktemp -d "$cache/work.XXXXXX"); trap 'rm -rf "$WORK"' EXIT
   mkdir "$WORK/root"
   npm_settings "$WORK/root"
-  target=$cache/base-$kind-$(cat "$0" "$WORK/npmrc" "$WORK"/root/usr/local/etc/npm-ca.pem 2> /dev/null | sha256sum | cut -c1-12).tar
+  target=$cache/base-$kind-$(cat "$0" "$REGISTRY_2_CONFIG" "$WORK/npmrc" "$WORK"/root/usr/local/etc/npm-ca.pem 2> /dev/null | sha256sum | cut -c1-12).tar
   exec 9> "$cache/base.lock"; flock 9 # suites run side by side
   if [ ! -e "$target" ]; then
     rm -f "$cache/base-$kind-"*

@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url'
 
-/** The path of a shell script in `test/support`; compiled tests stand elsewhere than the scripts. */
+/** The path of a script, or of another file that nobody compiles, in `test/support`; compiled tests stand elsewhere. */
 export function supportScript(name: string): string {
   return fileURLToPath(new URL(`../../support/${name}`, import.meta.url))
 }

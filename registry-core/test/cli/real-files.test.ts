@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
@@ -6,20 +6,7 @@ import { request } from 'undici'
 import { BINARY, runWith, serve } from './process.js'
 
 /** Files as people have them, by hand from how-tos (reference: setups A and D, Debian's package, Distribution's docs). */
-const STORE = `version: 0.1
-log:
-  fields:
-    service: registry
-storage:
-  cache:
-    blobdescriptor: inmemory
-  filesystem:
-    rootdirectory: /var/lib/registry
-http:
-  addr: :5000
-  headers:
-    X-Content-Type-Options: [nosniff]
-`
+const STORE = readFileSync(join(import.meta.dirname, '../../../../test/support/registry2-config.yml'), 'utf8')
 const FILES = {
   'setup-a-store': `${STORE}delete:\n  enabled: true\n`,
   'setup-a-mirror': `${STORE}proxy:\n  remoteurl: https://registry-1.docker.io\n`,
