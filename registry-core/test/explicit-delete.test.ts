@@ -5,10 +5,8 @@ import { parseRepositoryName } from '#core/oci/repository.js'
 import { Keys } from '#core/store/keys.js'
 import type { StoreObject } from '#core/store/store.js'
 
-import { FakeClock } from './fake-clock.js'
-import { SimulatedDisk } from './simulated-disk.js'
-import { SimulatedFs } from './simulated-fs.js'
-import { openProcess, type OpenedProcess, STORE_ROOT } from './simulated-store.js'
+import type { SimulatedFs } from './simulated-fs.js'
+import { openAlone, type OpenedProcess, STORE_ROOT } from './simulated-store.js'
 
 const BYTES = Buffer.from('some bytes')
 const DIGEST = digestOfBytes('sha256', BYTES)
@@ -19,10 +17,7 @@ let fs: SimulatedFs
 let process: OpenedProcess
 
 beforeEach(async () => {
-  const clock = new FakeClock({ tickMs: 1 })
-  fs = new SimulatedFs(new SimulatedDisk(() => clock.now()))
-  fs.disk.makeDirectory(STORE_ROOT)
-  process = await openProcess({ fs, clock, seed: 1, boot: 'boot0000' })
+  ;({ fs, core: process } = await openAlone())
   await process.store.content.commitBytes(DIGEST, BYTES)
 })
 

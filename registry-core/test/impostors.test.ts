@@ -5,11 +5,8 @@ import { afterEach, beforeEach, expect, test } from '@jest/globals'
 import { digestOfBytes } from '#core/oci/digest.js'
 import { parseTag } from '#core/oci/reference.js'
 import { parseRepositoryName } from '#core/oci/repository.js'
-import { openStore, type OpenedStore } from '#core/store/filesystem/open-store.js'
-import { nodeFs } from '#core/store/node-fs.js'
-import { systemClock as clock } from '#core/system/clock.js'
-import { openIdentity } from '#core/system/identity.js'
-import { systemRandom as random } from '#core/system/random.js'
+import type { OpenedStore } from '#core/store/filesystem/open-store.js'
+import { openFolder } from './real-store.js'
 
 const REPOSITORY = parseRepositoryName('team/app')
 const BYTES = Buffer.from('some bytes')
@@ -21,11 +18,7 @@ let store: OpenedStore
 
 beforeEach(async () => {
   root = mkdtempSync(path.join(os.tmpdir(), 'e-'))
-  store = await openStore({
-    ...{ root, fs: nodeFs, clock, random, identity: openIdentity({ clock, random }) },
-    log: { info: () => undefined, warn: () => undefined, error: () => undefined },
-    trySecondProcess: async () => true,
-  })
+  store = await openFolder(root)
 })
 
 afterEach(async () => {

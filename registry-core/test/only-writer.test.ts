@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import os from 'node:os'
 import path from 'node:path'
 import { afterEach, beforeEach, expect, test } from '@jest/globals'
-import { openStore, type OpenedStore } from '#core/store/filesystem/open-store.js'
+import type { OpenedStore } from '#core/store/filesystem/open-store.js'
 import { Durable } from '#core/store/filesystem/durable.js'
 import { becomeOnlyWriter } from '#core/store/filesystem/start/only-writer.js'
 import { WriteHealth } from '#core/store/filesystem/write-health.js'
@@ -12,6 +12,7 @@ import { nodeFs } from '#core/store/node-fs.js'
 import { systemClock as clock } from '#core/system/clock.js'
 import { openIdentity } from '#core/system/identity.js'
 import { systemRandom as random } from '#core/system/random.js'
+import { openFolder } from './real-store.js'
 
 let root = ''
 
@@ -23,8 +24,6 @@ afterEach(() => {
   rmSync(root, { recursive: true, force: true })
 })
 
-const silent = { info: () => undefined, warn: () => undefined, error: () => undefined }
-
 const { boot } = openIdentity({ clock, random })
 
 function onlyWriter(): string {
@@ -33,15 +32,7 @@ function onlyWriter(): string {
 }
 
 function open(isShared: boolean, fs: Fs = nodeFs): Promise<OpenedStore> {
-  return openStore({
-    root,
-    fs,
-    clock,
-    random,
-    identity: openIdentity({ clock, random }),
-    log: silent,
-    trySecondProcess: async () => isShared,
-  })
+  return openFolder(root, { fs, trySecondProcess: async () => isShared })
 }
 
 test('where a second process sees other files, only one process may serve the store', async () => {
@@ -126,16 +117,7 @@ test('on an ordinary file system two processes may', async () => {
 
 test('a store that the configuration does not name takes no pushes, and says so', async () => {
   const store = await open(true)
-  const other = await openStore({
-    root,
-    fs: nodeFs,
-    clock,
-    random,
-    identity: openIdentity({ clock, random }),
-    log: silent,
-    expectedId: 'another',
-    trySecondProcess: async () => true,
-  })
+  const other = await openFolder(root, { expectedId: 'another' })
   expect(other.refusal()).toContain(
     `names the store another, this is ${store.id}: is the right disk mounted?`,
   )

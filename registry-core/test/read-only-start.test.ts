@@ -2,12 +2,9 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from '@jest/globals'
-import { openStore, type OpenedStore } from '#core/store/filesystem/open-store.js'
 import type { Fs } from '#core/store/fs.js'
 import { nodeFs } from '#core/store/node-fs.js'
-import { systemClock } from '#core/system/clock.js'
-import { openIdentity } from '#core/system/identity.js'
-import { systemRandom } from '#core/system/random.js'
+import { openFolder } from './real-store.js'
 
 function readOnly(): Promise<never> {
   return Promise.reject(Object.assign(new Error('EROFS: read-only file system'), { code: 'EROFS' }))
@@ -26,17 +23,11 @@ const readOnlyFs: Fs = {
   removeDirectory: readOnly,
 }
 
-function open(root: string, fs: Fs): Promise<OpenedStore> {
-  const log = { info: () => undefined, warn: () => undefined, error: () => undefined }
-  const parts = { root, fs, log, clock: systemClock, random: systemRandom }
-  return openStore({ ...parts, identity: openIdentity(parts), trySecondProcess: () => Promise.resolve(true) })
-}
-
 test('a store on a disk that is mounted read-only opens, says so, and serves what it has', async () => {
   const root = mkdtempSync(join(tmpdir(), 'e-'))
-  const before = await open(root, nodeFs)
+  const before = await openFolder(root)
   await before.close()
-  const store = await open(root, readOnlyFs)
+  const store = await openFolder(root, { fs: readOnlyFs })
   expect(store.id).toBe(before.id)
   expect(store.warnings()).toEqual([expect.stringContaining('mounted read-only')])
   expect(await store.links.repositories(undefined, 10)).toEqual([])

@@ -4,12 +4,9 @@ import path from 'node:path'
 import { afterEach, beforeEach, expect, test } from '@jest/globals'
 import { digestOfBytes } from '#core/oci/digest.js'
 import { parseRepositoryName } from '#core/oci/repository.js'
-import { openStore, type OpenedStore } from '#core/store/filesystem/open-store.js'
-import { nodeFs } from '#core/store/node-fs.js'
+import type { OpenedStore } from '#core/store/filesystem/open-store.js'
 import type { Stage } from '#core/store/store.js'
-import { systemClock as clock } from '#core/system/clock.js'
-import { openIdentity } from '#core/system/identity.js'
-import { systemRandom as random } from '#core/system/random.js'
+import { openFolder } from './real-store.js'
 
 const REPOSITORY = parseRepositoryName('team/app')
 const FIRST = Buffer.alloc(100_000, 'first')
@@ -27,13 +24,9 @@ afterEach(async () => {
   rmSync(root, { recursive: true, force: true })
 })
 
-/** A store as another process would open it: with sessions of its own. */
+/** A store that is closed after the test. */
 async function openProcess(): Promise<OpenedStore> {
-  const store = await openStore({
-    ...{ root, fs: nodeFs, clock, random, identity: openIdentity({ clock, random }) },
-    log: { info: () => undefined, warn: () => undefined, error: () => undefined },
-    trySecondProcess: async () => true,
-  })
+  const store = await openFolder(root)
   stores = [...stores, store]
   return store
 }

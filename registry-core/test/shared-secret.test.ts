@@ -3,25 +3,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, test } from '@jest/globals'
 
-import { openStore } from '#core/store/filesystem/open-store.js'
-import { nodeFs } from '#core/store/node-fs.js'
-import { systemClock } from '#core/system/clock.js'
-import { openIdentity } from '#core/system/identity.js'
-import { systemRandom } from '#core/system/random.js'
-
-import { silentLog } from './simulated-store.js'
+import { openFolder } from './real-store.js'
 
 const root = mkdtempSync(join(tmpdir(), 'e-'))
 afterAll(() => rmSync(root, { recursive: true }))
 
-async function open() {
-  const base = { clock: systemClock, random: systemRandom, log: silentLog }
-  const trySecondProcess = () => Promise.resolve(true)
-  return openStore({ ...base, root, fs: nodeFs, identity: openIdentity(base), trySecondProcess })
-}
-
 test('the secret is its owner’s alone, made once by whoever is first, and replaced as a whole', async () => {
-  const [one, two] = [await open(), await open()]
+  const [one, two] = [await openFolder(root), await openFolder(root)]
   const stores = [one, two]
   expect(one.secret.read()).toBeUndefined()
   const made = await Promise.all(

@@ -72,11 +72,16 @@ export async function openProcess({
   return { store, registry: openRegistry({ store, clock, log: silentLog }) }
 }
 
-/** The only process, on an empty disk of its own. */
-export async function openAlone(): Promise<{ readonly fs: SimulatedFs; readonly core: OpenedProcess }> {
+/** The only process, on a disk of its own with nothing but the empty folder. */
+export async function openAlone(): Promise<{
+  readonly clock: FakeClock
+  readonly fs: SimulatedFs
+  readonly core: OpenedProcess
+}> {
   const clock = new FakeClock({ tickMs: 1 })
   const disk = new SimulatedDisk(() => clock.now())
   disk.makeDirectory(STORE_ROOT)
+  disk.syncDirectory('/')
   const fs = new SimulatedFs(disk)
-  return { fs, core: await openProcess({ fs, clock, seed: 1, boot: 'boot' }) }
+  return { clock, fs, core: await openProcess({ fs, clock, seed: 1, boot: 'boot0000' }) }
 }

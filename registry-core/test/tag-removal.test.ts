@@ -7,10 +7,9 @@ import { parseRepositoryName } from '#core/oci/repository.js'
 import { Keys } from '#core/store/keys.js'
 import type { TagCondition } from '#core/store/store.js'
 
-import { FakeClock } from './fake-clock.js'
-import { SimulatedDisk } from './simulated-disk.js'
-import { SimulatedFs } from './simulated-fs.js'
-import { openProcess, type OpenedProcess, STORE_ROOT } from './simulated-store.js'
+import type { FakeClock } from './fake-clock.js'
+import type { SimulatedFs } from './simulated-fs.js'
+import { openAlone, type OpenedProcess, STORE_ROOT } from './simulated-store.js'
 
 const DIGEST = digestOfBytes('sha256', Buffer.from('x'))
 const APP = parseRepositoryName('team/app')
@@ -26,10 +25,7 @@ let fs: SimulatedFs
 let process: OpenedProcess
 
 beforeEach(async () => {
-  clock = new FakeClock({ tickMs: 1 })
-  fs = new SimulatedFs(new SimulatedDisk(() => clock.now()))
-  fs.disk.makeDirectory(STORE_ROOT)
-  process = await openProcess({ fs, clock, seed: 1, boot: 'boot0000' })
+  ;({ clock, fs, core: process } = await openAlone())
   await process.store.links.publishTag(APP, TAG, DIGEST)
 })
 

@@ -8,12 +8,11 @@ import { Durable } from '#core/store/filesystem/durable.js'
 import { WriteHealth } from '#core/store/filesystem/write-health.js'
 import { Keys } from '#core/store/keys.js'
 
-import { FakeClock } from './fake-clock.js'
 import { seededChance, seededRandom } from './seeded-chance.js'
-import { SimulatedDisk } from './simulated-disk.js'
+import type { SimulatedDisk } from './simulated-disk.js'
 import type { Call } from './simulated-faults.js'
-import { SimulatedFs } from './simulated-fs.js'
-import { openProcess, type OpenedProcess, STORE_ROOT } from './simulated-store.js'
+import type { SimulatedFs } from './simulated-fs.js'
+import { openAlone, type OpenedProcess, STORE_ROOT } from './simulated-store.js'
 
 const BYTES = Buffer.from('some bytes')
 const DIGEST = digestOfBytes('sha256', BYTES)
@@ -25,11 +24,9 @@ let durable: Durable
 let process: OpenedProcess
 
 beforeEach(async () => {
-  const clock = new FakeClock({ tickMs: 1 })
-  fs = new SimulatedFs(new SimulatedDisk(() => clock.now()))
-  fs.disk.makeDirectory(STORE_ROOT)
-  fs.disk.syncDirectory('/')
-  process = await openProcess({ fs, clock, seed: 1, boot: 'boot0000' })
+  const alone = await openAlone()
+  const { clock } = alone
+  ;({ fs, core: process } = alone)
   const random = seededRandom(2)
   const health = new WriteHealth(clock)
   durable = new Durable({ fs, root: keys.root, temporary: keys.temporary, random, clock, health })

@@ -15,15 +15,15 @@ import { type Edge, openEdge } from '#core/http/server.js'
 import type { Certificates } from '#core/http/tls/renewal.js'
 import type { Registry } from '#core/registry/source.js'
 import { openRegistry } from '#core/registry/open-registry.js'
-import { openStore, type OpenedStore } from '#core/store/filesystem/open-store.js'
-import { nodeFs } from '#core/store/node-fs.js'
+import type { OpenedStore } from '#core/store/filesystem/open-store.js'
 import type { Content, Space } from '#core/store/store.js'
 import { type Clock, systemClock } from '#core/system/clock.js'
-import { openIdentity } from '#core/system/identity.js'
 import type { Load } from '#core/system/metrics.js'
 import { systemRandom } from '#core/system/random.js'
 import { openReadiness } from '#core/system/readiness.js'
 import { openViews } from '#core/views/views.js'
+import { openFolder } from '../real-store.js'
+import { silentLog as log } from '../simulated-store.js'
 
 export interface TestEdgeOptions {
   /** A folder of the caller's, which stays. */
@@ -92,16 +92,8 @@ const NOBODY: Omit<AccessSettings, 'anonymous'> = {
 
 export async function startEdge(options: TestEdgeOptions = {}): Promise<TestEdge> {
   const root = options.root ?? mkdtempSync(join(tmpdir(), 'e-'))
-  const log = { info: () => undefined, warn: () => undefined, error: () => undefined }
-  const base = { clock: systemClock, random: systemRandom, log }
-  const store = await openStore({
-    ...base,
-    root,
-    fs: nodeFs,
-    identity: openIdentity(base),
-    trySecondProcess: () => Promise.resolve(true),
-  })
-  const opened = openRegistry({ ...base, store })
+  const store = await openFolder(root)
+  const opened = openRegistry({ store, clock: systemClock, log })
   const registry = options.wrapRegistry?.(opened) ?? opened
   const outcomes: Outcome[] = []
   const refusals: Refusal[] = []
