@@ -1,62 +1,48 @@
-import {
-  appendFileSync,
-  chmodSync,
-  copyFileSync,
-  mkdtempSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs'
-import os from 'node:os'
+import { appendFileSync, chmodSync, copyFileSync, readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 
-import { afterAll, beforeAll, expect, test } from '@jest/globals'
+import { expect, test } from '@jest/globals'
 
 import type { TlsSettings } from '#core/config/settings.js'
 import { loadCertificates } from '#core/http/tls/certificates.js'
 import { openCertificates } from '#core/http/tls/renewal.js'
-import { type Certificates, makeCertificates, openssl, signCertificate } from '../support/certificates.js'
+import { openssl, signCertificate } from '../support/certificates.js'
 import { describeNeeding } from '../support/needs.js'
+import { useCertificates } from './use-certificates.js'
 
 const NOW = new Date()
 const DAY_MS = 86_400_000
 
 describeNeeding([{ program: 'openssl', debianPackage: 'openssl' }], 'the files of http.tls', () => {
-  let folder = ''
-  let made: Certificates
-  let other: Pick<Certificates, 'certificate' | 'key'>
-
-  beforeAll(async () => {
-    folder = mkdtempSync(path.join(os.tmpdir(), 'e-'))
-    made = await makeCertificates(folder)
-    other = await signCertificate(folder, 'other', made)
-  })
-  afterAll(() => rmSync(folder, { recursive: true }))
+  const files = useCertificates()
 
   function settings(more: Partial<TlsSettings> = {}): TlsSettings {
-    const { certificate, key } = made
+    const { certificate, key } = files.made
     return { certificate, key, clientCas: [], minimumVersion: 'TLSv1.2', cipherSuites: undefined, ...more }
   }
 
   function fileOf(name: string, ...parts: readonly string[]): string {
-    const file = path.join(folder, name)
+    const file = path.join(files.folder, name)
     writeFileSync(file, parts.map((part) => readFileSync(part, 'utf8')).join(''))
     return file
   }
 
   test('that fit together are taken without a word', () => {
-    const loaded = loadCertificates(settings({ clientCas: [made.caFile] }), NOW)
+    const loaded = loadCertificates(settings({ clientCas: [files.made.caFile] }), NOW)
     expect(loaded.warnings).toEqual([])
-    expect(loaded.context).toMatchObject({ minVersion: 'TLSv1.2', ca: [readFileSync(made.caFile, 'utf8')] })
+    expect(loaded.context).toMatchObject({
+      minVersion: 'TLSv1.2',
+      ca: [readFileSync(files.made.caFile, 'utf8')],
+    })
   })
 
   test('with the issuers after the own certificate are taken without a word', () => {
-    const chain = fileOf('chain.pem', made.certificate, made.caFile)
+    const chain = fileOf('chain.pem', files.made.certificate, files.made.caFile)
     expect(loadCertificates(settings({ certificate: chain }), NOW).warnings).toEqual([])
   })
 
   test('with an issuer that did not issue are taken with a warning', () => {
-    const chain = fileOf('strange.pem', made.certificate, other.certificate)
+    const chain = fileOf('strange.pem', files.made.certificate, files.other.certificate)
     expect(loadCertificates(settings({ certificate: chain }), NOW).warnings).toEqual([
       expect.stringMatching(/number 2 of .*strange\.pem \(CN=other\) did not issue number 1/),
     ])
@@ -89,30 +75,30 @@ describeNeeding([{ program: 'openssl', debianPackage: 'openssl' }], 'the files o
       () => ({ certificate: '/nowhere/cert.pem' }),
       /^http\.tls\.certificate names \/nowhere\/cert\.pem: there is no such file$/,
     ],
-    ['a key that is a folder', () => ({ key: folder }), /^http\.tls\.key names .*: this is a folder$/],
+    ['a key that is a folder', () => ({ key: files.folder }), /^http\.tls\.key names .*: this is a folder$/],
     [
       'a key of another certificate',
-      () => ({ key: other.key }),
+      () => ({ key: files.other.key }),
       /the key .*other\.key does not belong to the certificate .*server\.pem \(CN=localhost\)/,
     ],
     [
       'a chain that begins with the issuer',
-      () => ({ certificate: fileOf('turned.pem', made.caFile, made.certificate) }),
+      () => ({ certificate: fileOf('turned.pem', files.made.caFile, files.made.certificate) }),
       /belongs to certificate number 2 of .*turned\.pem; write the server's own certificate first/,
     ],
     [
       'a certificate where the key should be',
-      () => ({ key: made.certificate }),
+      () => ({ key: files.made.certificate }),
       /http\.tls\.key names .*: there is no private key in it, as PEM/,
     ],
     [
       'a key where the certificate should be',
-      () => ({ certificate: made.key }),
+      () => ({ certificate: files.made.key }),
       /http\.tls\.certificate names .*: there is no certificate in it, as PEM/,
     ],
     [
       'an authority for clients without a certificate in it',
-      () => ({ clientCas: [made.caFile, made.key] }),
+      () => ({ clientCas: [files.made.caFile, files.made.key] }),
       /http\.tls\.clientcas names .*server\.key: there is no certificate in it/,
     ],
   ]
@@ -121,27 +107,30 @@ describeNeeding([{ program: 'openssl', debianPackage: 'openssl' }], 'the files o
   })
 
   test('with a key that has a passphrase are refused with the line to type', async () => {
-    const locked = path.join(folder, 'locked.key')
-    await openssl(['pkey', '-in', made.key, '-aes256', '-passout', 'pass:secret', '-out', locked])
+    const locked = path.join(files.folder, 'locked.key')
+    await openssl(['pkey', '-in', files.made.key, '-aes256', '-passout', 'pass:secret', '-out', locked])
     expect(() => loadCertificates(settings({ key: locked }), NOW)).toThrow(
       /locked\.key: it has a passphrase.*openssl pkey -in/,
     )
   })
 
   test('that are renewed are taken, told once, and the old ones stay while the new do not fit', async () => {
-    const live = { certificate: path.join(folder, 'live.pem'), key: path.join(folder, 'live.key') }
-    copyFileSync(made.certificate, live.certificate)
-    copyFileSync(made.key, live.key)
+    const live = {
+      certificate: path.join(files.folder, 'live.pem'),
+      key: path.join(files.folder, 'live.key'),
+    }
+    copyFileSync(files.made.certificate, live.certificate)
+    copyFileSync(files.made.key, live.key)
     const certificates = openCertificates(settings(live), { now: () => NOW })
     const used: unknown[] = []
     certificates.onRenewal((context) => used.push(context.cert))
     expect(certificates.renew()).toBeUndefined()
 
-    const next = await signCertificate(folder, 'next', made, ['DNS:localhost'])
+    const next = await signCertificate(files.folder, 'next', files.made, ['DNS:localhost'])
     copyFileSync(next.certificate, live.certificate)
     expect(() => certificates.renew()).toThrow(/does not belong to the certificate/)
     expect(certificates.renew()).toBeUndefined()
-    expect(certificates.context.cert).toBe(readFileSync(made.certificate, 'utf8'))
+    expect(certificates.context.cert).toBe(readFileSync(files.made.certificate, 'utf8'))
 
     copyFileSync(next.key, live.key)
     expect(certificates.renew()).toMatch(/live\.pem was renewed/)

@@ -1,36 +1,27 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import os from 'node:os'
+import { readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-import { afterAll, beforeAll, expect, test } from '@jest/globals'
+import { expect, test } from '@jest/globals'
 
-import { type Certificates, makeCertificates, signCertificate } from '../support/certificates.js'
 import { randomLayer } from '../support/images.js'
 import { watchMemory } from '../support/memory.js'
 import { describeNeeding } from '../support/needs.js'
 import { runToEnd } from '../support/processes.js'
 import { RegistryClient } from '../support/registry-client.js'
 import { startCore } from '../support/targets.js'
+import { useCertificates } from './use-certificates.js'
 
 const CORE = fileURLToPath(new URL('../../../registry-core/bin/registry-core.js', import.meta.url))
 const TRANSFERS = path.join(import.meta.dirname, '../programs/transfers.js')
 const MIB = 1024 * 1024
 
 describeNeeding([{ program: 'openssl', debianPackage: 'openssl' }], 'registry-core with http.tls', () => {
-  let folder = ''
-  let made: Certificates
-  let other: Pick<Certificates, 'certificate' | 'key'>
-  beforeAll(async () => {
-    folder = mkdtempSync(path.join(os.tmpdir(), 'e-'))
-    made = await makeCertificates(folder)
-    other = await signCertificate(folder, 'other', made)
-  })
-  afterAll(() => rmSync(folder, { recursive: true }))
+  const files = useCertificates()
 
   function configured(tls: object): string {
-    const file = path.join(folder, 'config.yml')
-    const storage = { filesystem: { rootdirectory: path.join(folder, 'store') } }
+    const file = path.join(files.folder, 'config.yml')
+    const storage = { filesystem: { rootdirectory: path.join(files.folder, 'store') } }
     writeFileSync(file, JSON.stringify({ version: '0.1', storage, http: { addr: '127.0.0.1:0', tls } }))
     return file
   }
@@ -40,7 +31,7 @@ describeNeeding([{ program: 'openssl', debianPackage: 'openssl' }], 'registry-co
   }
 
   test('and a file that is not there ends with the sentence of it, and check says it too', async () => {
-    const tls = { certificate: made.certificate, key: path.join(folder, 'nowhere.key') }
+    const tls = { certificate: files.made.certificate, key: path.join(files.folder, 'nowhere.key') }
     const served = await run('serve', tls)
     expect(served.code).toBe(3)
     expect(served.stderr).toMatch(
@@ -54,12 +45,13 @@ describeNeeding([{ program: 'openssl', debianPackage: 'openssl' }], 'registry-co
   })
 
   test('and a key of another certificate ends with the names of both', async () => {
+    const { made, other } = files
     const { code, stderr } = await run('serve', { certificate: made.certificate, key: other.key })
     expect([code, stderr]).toEqual([3, expect.stringMatching(/other\.key does not belong to .*server\.pem/)])
   })
 
   test('says in check with what it would be served', async () => {
-    const { certificate, key, caFile } = made
+    const { certificate, key, caFile } = files.made
     const { code, stdout } = await run('check', { certificate, key, clientcas: [caFile] })
     expect([code, stdout]).toEqual([
       0,
@@ -68,7 +60,7 @@ describeNeeding([{ program: 'openssl', debianPackage: 'openssl' }], 'registry-co
   })
 
   test('is alive to the health command, which has no certificate that it wants', async () => {
-    const { certificate, key, caFile } = made
+    const { certificate, key, caFile } = files.made
     const core = await startCore({ http: { tls: { certificate, key, clientcas: [caFile] } } })
     try {
       const { code, stdout } = await runToEnd(process.execPath, [CORE, 'health', core.configFile])
@@ -79,7 +71,7 @@ describeNeeding([{ program: 'openssl', debianPackage: 'openssl' }], 'registry-co
   })
 
   test('keeps its memory flat, whatever goes through it', async () => {
-    const { certificate, key, caFile } = made
+    const { certificate, key, caFile } = files.made
     const core = await startCore({ http: { tls: { certificate, key } } })
     try {
       const client = new RegistryClient(core.baseUrl, { tls: { ca: readFileSync(caFile) } })
