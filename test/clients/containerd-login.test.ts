@@ -3,9 +3,8 @@ import { afterAll } from '@jest/globals'
 import type { Outcome } from '../support/commands.js'
 import { Containerd } from '../support/containerd.js'
 import { ImageService } from '../support/image-service.js'
-import type { Front } from '../support/served-volume.js'
 import type { Suite } from '../support/toolbox.js'
-import { type LoginClient, loginContract, type LoginStage, type Way } from './login-contract.js'
+import { type LoginCase, type LoginClient, loginContract, type LoginStage } from './login-contract.js'
 
 /** ctr, and the kubelet's way with a pull secret: they name and password with each command, so there is no login to fail. */
 class ContainerdLogin implements LoginClient {
@@ -58,7 +57,7 @@ class ContainerdLogin implements LoginClient {
   async pull(repository: string): Promise<Outcome> {
     await this.#forget(repository)
     return this.#kubelet
-      ? this.#kubelet.pull(this.#nameOf(repository), this.#user)
+      ? this.#kubelet.pull(this.#stage.nameOf(repository), this.#user)
       : this.#transfer('pull', repository)
   }
 
@@ -70,20 +69,16 @@ class ContainerdLogin implements LoginClient {
   #transfer(direction: 'push' | 'pull', repository: string): Promise<Outcome> {
     const { reach } = this.containerd
     const user = this.#user === undefined ? [] : ['--user', `${this.#user.username}:${this.#user.password}`]
-    return this.containerd.attempt('images', direction, ...reach, ...user, this.#nameOf(repository))
+    return this.containerd.attempt('images', direction, ...reach, ...user, this.#stage.nameOf(repository))
   }
 
   async #forget(repository: string): Promise<void> {
-    await this.containerd.ctr('images', 'rm', '--sync', this.#nameOf(repository))
-    await this.#kubelet?.remove(this.#nameOf(repository))
-  }
-
-  #nameOf(repository: string): string {
-    return `${this.#stage.volume.host}/${repository}:latest`
+    await this.containerd.ctr('images', 'rm', '--sync', this.#stage.nameOf(repository))
+    await this.#kubelet?.remove(this.#stage.nameOf(repository))
   }
 }
 
-const CASES: readonly { suite: Suite; how: 'ctr' | 'CRI'; way: Way; front: Front }[] = [
+const CASES: readonly (LoginCase & { suite: Suite; how: 'ctr' | 'CRI' })[] = [
   { suite: 'own', how: 'ctr', way: 'account', front: 'nginx with TLS' },
   { suite: 'own', how: 'CRI', way: 'htpasswd', front: 'plain HTTP' },
   { suite: 'own', how: 'CRI', way: 'account', front: 'TLS of its own' },

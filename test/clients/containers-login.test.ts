@@ -3,16 +3,15 @@ import { copyFileSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { expect, test } from '@jest/globals'
 
 import { type Outcome, run } from '../support/commands.js'
-import type { Front } from '../support/served-volume.js'
 import { type Suite, Toolbox } from '../support/toolbox.js'
 import {
   expectRefusal,
+  type LoginCase,
   type LoginClient,
   loginContract,
   type LoginStage,
   NO_LOGIN,
   type Opened,
-  type Way,
 } from './login-contract.js'
 
 type Program = 'podman' | 'buildah' | 'skopeo'
@@ -111,14 +110,14 @@ class ContainersLogin implements LoginClient {
   #pulls = 0
 
   nameOf(repository: string): string {
-    return `docker://${this.host}/${repository}:latest`
+    return `docker://${this.stage.nameOf(repository)}`
   }
 }
 
 function podmanTests(opened: () => Opened<ContainersLogin>): void {
   test('what podman pulled runs', async () => {
-    const { client } = opened()
-    const run = ['run', '--rm', '--network=none', '--pull=never', `${client.host}/base/app:latest`]
+    const { client, stage } = opened()
+    const run = ['run', '--rm', '--network=none', '--pull=never', stage.nameOf('base/app')]
     expect(await client.attempt(...run)).toEqual({
       code: 0,
       output: expect.stringMatching(/^[0-9a-f]{64} {2}random-1\n[0-9a-f]{64} {2}random-2\n$/),
@@ -145,7 +144,7 @@ function skopeoTests(opened: () => Opened<ContainersLogin>): void {
   })
 }
 
-const CASES: readonly { program: Program; suite: Suite; way: Way; front: Front }[] = [
+const CASES: readonly (LoginCase & { program: Program; suite: Suite })[] = [
   { program: 'podman', suite: 'own', way: 'account', front: 'plain HTTP' },
   { program: 'podman', suite: 'own', way: 'htpasswd', front: 'TLS of its own' },
   { program: 'podman', suite: 'sid', way: 'account', front: 'TLS of its own' },

@@ -41,7 +41,9 @@ export interface LoginStage {
   readonly state: StateFolder
   readonly volume: ServedVolume
   readonly tokenServer: TokenServer | undefined
-  /** The folder of a layout with one image, which is called `<host>/<repository>:latest`. */
+  /** What clients call the one image of a repository. */
+  nameOf(repository: string): string
+  /** The folder of a layout with that image, which is called the same, also on another host. */
   layoutOf(repository: string, host?: string): string
 }
 
@@ -172,13 +174,18 @@ async function openStage(way: Way, server: Server, front: Front): Promise<LoginS
     state,
     volume,
     tokenServer,
+    nameOf: (repository) => nameOn(volume.host, repository),
     layoutOf(repository, host = volume.host) {
       const layout = new ImageLayout(state.join(`layout-${repository.replaceAll('/', '-')}`))
       const shape = { seed: `login ${repository}`, layers: 2, layerBytes: 100_000 }
-      layout.addImage(`${host}/${repository}:latest`, shape)
+      layout.addImage(nameOn(host, repository), shape)
       return layout.folder
     },
   }
+}
+
+function nameOn(host: string, repository: string): string {
+  return `${host}/${repository}:latest`
 }
 
 function restrictionOf(way: Way, state: StateFolder): Restriction {

@@ -37,10 +37,6 @@ class OrasLogin implements LoginClient {
     return new OrasLogin(stage, tools)
   }
 
-  nameOf(repository: string): string {
-    return `${this.stage.volume.host}/${repository}:latest`
-  }
-
   /** Runs in the folder of files, whose names become titles of layers. */
   attempt(subcommand: string, ...args: readonly string[]): Promise<Outcome> {
     const { state, volume } = this.stage
@@ -66,13 +62,13 @@ class OrasLogin implements LoginClient {
   }
 
   push(repository: string): Promise<Outcome> {
-    return this.attempt('push', this.nameOf(repository), 'payload.bin:application/octet-stream')
+    return this.attempt('push', this.stage.nameOf(repository), 'payload.bin:application/octet-stream')
   }
 
   pull(repository: string): Promise<Outcome> {
     const folder = this.stage.state.join('pulled')
     rmSync(folder, { recursive: true, force: true })
-    return this.attempt('pull', this.nameOf(repository), '--output', folder)
+    return this.attempt('pull', this.stage.nameOf(repository), '--output', folder)
   }
 }
 
@@ -81,9 +77,9 @@ function artifactTests(opened: () => Opened<OrasLogin>): void {
     const { client, stage } = opened()
     const payload = (folder: string) => readFileSync(stage.state.join(`${folder}/payload.bin`))
     expect(payload('pulled')).toEqual(payload('files'))
-    const attach = ['--artifact-type', SBOM, client.nameOf('base/app'), 'sbom.json:application/json']
+    const attach = ['--artifact-type', SBOM, stage.nameOf('base/app'), 'sbom.json:application/json']
     expect(await client.attempt('attach', ...attach)).toMatchObject({ code: 0 })
-    const discover = ['--format', 'json', client.nameOf('base/app')]
+    const discover = ['--format', 'json', stage.nameOf('base/app')]
     const { code, output } = await client.attempt('discover', ...discover)
     expect(code).toBe(0)
     expect(JSON.parse(output)).toMatchObject({ referrers: [{ artifactType: SBOM }] })
