@@ -37,6 +37,12 @@ describe('the text formatter', () => {
     expect(line).toMatch(/^key="[\x20-\x7e]*"$/)
   })
 
+  test('says what an error says', () => {
+    expect(logfmt({ err: new TypeError('there is no room') })).toMatch(
+      /^err="TypeError: there is no room\\n {4}at .*log\.test/,
+    )
+  })
+
   test('leaves out what is not there', () => {
     expect(logfmt({ a: undefined, b: 1 })).toBe('b=1')
   })

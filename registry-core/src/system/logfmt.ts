@@ -12,8 +12,14 @@ export function logfmt(fields: Readonly<Record<string, unknown>>): string {
 
 /** The text as it may stand in a line; line ends and escape sequences of a client stay harmless (attack row 75). */
 export function quoted(value: unknown): string {
-  const text = typeof value === 'string' ? value : (JSON.stringify(value) ?? '')
+  const text = textOf(value)
   return PLAIN.test(text) ? text : escaped(text)
+}
+
+/** Of an error all that it says: as JSON it would be empty. */
+function textOf(value: unknown): string {
+  if (typeof value === 'string') return value
+  return Error.isError(value) ? (value.stack ?? value.message) : (JSON.stringify(value) ?? '')
 }
 
 function escaped(text: string): string {
