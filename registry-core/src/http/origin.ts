@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http'
+import type { Socket } from 'node:net'
 
 const CLIENT_HOST = /^(?:[A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?$/
 
@@ -8,12 +9,11 @@ const CLIENT_HOST = /^(?:[A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{
  */
 export function realmOrigin({ headers, socket }: IncomingMessage, isBehindNginx: boolean): string {
   const forwarded = isBehindNginx ? headers['x-forwarded-proto'] : undefined
-  const isSecure = forwarded === undefined ? 'encrypted' in socket : forwarded === 'https'
   const { host = '' } = headers
   const { localAddress = 'localhost', localPort } = socket
   const reached = localAddress.includes(':') ? `[${localAddress}]` : localAddress
   const usable = CLIENT_HOST.test(host) ? host : localPort === undefined ? reached : `${reached}:${localPort}`
-  return `${isSecure ? 'https' : 'http'}://${usable}`
+  return `${scheme(socket, forwarded)}://${usable}`
 }
 
 const PRINTABLE_HOST = /^[A-Za-z0-9.:_[\]-]{1,260}$/
@@ -24,7 +24,10 @@ const PRINTABLE_HOST = /^[A-Za-z0-9.:_[\]-]{1,260}$/
  */
 export function eventOrigin({ headers, socket }: IncomingMessage): string {
   const { host = '' } = headers
-  const forwarded = headers['x-forwarded-proto']
+  return PRINTABLE_HOST.test(host) ? `${scheme(socket, headers['x-forwarded-proto'])}://${host}` : ''
+}
+
+function scheme(socket: Socket, forwarded: string | readonly string[] | undefined): 'https' | 'http' {
   const isSecure = forwarded === undefined ? 'encrypted' in socket : forwarded === 'https'
-  return PRINTABLE_HOST.test(host) ? `${isSecure ? 'https' : 'http'}://${host}` : ''
+  return isSecure ? 'https' : 'http'
 }

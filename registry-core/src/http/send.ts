@@ -1,6 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { ByteRange } from '../oci/byte-range.js'
-import { parseByteRange } from '../oci/byte-range.js'
+import { type ByteRange, parseByteRange } from '../oci/byte-range.js'
 import { RegistryError } from '../oci/failure.js'
 import type { Content, StoredContent } from '../store/store.js'
 import type { Clock } from '../system/clock.js'
