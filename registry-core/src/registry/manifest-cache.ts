@@ -1,4 +1,5 @@
 import type { Digest } from '../oci/digest.js'
+import { isRegistryError } from '../oci/failure.js'
 import { type Manifest, parseStoredManifest } from '../oci/manifest.js'
 
 /** Of the sources of all that is kept: 20,000 usual manifests, or eight of the largest. */
@@ -9,10 +10,10 @@ export class ManifestCache {
   readonly #kept = new Map<Digest, Manifest>()
   #chars = 0
 
-  /** @throws RegistryError `manifest-invalid` when a store holds what is no manifest */
-  parse(digest: Digest, bytes: Uint8Array): Manifest {
-    const manifest = this.#kept.get(digest) ?? parseStoredManifest(bytes)
-    this.keep(digest, manifest)
+  /** Undefined for what is no manifest of ours (registry:2 kept schema 1). */
+  find(digest: Digest, bytes: Uint8Array): Manifest | undefined {
+    const manifest = this.#kept.get(digest) ?? parsed(bytes)
+    if (manifest !== undefined) this.keep(digest, manifest)
     return manifest
   }
 
@@ -29,5 +30,14 @@ export class ManifestCache {
   #drop(digest: Digest): void {
     this.#chars -= this.#kept.get(digest)?.sizeChars ?? 0
     this.#kept.delete(digest)
+  }
+}
+
+function parsed(bytes: Uint8Array): Manifest | undefined {
+  try {
+    return parseStoredManifest(bytes)
+  } catch (error) {
+    if (isRegistryError(error)) return undefined
+    throw error
   }
 }

@@ -9,7 +9,7 @@ import type { Store } from '../store/store.js'
 import { checkUrls } from './manifest-urls.js'
 import type { ManifestCache } from './manifest-cache.js'
 import type { Reach } from './reach.js'
-import { referrerDescriptor } from './referrers.js'
+import { addReferrer } from './referrers.js'
 import type { EventWishes, ManifestPut, ManifestPutResult } from './source.js'
 
 /** Deletes of one manifest can cross its push this often before we give up. */
@@ -43,7 +43,8 @@ export async function putManifest(
   for (const tag of tags) await refuseMove(parts, repository, { tag, digest, put })
   const { wrongSizes } = await lookAtAll(parts, repository, manifest, true) // (1) (2)
   await content.commitBytes(digest, put.bytes) // (3)
-  await indexReferrer(parts, repository, digest, manifest, put.bytes.length)
+  // Before the revision is published: an entry without its revision is not answered, a missing one would be a lie.
+  await addReferrer(links, repository, { digest, manifest, sizeBytes: put.bytes.length })
   await links.publishRevision(repository, digest) // (4)
   await lookAtEverything(parts, repository, { digest, manifest, bytes: put.bytes }) // (5)
   const references = parts.wishes.references() ? namedContent(put.bytes) : undefined
@@ -124,19 +125,6 @@ async function lookAtEverything(parts: Parts, repository: RepositoryName, root: 
     await links.publishRevision(repository, digest)
   }
   if (manifest.subject !== undefined && !links.hasReferrer(repository, manifest.subject, digest))
-    await indexReferrer(parts, repository, digest, manifest, bytes.length)
+    await addReferrer(links, repository, { digest, manifest, sizeBytes: bytes.length })
   await lookAtAll(parts, repository, manifest, false)
-}
-
-/** Before the revision is published: an entry without its revision is not answered, a missing one would be a lie. */
-async function indexReferrer(
-  { store }: Parts,
-  repository: RepositoryName,
-  digest: Digest,
-  manifest: Manifest,
-  sizeBytes: number,
-): Promise<void> {
-  if (manifest.subject === undefined) return
-  const descriptor = referrerDescriptor(digest, manifest, sizeBytes)
-  await store.links.addReferrer(repository, manifest.subject, digest, Buffer.from(JSON.stringify(descriptor)))
 }

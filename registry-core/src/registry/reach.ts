@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Digest } from '../oci/digest.js'
-import { isRegistryError, RegistryError } from '../oci/failure.js'
+import { RegistryError } from '../oci/failure.js'
 import { MANIFEST_LIMIT_BYTES, type Manifest } from '../oci/manifest.js'
 import type { RepositoryName } from '../oci/repository.js'
 import type { Content, StoredContent } from '../store/store.js'
@@ -120,19 +120,10 @@ export class Reach {
     const bytes = await this.#content.readVerified(found, MANIFEST_LIMIT_BYTES)
     if (bytes === undefined) return undefined
     await giveTurn(walk, bytes.length) // between hashing and parsing: both take their time over 4 MiB
-    const child = this.#parse(digest, bytes)
+    const child = this.#manifests.find(digest, bytes)
+    // What is no manifest of ours reaches nothing that we know.
     if (child !== undefined) await this.#walk(walk, child, depth + 1)
     return found
-  }
-
-  /** Undefined for what is no manifest of ours (registry:2 kept schema 1): it reaches nothing that we know. */
-  #parse(digest: Digest, bytes: Buffer): Manifest | undefined {
-    try {
-      return this.#manifests.parse(digest, bytes)
-    } catch (error) {
-      if (isRegistryError(error)) return undefined
-      throw error
-    }
   }
 }
 

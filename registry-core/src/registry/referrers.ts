@@ -8,7 +8,7 @@ import {
 import { findTag } from '../oci/reference.js'
 import type { RepositoryName } from '../oci/repository.js'
 import { referrerKey } from '../oci/referrer-key.js'
-import type { Store } from '../store/store.js'
+import type { Links, Store } from '../store/store.js'
 import type { ReferrersPage, ReferrersRequest } from './source.js'
 
 /** A page's entries, and their bytes: a client reads 4 MiB at most (attack row 34). */
@@ -21,15 +21,23 @@ interface Entry {
   readonly sizeBytes: number
 }
 
-/** As a referrers list writes a manifest (distribution-spec, "Listing Referrers"). */
-export function referrerDescriptor(digest: Digest, manifest: Manifest, sizeBytes: number): Descriptor {
-  return {
-    mediaType: manifest.mediaType,
+/** Enters a manifest in the list of its subject, if it has one, as lists write it (distribution-spec, "Listing Referrers"). */
+export async function addReferrer(
+  links: Links,
+  repository: RepositoryName,
+  referrer: { readonly digest: Digest; readonly manifest: Manifest; readonly sizeBytes: number },
+): Promise<void> {
+  const { digest, sizeBytes } = referrer
+  const { subject, mediaType, artifactType, annotations } = referrer.manifest
+  if (subject === undefined) return
+  const descriptor: Descriptor = {
+    mediaType,
     digest,
     size: sizeBytes,
-    ...(manifest.artifactType !== undefined && { artifactType: manifest.artifactType }),
-    ...(manifest.annotations !== undefined && { annotations: manifest.annotations }),
+    ...(artifactType !== undefined && { artifactType }),
+    ...(annotations !== undefined && { annotations }),
   }
+  await links.addReferrer(repository, subject, digest, Buffer.from(JSON.stringify(descriptor)))
 }
 
 /** One page of who refers to a subject. */

@@ -1,6 +1,6 @@
 import type { UrlRules } from '../config/settings.js'
 import type { Algorithm, Digest } from '../oci/digest.js'
-import { isRegistryError, RegistryError } from '../oci/failure.js'
+import { RegistryError } from '../oci/failure.js'
 import { MANIFEST_LIMIT_BYTES, type Manifest } from '../oci/manifest.js'
 import { type Reference, referenceText, type Tag } from '../oci/reference.js'
 import type { RepositoryName } from '../oci/repository.js'
@@ -10,7 +10,7 @@ import type { LastPulls } from './last-pull.js'
 import type { ManifestCache } from './manifest-cache.js'
 import { putManifest } from './put-manifest.js'
 import type { Reach } from './reach.js'
-import { listReferrers, referrerDescriptor } from './referrers.js'
+import { addReferrer, listReferrers } from './referrers.js'
 import type {
   EventWishes,
   LocalRepository,
@@ -50,7 +50,7 @@ export class StoredRepository implements LocalRepository {
     reference: Reference,
     { countsAsPull = true }: { readonly countsAsPull?: boolean } = {},
   ): Promise<StoredManifest | undefined> {
-    const { store, lastPulls } = this.#parts
+    const { store, manifests, lastPulls } = this.#parts
     const digest =
       reference.kind === 'digest'
         ? reference.digest
@@ -59,7 +59,7 @@ export class StoredRepository implements LocalRepository {
     if (digest === undefined || stored === undefined) return undefined
     const bytes = await store.content.readVerified(stored, MANIFEST_LIMIT_BYTES)
     if (bytes === undefined) return undefined
-    const manifest = this.#meaning(digest, bytes)
+    const manifest = manifests.find(digest, bytes)
     if (stored.wasRescued && manifest !== undefined) await this.#lookAtAll(reference, manifest)
     if (countsAsPull) lastPulls.note(this.repository, digest)
     return { digest, bytes, mediaType: manifest?.mediaType ?? mediaTypeOfOthers(bytes) }
@@ -73,15 +73,6 @@ export class StoredRepository implements LocalRepository {
         reference: referenceText(reference),
         repository: this.repository,
       })
-  }
-
-  #meaning(digest: Digest, bytes: Buffer): Manifest | undefined {
-    try {
-      return this.#parts.manifests.parse(digest, bytes)
-    } catch (error) {
-      if (isRegistryError(error)) return undefined
-      throw error
-    }
   }
 
   blob(digest: Digest, { promise }: { readonly promise: boolean }): Promise<StoredContent | undefined> {
@@ -114,7 +105,7 @@ export class StoredRepository implements LocalRepository {
     const { links, content, journal } = this.#parts.store
     const stored = await content.look('revision', this.repository, digest)
     const bytes = stored && (await content.readVerified(stored, MANIFEST_LIMIT_BYTES))
-    const manifest = bytes && this.#meaning(digest, bytes)
+    const manifest = bytes && this.#parts.manifests.find(digest, bytes)
     const tags = await links.tagsOf(this.repository, digest)
     // The revision first: an entry without it is not answered, and whoever dies in between has hidden no referrer.
     const wasThere = await links.removeRevision(this.repository, digest)
@@ -133,8 +124,7 @@ export class StoredRepository implements LocalRepository {
     if (manifest.subject === undefined) return
     await links.removeReferrer(this.repository, manifest.subject, digest)
     if ((await content.look('revision', this.repository, digest)) === undefined) return
-    const descriptor = Buffer.from(JSON.stringify(referrerDescriptor(digest, manifest, sizeBytes)))
-    await links.addReferrer(this.repository, manifest.subject, digest, descriptor)
+    await addReferrer(links, this.repository, { digest, manifest, sizeBytes })
   }
 
   async deleteBlob(digest: Digest, actor: JournalActor): Promise<boolean> {
