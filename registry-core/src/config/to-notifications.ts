@@ -1,4 +1,5 @@
 import type { NotificationSettings } from '../notifications/settings.js'
+import { headerPairs } from './header-pairs.js'
 import type { ParsedFile } from './schema.js'
 
 /** Distribution's defaults, also for 0 and less. */
@@ -18,9 +19,7 @@ export function toNotifications({ notifications }: ParsedFile): NotificationSett
     return [
       {
         ...{ name, nth, url },
-        headers: Object.entries(headers).flatMap(([header, values]) =>
-          values.map((value) => [header, value] as const),
-        ),
+        headers: headerPairs(headers),
         timeoutMs: endpoint.timeout || TIMEOUT_MS,
         threshold: endpoint.threshold > 0 ? endpoint.threshold : THRESHOLD,
         backoffMs: endpoint.backoff || BACKOFF_MS,

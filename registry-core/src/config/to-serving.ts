@@ -1,3 +1,4 @@
+import { headerPairs } from './header-pairs.js'
 import type { ParsedFile } from './schema.js'
 import type { HealthSettings, TlsSettings } from './settings.js'
 
@@ -31,9 +32,7 @@ export function toHealth({ storagedriver, file, http, tcp }: ParsedFile['health'
     files: file.map((each) => ({ file: each.file, ...counted(each) })),
     http: http.map((each) => ({
       uri: each.uri,
-      headers: Object.entries(each.headers).flatMap(([name, values]) =>
-        values.map((value) => [name, value] as const),
-      ),
+      headers: headerPairs(each.headers),
       statusCode: each.statuscode,
       timeoutMs: each.timeout,
       ...counted(each),

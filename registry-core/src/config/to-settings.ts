@@ -1,5 +1,6 @@
 import { ADDRESS_FORM, findTcpAddress, type TcpAddress } from './address.js'
 import { ConfigurationError } from './configuration-error.js'
+import { headerPairs } from './header-pairs.js'
 import type { ParsedFile } from './schema.js'
 import type { ListenAddress, Reading, Settings, UrlRules } from './settings.js'
 import { toAccess } from './to-access.js'
@@ -36,9 +37,7 @@ export function toSettings(file: string, parsed: ParsedFile, reading: Reading): 
     },
     listeners,
     access: toAccess(parsed),
-    headers: Object.entries(http.headers).flatMap(([name, values]) =>
-      values.map((value) => [name, value] as const),
-    ),
+    headers: headerPairs(http.headers),
     prefix: http.prefix.replace(/\/$/, ''),
     tls: toTls(http.tls),
     health: toHealth(parsed.health),
