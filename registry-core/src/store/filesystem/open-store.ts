@@ -76,8 +76,7 @@ export async function openStore(options: StoreOptions): Promise<OpenedStore> {
     faults.length === 0 ? undefined : await becomeOnlyWriter({ keys, durable, identity }, faults)
   const listings = new Listings({ fs, clock })
   const mismatch = findMismatch(options.expectedId, marker.id)
-  const wrongStore = (): string | undefined => mismatch
-  const parts = openParts(options, { keys, durable, health, listings, refusal: wrongStore })
+  const parts = openParts(options, { keys, durable, health, listings, mismatch })
   let foreignWriter: string | undefined
   return {
     ...parts,
@@ -114,12 +113,12 @@ interface Shared {
   readonly durable: Durable
   readonly health: WriteHealth
   readonly listings: Listings
-  readonly refusal: () => string | undefined
+  readonly mismatch: string | undefined
 }
 
 function openParts(
   { fs, clock, random, identity, log, reserveBytes }: StoreOptions,
-  { keys, durable, health, listings, refusal }: Shared,
+  { keys, durable, health, listings, mismatch }: Shared,
 ) {
   const looker = new Looker({ keys, durable, clock })
   const linkReader = new LinkReader({ fs, clock, log })
@@ -131,7 +130,7 @@ function openParts(
     stages: new FileStages({ keys, durable, health, clock, random, identity }),
     links: new FileLinks({ keys, durable, clock, listings, records, tags, referrersIndex }),
     trash: new FileTrash({ keys, durable }),
-    space: new FileSpace({ keys, durable, health, reserveBytes, refusal }),
+    space: new FileSpace({ keys, durable, health, reserveBytes, mismatch }),
     bookmarks: new FileBookmarks({ keys, durable, clock, identity }),
     journal: new FileJournal({ fs, folder: `${keys.own}/journal`, clock, identity, log }),
     records,

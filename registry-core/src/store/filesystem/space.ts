@@ -15,25 +15,25 @@ export class FileSpace implements Space {
   readonly #durable: Durable
   readonly #health: WriteHealth
   readonly #reserveBytes: number | undefined
-  readonly #refusal: () => string | undefined
+  readonly #mismatch: string | undefined
 
   constructor(options: {
     keys: Keys
     durable: Durable
     health: WriteHealth
     reserveBytes: number | undefined
-    refusal: () => string | undefined
+    /** Why this is not the store that the configuration names; undefined when it is. */
+    mismatch: string | undefined
   }) {
     this.#keys = options.keys
     this.#durable = options.durable
     this.#health = options.health
     this.#reserveBytes = options.reserveBytes
-    this.#refusal = options.refusal
+    this.#mismatch = options.mismatch
   }
 
   requireExpectedStore(): void {
-    const why = this.#refusal()
-    if (why !== undefined) throw new RegistryError('store-refused', { why })
+    if (this.#mismatch !== undefined) throw new RegistryError('store-refused', { why: this.#mismatch })
   }
 
   async reserve(bytes: number): Promise<void> {
@@ -74,7 +74,7 @@ export class FileSpace implements Space {
   }
 
   async probeWrites(): Promise<void> {
-    if (this.#refusal() !== undefined) return
+    if (this.#mismatch !== undefined) return
     await this.#health.probe(() => (this.#health.cause === undefined ? this.#touch() : this.#probe()))
   }
 
