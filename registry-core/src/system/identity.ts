@@ -29,6 +29,11 @@ export function openIdentity({ clock, random }: { clock: Clock; random: Random }
   }
 }
 
+/** The number that the kernel knows a process by, out of its name. */
+export function pidOf(process: string): string {
+  return process.split('-', 1).join('')
+}
+
 function readBootId(): string {
   try {
     return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()

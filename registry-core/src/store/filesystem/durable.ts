@@ -2,7 +2,7 @@ import { basename, dirname } from 'node:path'
 import type { Clock } from '../../system/clock.js'
 import type { Random } from '../../system/random.js'
 import { errorCode, type Fs } from '../fs.js'
-import { linkOrCreate } from './start/link-or-create.js'
+import { linkOrCreate } from './link-or-create.js'
 import type { WriteHealth } from './write-health.js'
 
 /** Folders that somebody may remove and another make anew: their names are never taken for durable. */

@@ -1,6 +1,6 @@
 import { dirname } from 'node:path'
 import type { Clock } from '../../system/clock.js'
-import type { Identity } from '../../system/identity.js'
+import { type Identity, pidOf } from '../../system/identity.js'
 import { errorCode } from '../fs.js'
 import type { Keys } from '../keys.js'
 import type { Durable } from './durable.js'
@@ -55,8 +55,7 @@ export class Presence {
     if (stat === undefined || said === undefined) return true
     if (clock.now().getTime() - stat.mtimeMs > DEAD_AFTER_MS) return true
     if (said !== `${identity.boot} ${identity.pidNamespace}`) return false
-    const number = process.split('-', 1).join('')
-    return durable.fs.statNow(`/proc/${number}`) === undefined
+    return durable.fs.statNow(`/proc/${pidOf(process)}`) === undefined
   }
 
   /** Removes what a dead process has left; it comes back when it only slept. */

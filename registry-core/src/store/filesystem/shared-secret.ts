@@ -2,7 +2,7 @@ import { dirname } from 'node:path'
 import type { Keys } from '../keys.js'
 import type { SharedSecret } from '../store.js'
 import type { Durable } from './durable.js'
-import { linkOrCreate } from './start/link-or-create.js'
+import { linkOrCreate } from './link-or-create.js'
 
 const LIMIT_BYTES = 64 * 1024
 

@@ -4,6 +4,7 @@ import { findRepositoryName, type RepositoryName } from '../../../oci/repository
 import { errorCode, type Fs } from '../../fs.js'
 import type { Keys } from '../../keys.js'
 import { readDamagedAsEmptyNow } from '../read-again.js'
+import { removeTree } from '../remove-tree.js'
 
 /**
  * The files of one upload session (ADR 0003):
@@ -47,7 +48,7 @@ export class SessionFiles {
     try {
       this.#fs.createNow(this.path(id, 'settled', state.generation), Buffer.from(JSON.stringify(state)))
     } catch (error) {
-      await this.empty(folder).catch(() => undefined) // the first failure is the one to report
+      await removeTree(this.#fs, folder).catch(() => undefined) // the first failure is the one to report
       throw error
     }
   }
@@ -145,13 +146,8 @@ export class SessionFiles {
       if (errorCode(error) === 'ENOENT') return false
       throw error
     }
-    await this.empty(temporary)
+    await removeTree(this.#fs, temporary)
     return true
-  }
-
-  async empty(folder: string): Promise<void> {
-    for (const { name } of (await this.#fs.list(folder)) ?? []) await this.#fs.unlink(`${folder}/${name}`)
-    await this.#fs.removeDirectory(folder)
   }
 
   async ids(): Promise<readonly string[]> {

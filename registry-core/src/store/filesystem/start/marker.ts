@@ -1,10 +1,9 @@
 import { dirname } from 'node:path'
 import type { Clock } from '../../../system/clock.js'
 import type { Random } from '../../../system/random.js'
-import type { Keys } from '../../keys.js'
-import { SHARDS } from '../../keys.js'
+import { type Keys, SHARDS } from '../../keys.js'
 import type { Durable } from '../durable.js'
-import { linkOrCreate } from './link-or-create.js'
+import { linkOrCreate } from '../link-or-create.js'
 
 /** The format this program writes and understands. */
 const FORMAT = 1

@@ -1,8 +1,8 @@
-import type { Identity } from '../../../system/identity.js'
+import { type Identity, pidOf } from '../../../system/identity.js'
 import { errorCode, type Fs } from '../../fs.js'
 import type { Keys } from '../../keys.js'
 import type { Durable } from '../durable.js'
-import { linkOrCreate } from './link-or-create.js'
+import { linkOrCreate } from '../link-or-create.js'
 
 const LIMIT_BYTES = 256
 
@@ -46,8 +46,8 @@ export async function becomeOnlyWriter(
 /** The number of the live process that the file names. */
 function findHolder(fs: Fs, held: Buffer, { process, boot }: Identity): string | undefined {
   const [holder = '', itsBoot] = held.toString().split(' ')
-  const pid = holder.split('-', 1).join('')
-  if (itsBoot !== boot || pid === process.split('-', 1).join('')) return undefined
+  const pid = pidOf(holder)
+  if (itsBoot !== boot || pid === pidOf(process)) return undefined
   return fs.statNow(`/proc/${pid}`) === undefined ? undefined : pid
 }
 

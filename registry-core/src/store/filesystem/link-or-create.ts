@@ -1,4 +1,4 @@
-import { errorCode, type Fs } from '../../fs.js'
+import { errorCode, type Fs } from '../fs.js'
 
 /** What file systems without a second name for a file answer (some network, FUSE and FAT mounts). */
 const NO_LINKS: ReadonlySet<string> = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS'])
