@@ -49,6 +49,13 @@ test('a push that a delete crosses may publish again, but only what the delete t
   expect(isLinearizable(op('write', 'b', 2, 4.5), op('delete', undefined, 2.5, 4), ...seen)).toBe(false)
 })
 
+test('what a push publishes again just before its answer is there afterwards, unless another push was answered meanwhile', () => {
+  const past = [op('write', 'b', 2, 9), op('read', 'b', 3, 3.5), op('delete', undefined, 3.6, 4)]
+  expect(isLinearizable(...past, op('read', 'b', 10, 11))).toBe(true)
+  expect(isLinearizable(...past, op('read', undefined, 10, 11))).toBe(true)
+  expect(isLinearizable(...past, op('write', 'c', 5, 6), op('read', 'b', 10, 11))).toBe(false)
+})
+
 test('an unanswered push may have happened, but not both ways, and not later', () => {
   const past = [op('write', 'a', 0, 1), { ...op('write', 'b', 2, 6), isUnanswered: true }]
   expect(isLinearizable(...past, op('read', 'a', 3, 4), op('read', 'b', 9, 10))).toBe(true)

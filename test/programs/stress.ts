@@ -19,6 +19,8 @@ import { StressRequests } from './stress/stress-requests.js'
 const CLIENT = fileURLToPath(new URL('stress-client.js', import.meta.url))
 const REPOSITORIES = ['stress/one', 'stress/two']
 const TAGS = ['latest', 'stable', 'edge']
+/** How many operations before and after an offender its finding shows. */
+const NEARBY = 25
 const SHARED_BLOBS = ['oak', 'elm', 'ash', 'yew']
 
 class Stress {
@@ -155,9 +157,9 @@ class Stress {
   #check(register: string, history: readonly Entry[]): void {
     const { isLinearizable, offender, meanwhile } = checkRegister(history)
     if (isLinearizable || offender === undefined) return
-    const nearby = history
-      .filter(({ startMs, endMs }) => endMs > offender.startMs - 200 && startMs < offender.endMs + 50)
-      .sort((a, b) => a.startMs - b.startMs)
+    const sorted = [...history].sort((a, b) => a.startMs - b.startMs)
+    const at = sorted.findIndex(({ startMs, endMs }) => startMs === offender.startMs && endMs === offender.endMs)
+    const nearby = sorted.slice(Math.max(0, at - NEARBY), at + NEARBY)
     this.#findings.push(
       `${register} is no register: nothing explains ${JSON.stringify(offender)} among ${JSON.stringify(meanwhile)}; nearby: ${nearby.map((one) => JSON.stringify(one)).join('\n')}`,
     )

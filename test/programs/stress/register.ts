@@ -77,8 +77,8 @@ function answered(pasts: readonly Past[], open: ReadonlySet<Operation>, operatio
     `${value} ${order.map((one) => Number(done.has(one))).join('')}`
   const known = new Map<string, Past>(pasts.map((past) => [keyOf(past), past]))
   for (const past of known.values()) {
-    if (past.done.has(operation)) continue // lazily: later operations have their own answers to wait for
-    for (const next of open) {
+    // Lazily: later operations have their own answers to wait for; this one can publish again until now.
+    for (const next of past.done.has(operation) ? [operation] : open) {
       const after = happened(past, next)
       if (after !== undefined && !known.has(keyOf(after))) known.set(keyOf(after), after)
     }
