@@ -42,6 +42,24 @@ test('a push whose index entry a remover tidies away writes it again', async () 
   expect(fs.readNow(entry, 100)?.toString()).toBe(DIGEST)
 })
 
+test('a push that a remover has crossed is published again, but not over one that was answered meanwhile', async () => {
+  const newer = digestOfBytes('sha256', Buffer.from('newer'))
+  let steps = 0
+  fs.beforeCall = ({ name, path, to }) => {
+    const isLook = name === 'list' && path === takes
+    if (steps === 0 && isLook) {
+      fs.disk.unlink(link) // its own value, which a remover has taken
+      steps = 1
+    } else if (steps === 1 && (name === 'link' || name === 'rename') && to === link) {
+      fs.disk.write(fs.disk.createFile(link), Buffer.from(newer), 0)
+      steps = 2
+    }
+  }
+  expect(await process.store.links.publishTag(APP, TAG, DIGEST)).toBe(true)
+  expect(steps).toBe(2)
+  expect(await process.store.links.findTag(APP, TAG)).toBe(newer)
+})
+
 test('a remover that tidies away the index entry of a push that was answered meanwhile writes it again', async () => {
   fs.beforeCall = ({ name, path }) => {
     if (name !== 'unlink' || path !== entry || fs.disk.find(link) !== undefined) return

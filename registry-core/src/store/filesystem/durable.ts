@@ -151,15 +151,28 @@ export class Durable {
    * @param once what must be done before the rename: the temporary file is written and synced meanwhile
    */
   async publish(path: string, bytes: Uint8Array, time?: Date, once?: Promise<unknown>): Promise<void> {
-    for (let attempt = 1; ; attempt += 1) {
-      const temporary = await this.#writeBeside(once, bytes, time)
+    for (let attempt = 1; ; attempt += 1)
       try {
-        await this.moveIn(temporary, path)
+        await this.publishUnrepeated(path, bytes, time, once)
         return
       } catch (error) {
-        await this.dropQuietly(temporary)
         if (errorCode(error) !== 'ENOENT' || attempt === ATTEMPTS) throw error
       }
+  }
+
+  /** One attempt of it. @throws code `ENOENT` when a remover took the file away, with its folder */
+  async publishUnrepeated(
+    path: string,
+    bytes: Uint8Array,
+    time?: Date,
+    once?: Promise<unknown>,
+  ): Promise<void> {
+    const temporary = await this.#writeBeside(once, bytes, time)
+    try {
+      await this.moveIn(temporary, path)
+    } catch (error) {
+      await this.dropQuietly(temporary)
+      throw error
     }
   }
 

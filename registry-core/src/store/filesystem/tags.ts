@@ -63,8 +63,9 @@ export class FileTags {
     await durable.fs.unlink(`${keys.tagFolder(repository, tag)}/upstream`)
     for (let attempt = 0; attempt < PUBLISH_ATTEMPTS; attempt += 1) {
       await this.#publishIndexEntry(repository, tag, digest)
-      if (once) await this.#publishFirst(repository, tag, digest)
-      else await durable.publish(link, Buffer.from(digest))
+      // What is published again replaces nothing: another push may have been answered meanwhile, and is the newer one.
+      if (once || attempt > 0) await this.#publishFirst(repository, tag, digest)
+      else await durable.publishUnrepeated(link, Buffer.from(digest)).catch(ignoreAbsence)
       await this.#revokeTakes(repository, tag)
       // One that is pushed once must be seen to be this one; of others it is enough that no remover has them.
       const held = once ? this.read(repository, tag)?.digest : durable.fs.statNow(link) && digest
