@@ -13,7 +13,7 @@ import { startCore, type Target } from '../support/targets.js'
 import { chanceFrom } from './stress/chance.js'
 import { type ClientOrders, type ClientReport, type Entry, nowMs } from './stress/history.js'
 import type { StressOrders, StressOutcome } from './stress/orders.js'
-import { checkRegister } from './stress/register.js'
+import { checkRegister, type Operation } from './stress/register.js'
 import { StressRequests } from './stress/stress-requests.js'
 
 const CLIENT = fileURLToPath(new URL('stress-client.js', import.meta.url))
@@ -157,8 +157,8 @@ class Stress {
   #check(register: string, history: readonly Entry[]): void {
     const { isLinearizable, offender, meanwhile } = checkRegister(history)
     if (isLinearizable || offender === undefined) return
-    const sorted = [...history].sort((a, b) => a.startMs - b.startMs)
-    const at = sorted.findIndex(({ startMs, endMs }) => startMs === offender.startMs && endMs === offender.endMs)
+    const sorted: readonly Operation[] = [...history].sort((a, b) => a.startMs - b.startMs)
+    const at = sorted.indexOf(offender)
     const nearby = sorted.slice(Math.max(0, at - NEARBY), at + NEARBY)
     this.#findings.push(
       `${register} is no register: nothing explains ${JSON.stringify(offender)} among ${JSON.stringify(meanwhile)}; nearby: ${nearby.map((one) => JSON.stringify(one)).join('\n')}`,
