@@ -1,5 +1,5 @@
 import type { AnonymousLevel } from './caller.js'
-import type { Glob } from './glob.js'
+import type { Glob } from '../oci/glob.js'
 import type { Right } from './may.js'
 
 /** Who may do what, as the configuration says it: one value, swapped whole when the file is read anew. */

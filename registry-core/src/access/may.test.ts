@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals'
 import { parseRepositoryName } from '../oci/repository.js'
 import { anonymousCaller, anonymousTokenCaller, type Caller } from './caller.js'
-import { compileGlob } from './glob.js'
+import { compileGlob } from '../oci/glob.js'
 import { ALL_RIGHTS, may, mayAnything } from './may.js'
 import { refusalOf } from './refusal.js'
 import { scopeOf } from './token-scope.js'

@@ -1,5 +1,5 @@
 import type { RepositoryName } from '../oci/repository.js'
-import { compileGlob, type Glob } from './glob.js'
+import { compileGlob, type Glob } from '../oci/glob.js'
 
 /** Every action, for those who may do everything. */
 export const ACTIONS = ['pull', 'push', 'delete'] as const

@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals'
 import { parseRepositoryName } from '../oci/repository.js'
-import { compileGlob } from './glob.js'
+import { compileGlob } from '../oci/glob.js'
 import { ALL_RIGHTS, allows } from './may.js'
 import { findScope, grantable, scopeOf } from './token-scope.js'
 

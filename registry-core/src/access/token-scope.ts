@@ -1,5 +1,5 @@
 import { findRepositoryName } from '../oci/repository.js'
-import { compileGlob } from './glob.js'
+import { compileGlob } from '../oci/glob.js'
 import { type Action, ACTIONS, allows, type Right, type TokenScope } from './may.js'
 
 /** One entry of what a token is asked or made for, as Distribution's token protocol writes it. */

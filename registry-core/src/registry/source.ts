@@ -21,6 +21,30 @@ export interface Source {
   referrers(subject: Digest, request: ReferrersRequest): Promise<ReferrersPage>
 }
 
+/** Where an answer comes from, in the words of `X-Entrepot-Origin` and `X-Cache` (design §3). */
+export interface Served {
+  /** `local`, or an upstream's name. */
+  readonly origin: string
+  /** `bypass`: this request had to go through, whatever is stored. */
+  readonly cache: 'hit' | 'stale' | 'miss' | 'bypass'
+  /** A sentence for `Warning`: why it may not be the newest. */
+  readonly warning?: string
+}
+
+/** A blob that is being fetched: bytes to read while they come. */
+export interface GrowingContent {
+  readonly repository: RepositoryName
+  readonly digest: Digest
+  /** Undefined when the upstream does not say. */
+  readonly sizeBytes: number | undefined
+  /**
+   * The bytes from `first` to `last` (inclusive; undefined: to the end), as they come. The last 64 KiB of the blob come when all of it has its
+   * digest; until then, and when it has not, what is read so far is all there is.
+   * @throws UpstreamFailure
+   */
+  read(first: number, last: number | undefined, signal: AbortSignal): AsyncIterable<Buffer>
+}
+
 /** A manifest as it was pushed: the same bytes, the same media type. */
 export interface StoredManifest {
   readonly digest: Digest

@@ -2,7 +2,7 @@ import { hashSync } from '@node-rs/bcrypt'
 
 import { ACTIONS, type Action, type Right } from '#core/access/may.js'
 import type { AccessSettings, AccountSettings } from '#core/access/access-settings.js'
-import { compileGlob } from '#core/access/glob.js'
+import { compileGlob } from '#core/oci/glob.js'
 import type { SharedSecret } from '#core/store/store.js'
 
 /** bcrypt's cheapest, so that tests do not wait for it. */

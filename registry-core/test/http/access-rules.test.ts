@@ -1,5 +1,5 @@
 import { expect, describe, test } from '@jest/globals'
-import { compileGlob } from '#core/access/glob.js'
+import { compileGlob } from '#core/oci/glob.js'
 import { digestOfBytes } from '#core/oci/digest.js'
 import { parseTag } from '#core/oci/reference.js'
 import { parseRepositoryName } from '#core/oci/repository.js'

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { compileGlob } from '../../access/glob.js'
+import { compileGlob } from '../../oci/glob.js'
 import { ACTIONS } from '../../access/may.js'
 import { BCRYPT_SHAPE } from '../../access/bcrypt-hash.js'
 import { anonymous, boolean, MAP, parsed } from './values.js'

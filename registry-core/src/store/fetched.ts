@@ -1,0 +1,71 @@
+import type { Digest } from '../oci/digest.js'
+import type { Tag } from '../oci/reference.js'
+import type { RepositoryName } from '../oci/repository.js'
+
+/* What a mirror needs of the store beside what everybody needs (store.ts). */
+
+/** What is being fetched: files that grow, each written by the process that made it alone (design §5). */
+export interface Partials {
+  /**
+   * A new file for the bytes of `digest`. What a dead process, or an earlier download of this one, has kept of it is
+   * taken over: copied and hashed anew, so that `offset` says where to go on.
+   * @throws RegistryError `storage-full` when the disk has no room for `sizeBytes` more: pass it on without storing
+   */
+  open(digest: Digest, sizeBytes: number | undefined, signal: AbortSignal): Promise<PartialContent>
+  /** Removes what dead processes have left, before `limit`; answers how many. */
+  purge(limit: Date, signal: AbortSignal): Promise<number>
+}
+
+/** A file that grows. Exactly one of `commit`, `keep` and `discard` ends it; readers may read until then, and after a commit from the content. */
+export interface PartialContent {
+  readonly digest: Digest
+  /** The bytes that are there, written and hashed. */
+  readonly offset: number
+  /** Appends and hashes. After a failed write only `discard` may follow. */
+  append(pieces: readonly Buffer[]): Promise<void>
+  /** Fills `buffer` from `position`, below `offset`; answers the bytes read. */
+  read(buffer: Uint8Array, position: number): Promise<number>
+  /** True when the bytes so far have the digest; nothing is published yet. */
+  isWhole(): boolean
+  /** Makes the bytes visible under their digest, whoever links them. @throws RegistryError `digest-mismatch`: all is gone */
+  commit(): Promise<void>
+  /** Lets go: a later download of this digest goes on from here. */
+  keep(): Promise<void>
+  discard(): Promise<void>
+}
+
+/** Where a mirror got something. */
+export interface FetchedFrom {
+  /** The upstream's name (`UpstreamSettings.host`). */
+  readonly host: string
+  readonly etag: string | undefined
+}
+
+/** A tag that a mirror wrote. */
+export interface MirroredTag extends FetchedFrom {
+  readonly digest: Digest
+  /** When the upstream last said that it stands for this digest. */
+  readonly checkedAt: Date
+}
+
+/** Who put a revision or a tag here: a client by a push, a mirror, or nobody says (registry:2, or a crash between two files). */
+export type Provenance =
+  | { readonly kind: 'pushed' }
+  | { readonly kind: 'fetched'; readonly from: FetchedFrom; readonly at: Date }
+  | { readonly kind: 'unknown' }
+
+/** Where revisions and tags came from (design §4; gc-protocol §2). */
+export interface Origins {
+  /** Undefined when the repository has no such revision. A valid `pushed` wins (gc-protocol §2). */
+  provenance(repository: RepositoryName, digest: Digest): Provenance | undefined
+  /** Notes where it came from, then writes the link, one time for both; never touches `pushed` (gc-protocol §2). */
+  publishRevision(repository: RepositoryName, digest: Digest, from: FetchedFrom): Promise<void>
+  /** Undefined when there is no such tag, or it is a client's: no valid `upstream` beside it, or one with another digest. */
+  findTag(repository: RepositoryName, tag: Tag): Promise<MirroredTag | undefined>
+  /** Moves, or makes, a tag of a mirror. False when a client's stands there: it stays (gc-protocol §2). */
+  publishTag(repository: RepositoryName, tag: Tag, digest: Digest, from: FetchedFrom): Promise<boolean>
+  /** The upstream has said just now that the tag still stands for this digest. Nothing when the tag is another one meanwhile. */
+  noteChecked(repository: RepositoryName, tag: Tag, digest: Digest): Promise<void>
+  /** True when a client has pushed something into it: any revision with a valid `pushed`, or without a valid `upstream` in an adopted store. */
+  isLocal(repository: RepositoryName): Promise<boolean>
+}
