@@ -10,6 +10,7 @@ import { REGISTRY2 } from '#core/config/registry2.js'
 import { describeSettings } from '#core/config/schema.js'
 import { ERRORS } from '#core/http/errors.js'
 import { ROUTES } from '#core/http/routes.js'
+import { OUTAGES } from '#core/mirror/outage.js'
 import { FAILURES } from '#core/oci/failure.js'
 import { openMetrics } from '#core/system/metrics.js'
 
@@ -82,6 +83,14 @@ describe('the reference pages say what the code does', () => {
     expect(sorted(rowsOf('metrics.md').map(([name, , , meaning]) => [name, meaning]))).toEqual(
       sorted(counted.map(([, name, help]) => [name, help])),
     )
+  })
+
+  test('each trouble with an upstream stands in upstream-outages.md with what follows, and no other', () => {
+    const inCode = Object.entries(OUTAGES).map(([trouble, { says, notCached, ...outage }]) => [
+      ...[trouble, says, outage.isGone ? '200, stale, noted as gone' : '200, stale', 404],
+      ...[notCached === 404 ? 404 : 503, outage.breaker, outage.isRemembered ? 'rests 10 s' : 'is asked'],
+    ])
+    expect(sorted(rowsOf('upstream-outages.md'))).toEqual(sorted(inCode))
   })
 
   test('each command and each of its options stands in cli.md with its meaning', async () => {

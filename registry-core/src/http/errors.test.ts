@@ -28,7 +28,7 @@ describe('the table of errors', () => {
     for (const failure of FAILURES) expect([...SPEC, ...OURS]).toContain(ERRORS[failure].code)
   })
 
-  test('says 4xx for what a client did, and 5xx for nothing but the storage, its limits, what is watched, and a core that is away', () => {
+  test('says 4xx for what a client did, and 5xx for nothing but the storage, its limits, what is watched, and a core or an upstream that is away', () => {
     const server = FAILURES.filter((failure) => ERRORS[failure].status >= 500)
     const ours = [
       'health-failing',
@@ -37,6 +37,7 @@ describe('the table of errors', () => {
       'storage-failing',
       'storage-full',
       'store-refused',
+      'upstream-unavailable',
     ]
     expect(server.toSorted()).toEqual(ours)
   })

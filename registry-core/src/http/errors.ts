@@ -61,6 +61,7 @@ export const ERRORS: { readonly [F in Failure]: ErrorRow } = {
   'manifest-blob-unknown': { status: 400, code: 'MANIFEST_BLOB_UNKNOWN' },
   'deletes-off': { status: 405, code: 'UNSUPPORTED' },
   'read-only': { status: 405, code: 'UNSUPPORTED' },
+  'mirrored-read-only': { status: 405, code: 'UNSUPPORTED' },
   unauthorized: { status: 401, code: 'UNAUTHORIZED' },
   'login-failed': { status: 401, code: 'UNAUTHORIZED' },
   'token-invalid': { status: 401, code: 'UNAUTHORIZED' },
@@ -74,6 +75,7 @@ export const ERRORS: { readonly [F in Failure]: ErrorRow } = {
   'store-refused': { status: 503, code: 'UNAVAILABLE' },
   'health-failing': { status: 503, code: 'UNAVAILABLE' },
   'server-busy': { status: 503, code: 'UNAVAILABLE' },
+  'upstream-unavailable': { status: 503, code: 'UNAVAILABLE' },
   'server-unreachable': { status: 503, code: 'UNAVAILABLE' }, // said by nginx, when it is the core that is missing
 }
 
@@ -103,6 +105,9 @@ const FAILING: Readonly<Record<string, string>> = {
   EISDIR: 'a folder lies where the store has a file',
   ETIMEDOUT: 'the file system of the store does not answer',
 }
+
+/** Where reading is all that is left. */
+const READ_ONLY: ReadonlySet<Failure> = new Set(['deletes-off', 'read-only', 'mirrored-read-only'])
 
 /** More missing blobs than this tell a person nothing new. */
 const MAX_ENTRIES = 100
@@ -203,7 +208,7 @@ function headersOf(error: RegistryError, status: number, call: Call | undefined)
   if (isFailure(error, 'range-unsatisfiable')) return { 'Content-Range': `bytes */${error.detail.sizeBytes}` }
   if (isFailure(error, 'method-unsupported')) return { Allow: error.detail.allowed }
   if (isFailure(error, 'too-many-misses')) return { 'Retry-After': `${error.detail.seconds}` }
-  if (error.failure === 'deletes-off' || error.failure === 'read-only') return { Allow: 'GET, HEAD' }
+  if (READ_ONLY.has(error.failure)) return { Allow: 'GET, HEAD' }
   if (status === 503) return { 'Retry-After': RETRY_AFTER_SECONDS }
   return {}
 }

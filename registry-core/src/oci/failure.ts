@@ -13,7 +13,7 @@ interface Details {
   'request-timeout': { readonly seconds: number }
   'page-number-invalid': { readonly found: string }
   'name-invalid': { readonly name: string }
-  'name-unknown': { readonly name: string }
+  'name-unknown': { readonly name: string; readonly why?: string }
   'namespace-unknown': { readonly namespace: string }
   'tag-invalid': { readonly tag: string }
   'too-many-tags': { readonly count: number; readonly limit: number }
@@ -21,18 +21,19 @@ interface Details {
   'digest-mismatch': { readonly expected: string; readonly actual: string }
   'digest-missing': object
   'algorithm-unsupported': { readonly algorithm: string }
-  'blob-unknown': { readonly digest: string; readonly repository: string }
+  'blob-unknown': { readonly digest: string; readonly repository: string; readonly why?: string }
   'range-unsatisfiable': { readonly range: string; readonly sizeBytes: number }
   'upload-unknown': { readonly upload: string }
   'upload-taken-over': { readonly upload: string }
   'chunk-out-of-order': { readonly sent: number; readonly expected: number }
   'size-mismatch': { readonly declared: number; readonly received: number }
-  'manifest-unknown': { readonly reference: string; readonly repository: string }
+  'manifest-unknown': { readonly reference: string; readonly repository: string; readonly why?: string }
   'manifest-invalid': { readonly why: string }
   'manifest-too-large': { readonly limitBytes: number }
   'manifest-blob-unknown': { readonly digests: readonly string[]; readonly repository: string }
   'deletes-off': object
   'read-only': object
+  'mirrored-read-only': { readonly repository: string; readonly host: string; readonly pushTo: string }
   unauthorized: { readonly action: string; readonly name: string }
   'login-failed': object
   'token-invalid': { readonly why: string }
@@ -47,6 +48,7 @@ interface Details {
   'health-failing': { readonly check: string; readonly why: string }
   'server-busy': { readonly why: string }
   'server-unreachable': { readonly why: string }
+  'upstream-unavailable': { readonly why: string }
 }
 
 /** The key of one thing that can go wrong on purpose. */
@@ -69,7 +71,7 @@ const SENTENCES: { readonly [F in Failure]: (detail: Details[F]) => string } = {
   'page-number-invalid': ({ found }) => `n=${found} is not a number of entries: write 0 or more`,
   'name-invalid': ({ name }) =>
     `"${name}" is not a repository name: lower-case letters and digits, with . _ __ or - between them, parts divided by /, 255 characters at most`,
-  'name-unknown': ({ name }) => `no repository ${name} is known here`,
+  'name-unknown': ({ name, why }) => `no repository ${name} is known here${because(why)}`,
   'namespace-unknown': ({ namespace }) => `no upstream "${namespace}" is configured here`,
   'tag-invalid': ({ tag }) =>
     `"${tag}" is not a tag: a letter, digit or _ and then up to 127 of letters, digits, _ . -`,
@@ -80,7 +82,8 @@ const SENTENCES: { readonly [F in Failure]: (detail: Details[F]) => string } = {
   'digest-missing': () => 'the closing request needs ?digest=<algorithm>:<hex>',
   'algorithm-unsupported': ({ algorithm }) =>
     `the digest algorithm "${algorithm}" is not supported: sha256 or sha512`,
-  'blob-unknown': ({ digest, repository }) => `no blob ${digest} in repository ${repository}`,
+  'blob-unknown': ({ digest, repository, why }) =>
+    `no blob ${digest} in repository ${repository}${because(why)}`,
   'range-unsatisfiable': ({ range, sizeBytes }) =>
     `the range "${range}" lies outside the content of ${sizeBytes} bytes`,
   'upload-unknown': ({ upload }) => `no upload ${upload} is open in this repository: begin one with POST`,
@@ -88,7 +91,8 @@ const SENTENCES: { readonly [F in Failure]: (detail: Details[F]) => string } = {
   'chunk-out-of-order': ({ sent, expected }) =>
     `the chunk starts at ${sent}, the upload stands at ${expected}`,
   'size-mismatch': ({ declared, received }) => `${declared} bytes were announced, ${received} came`,
-  'manifest-unknown': ({ reference, repository }) => `no manifest ${reference} in repository ${repository}`,
+  'manifest-unknown': ({ reference, repository, why }) =>
+    `no manifest ${reference} in repository ${repository}${because(why)}`,
   'manifest-invalid': ({ why }) => `the manifest is not valid: ${why}`,
   'manifest-too-large': ({ limitBytes }) => `a manifest may have ${limitBytes} bytes at most`,
   'manifest-blob-unknown': ({ digests, repository }) =>
@@ -96,6 +100,8 @@ const SENTENCES: { readonly [F in Failure]: (detail: Details[F]) => string } = {
   'deletes-off': () => 'deleting is switched off: set storage.delete.enabled to true',
   'read-only': () =>
     'this registry takes no pushes and no deletes at the moment: storage.maintenance.readonly is on',
+  'mirrored-read-only': ({ repository, host, pushTo }) =>
+    `${repository} is a mirror of ${host} and takes no pushes and no deletes: push to ${pushTo} instead`,
   unauthorized: ({ action, name }) => `to ${action} ${name} you must log in`,
   'login-failed': () => 'the user name or the password is wrong',
   'token-invalid': ({ why }) => `the token does not count: ${why}`,
@@ -114,6 +120,11 @@ const SENTENCES: { readonly [F in Failure]: (detail: Details[F]) => string } = {
   'health-failing': ({ check, why }) => `the health check of ${check} fails: ${why}`,
   'server-busy': ({ why }) => `the server is too busy: ${why}; try again`,
   'server-unreachable': ({ why }) => `the registry cannot be asked at the moment: ${why}`,
+  'upstream-unavailable': ({ why }) => `this is not cached here, and ${why}`,
+}
+
+function because(why: string | undefined): string {
+  return why === undefined ? '' : `: ${why}`
 }
 
 /** A failure of the closed list, thrown anywhere and answered by the HTTP edge alone. */

@@ -1,4 +1,5 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client'
+import { type MirrorMetrics, openMirrorMetrics } from './mirror-metrics.js'
 import { type NotificationMetrics, openNotificationMetrics } from './notification-metrics.js'
 
 /** What is counted, by name, in the words of the logs. */
@@ -15,6 +16,7 @@ export interface Metrics {
   /** A call to the storage that failed, by the system's error code. */
   countStorageError(code: string): void
   readonly notifications: NotificationMetrics
+  readonly mirrors: MirrorMetrics
   /** All of it, in Prometheus' text format. */
   text(): Promise<string>
   readonly contentType: string
@@ -50,6 +52,7 @@ export function openMetrics({ load, droppedLogLines }: MetricSources): Metrics {
     countRequest: requestCounter(register),
     countStorageError: (code) => storageErrors.inc({ code }),
     notifications: openNotificationMetrics(register),
+    mirrors: openMirrorMetrics(register),
     text: () => register.metrics(),
     contentType: register.contentType,
   }

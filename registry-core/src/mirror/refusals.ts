@@ -1,0 +1,47 @@
+import type { Clock } from '../system/clock.js'
+import type { UpstreamFailure } from './upstream/upstream-failure.js'
+
+/** So long is a name that an upstream has refused not asked for again. */
+const REMEMBERED_MS = 10_000
+/** So many of them at once: of an upstream no more than this are found out in that time (attack row 61). */
+const LIMIT = 2000
+
+/**
+ * What an upstream refused a moment ago. Whoever makes up names fills it: then names that nobody knows are not asked
+ * for until some of it is over, so that neither memory nor requests grow with what a client sends.
+ */
+export class Refusals {
+  readonly #clock: Clock
+  /** The oldest first: all last equally long. */
+  readonly #kept = new Map<string, { readonly failure: UpstreamFailure; readonly untilMs: number }>()
+
+  constructor({ clock }: { readonly clock: Clock }) {
+    this.#clock = clock
+  }
+
+  /** Undefined when it may be asked for. */
+  find(key: string): UpstreamFailure | undefined {
+    this.#dropOver()
+    return this.#kept.get(key)?.failure
+  }
+
+  isFull(): boolean {
+    this.#dropOver()
+    return this.#kept.size >= LIMIT
+  }
+
+  remember(key: string, failure: UpstreamFailure): void {
+    this.#kept.delete(key)
+    this.#kept.set(key, { failure, untilMs: this.#clock.elapsedMs() + REMEMBERED_MS })
+    const [oldest] = this.#kept.keys()
+    if (this.#kept.size > LIMIT && oldest !== undefined) this.#kept.delete(oldest)
+  }
+
+  #dropOver(): void {
+    const nowMs = this.#clock.elapsedMs()
+    for (const [key, { untilMs }] of this.#kept) {
+      if (untilMs > nowMs) return
+      this.#kept.delete(key)
+    }
+  }
+}

@@ -1,0 +1,32 @@
+import type { Upstream } from './upstream/upstream.js'
+
+/** What is asked of an upstream; `manifest`: anything but the bytes of blobs. */
+export interface UpstreamCall {
+  readonly kind: 'manifest' | 'blob'
+  readonly signal: AbortSignal
+}
+
+/** An upstream each of whose requests goes through `around`. */
+export function wrapUpstream(
+  upstream: Upstream,
+  around: <T>(call: UpstreamCall, ask: () => Promise<T>) => Promise<T>,
+): Upstream {
+  return {
+    host: upstream.host,
+    resolve: (repository, reference, signal) =>
+      around({ kind: 'manifest', signal }, () => upstream.resolve(repository, reference, signal)),
+    manifest: (repository, reference, signal) =>
+      around({ kind: 'manifest', signal }, () => upstream.manifest(repository, reference, signal)),
+    describeBlob: (repository, digest, signal) =>
+      around({ kind: 'blob', signal }, () => upstream.describeBlob(repository, digest, signal)),
+    blob: (repository, digest, first, signal) =>
+      around({ kind: 'blob', signal }, () => upstream.blob(repository, digest, first, signal)),
+    tags: (repository, page, signal) =>
+      around({ kind: 'manifest', signal }, () => upstream.tags(repository, page, signal)),
+    referrers: (repository, subject, signal) =>
+      around({ kind: 'manifest', signal }, () => upstream.referrers(repository, subject, signal)),
+    isPublic: (repository, signal) =>
+      around({ kind: 'manifest', signal }, () => upstream.isPublic(repository, signal)),
+    close: () => upstream.close(),
+  }
+}
