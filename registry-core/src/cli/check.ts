@@ -6,6 +6,7 @@ import type { Settings } from '../config/settings.js'
 import { addressName } from '../http/listen.js'
 import { loadCertificates } from '../http/tls/certificates.js'
 import { systemClock } from '../system/clock.js'
+import type { ListenerView } from '../views/views.js'
 import type { ExitCode, Terminal } from './terminal.js'
 
 /** What check has found: a refusal stops the start, a notice does not. */
@@ -60,7 +61,7 @@ function planOf(settings: Settings): readonly string[] {
     storeLine(settings),
     ...settings.listeners.map(
       ({ address, view }, index) =>
-        `listens on ${addressName(address)} with the view ${view}; without a login: ${access.anonymous[index]}`,
+        `listens on ${addressName(address)} with the view ${viewName(view)}; without a login: ${access.anonymous[index]}`,
     ),
     ...settings.operations.map(
       ({ address, metricsPath }) =>
@@ -71,6 +72,10 @@ function planOf(settings: Settings): readonly string[] {
       : `deleting is ${settings.deletesOn ? 'on' : 'off'}`,
     purgingLine(settings),
   ]
+}
+
+function viewName(view: ListenerView): string {
+  return typeof view === 'string' ? view : `of ${view.upstream}`
 }
 
 function storeLine({ store: { root, id } }: Settings): string {

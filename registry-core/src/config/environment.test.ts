@@ -95,8 +95,8 @@ describe('a variable', () => {
   test('for what has no effect is said, by its name', () => {
     const { notices } = withVariables({ REGISTRY_REDIS_ADDR: 'redis:6379' }).reading
     expect(notices).toMatchObject([{ kind: 'accepted', key: 'redis' }])
-    expect(findings({ REGISTRY_PROXY_REMOTEURL: 'https://registry-1.docker.io' })).toEqual([
-      'proxy.remoteurl (set by REGISTRY_PROXY_REMOTEURL) is refused: mirrors come with the next version; until then let registry:2 be the mirror',
+    expect(findings({ REGISTRY_MIDDLEWARE: '{storage: []}' })).toEqual([
+      'middleware (set by REGISTRY_MIDDLEWARE) is refused: there is nothing here that code of others could be put between',
     ])
   })
 

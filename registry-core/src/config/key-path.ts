@@ -27,8 +27,10 @@ const SECRET = /secret|password|authorization/i
 const HEADERS = /(?:endpoints|notifications|health).*\bheaders\b/i
 /** Where a hash, or the password itself, may stand by mistake. */
 const ACCOUNT = /^access accounts(?: [0-9]+)?$/
-/** A user and a password before a host. */
-const USERINFO = /\/\/[^/?#\s"]*@/g
+/** A user and a password before a host; a password may have any letter. */
+const USERINFO = /\/\/[^]*@/g
+/** Where somebody may have written a password without `//` before it. */
+const DIALED = /urls|remoteurl|proxy/i
 
 /** Whether a value may be a secret or have one in it, by its place and the names in it. */
 export function mayBeSecret(path: KeyPath, value: unknown): boolean {
@@ -41,6 +43,7 @@ export function mayBeSecret(path: KeyPath, value: unknown): boolean {
 export function shown(path: KeyPath, value: unknown): string {
   if (mayBeSecret(path, value)) return 'not shown'
   const text = withoutUserinfo(JSON.stringify(value) ?? 'nothing')
+  if (DIALED.test(keyText(path) + text) && /[^…]@/.test(text)) return 'not shown'
   return text.length > 80 ? `${text.slice(0, 80)}…` : text
 }
 

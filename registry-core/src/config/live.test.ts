@@ -67,6 +67,28 @@ describe('the settings in force', () => {
     expect(live.current).toBe(before)
   })
 
+  test('change the mirrors and the overlay while we run, and not for a file that says the same of them', async () => {
+    const upstream = {
+      host: 'quay.io',
+      allowAddresses: ['10.0.0.0/8'],
+      freshFor: [{ tag: 'v*', freshFor: '1h' }],
+    }
+    const files = [
+      { mirrors: { upstreams: [upstream] }, overlay: { localOnly: ['acme/**'] } },
+      { mirrors: { upstreams: [upstream] }, overlay: { localOnly: ['acme/**'] } },
+      {
+        mirrors: { upstreams: [{ ...upstream, allowAddresses: ['127.0.0.0/8'] }] },
+        overlay: { localOnly: ['b/**'] },
+      },
+    ]
+    const live = openLive(settings(), () => settings(files.shift()))
+    const changed = ['mirrors and proxy', 'overlay']
+    expect(await live.reload()).toEqual({ outcome: 'reloaded', changed, needsRestart: [] })
+    expect(live.current.mirrors.upstreams).toMatchObject([{ host: 'quay.io' }])
+    expect(await live.reload()).toEqual({ outcome: 'reloaded', changed: [], needsRestart: [] })
+    expect(await live.reload()).toEqual({ outcome: 'reloaded', changed, needsRestart: [] })
+  })
+
   test('say what anybody may do by where somebody listens, not by the order in the file', async () => {
     const two = [
       { addr: ':5001', anonymous: 'pull' },

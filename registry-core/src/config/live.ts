@@ -74,6 +74,8 @@ export const ROWS: readonly Row[] = [
   { name: 'operations', key: 'http.debug and internal', atRunTime: false },
   { name: 'catalogLimit', key: 'catalog.maxentries', atRunTime: true },
   { name: 'notifications', key: 'notifications', atRunTime: true },
+  { name: 'mirrors', key: 'mirrors and proxy', atRunTime: true },
+  { name: 'overlay', key: 'overlay', atRunTime: true },
 ]
 
 type Apply = (settings: Settings) => Promise<void> | void

@@ -6,24 +6,29 @@ import { settingsSchema } from './schema.js'
 import { findingsOf } from './schema-findings.js'
 import type { Settings } from './settings.js'
 import { sortKeys } from './sort-keys.js'
+import type { ReadText } from './to-mirrors.js'
 import { toSettings } from './to-settings.js'
 import { readYaml } from './yaml-text.js'
 
 /** Reads the file, with what the `REGISTRY_*` variables say instead. @throws ConfigurationError */
 export function readSettings(file: string, environment: Environment): Settings {
-  let text: string
+  const read = readText(file)
+  if ('why' in read) throw new ConfigurationError(file, [read.why])
+  return parseSettings(file, read.text, environment)
+}
+
+const readText: ReadText = (path) => {
   try {
-    text = readFileSync(file, 'utf8')
+    return { text: readFileSync(path, 'utf8') }
   } catch (error) {
-    const why =
-      errorCode(error) === 'ENOENT' ? 'there is no such file' : `it cannot be read (${errorCode(error)})`
-    throw new ConfigurationError(file, [why])
+    const code = errorCode(error)
+    return { why: code === 'ENOENT' ? 'there is no such file' : `it cannot be read (${code})` }
   }
-  return parseSettings(file, text, environment)
 }
 
 /**
- * YAML, then the environment, then the table of registry:2's keys (sort-keys.ts), then the schema for what is left.
+ * YAML, then the environment, then the table of registry:2's keys (sort-keys.ts), then the schema for what is left, then
+ * the files of certificates that it names.
  * @throws ConfigurationError with every finding
  */
 export function parseSettings(file: string, text: string, environment: Environment = {}): Settings {
@@ -46,5 +51,6 @@ export function parseSettings(file: string, text: string, environment: Environme
     ...issues.flatMap((issue) => findingsOf(issue, sorted.value, origins)),
   ]
   if (findings.length > 0 || !parsed.success) throw new ConfigurationError(file, findings, notices)
-  return toSettings(file, parsed.data, { honoured: sorted.honoured, notices })
+  const { honoured } = sorted
+  return toSettings(file, parsed.data, { reading: { honoured, notices }, readText })
 }

@@ -84,6 +84,9 @@ const HONOURED = [
   'notifications.endpoints[].ignoredmediatypes',
   'notifications.endpoints[].ignore.mediatypes',
   'notifications.endpoints[].ignore.actions',
+  'proxy.remoteurl',
+  'proxy.username',
+  'proxy.password',
   'catalog.maxentries',
   'validation.enabled',
   'validation.disabled',
@@ -101,6 +104,7 @@ const ACCEPTED: Readonly<Record<string, string>> = {
   'http.relativeurls': 'Location is always relative',
   'http.http2': 'HTTP/1.1 is spoken here; nginx in front speaks HTTP/2',
   'auth.none': 'nobody needs to log in without it either',
+  'proxy.ttl': 'what was fetched stays; lifetimes come with a later version',
   redis: 'there is no cache that would need it',
   reporting: 'nothing is sent to other companies',
   compatibility: 'manifests of Docker schema 1 are refused, whatever it says',
@@ -108,7 +112,6 @@ const ACCEPTED: Readonly<Record<string, string>> = {
 }
 
 const OBJECT_STORE = 'object stores come with a later version; use storage.filesystem'
-const MIRROR = 'mirrors come with the next version; until then let registry:2 be the mirror'
 const REFUSED: Readonly<Record<string, string>> = {
   'storage.azure': OBJECT_STORE,
   'storage.gcs': OBJECT_STORE,
@@ -119,10 +122,6 @@ const REFUSED: Readonly<Record<string, string>> = {
   'auth.silly': 'it lets in whoever sends any Authorization header; use auth.htpasswd',
   'http.tls.letsencrypt': 'certificates come as files, http.tls.certificate and http.tls.key',
   middleware: 'there is nothing here that code of others could be put between',
-  'proxy.remoteurl': MIRROR,
-  'proxy.username': MIRROR,
-  'proxy.password': MIRROR,
-  'proxy.ttl': MIRROR,
 }
 
 /** The table. */

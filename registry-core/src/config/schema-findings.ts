@@ -1,8 +1,5 @@
 import type { z } from 'zod'
-import { keyText, keyWithOrigin, type KeyPath, type Origins, shown } from './key-path.js'
-
-/** Keys that registry:2 or the design has, and this version has not. */
-const LATER: ReadonlySet<string> = new Set(['mirrors', 'overlay'])
+import { keyWithOrigin, type KeyPath, type Origins, shown } from './key-path.js'
 
 /** What the schema says is wrong, as sentences: the key, what was found, what is allowed. */
 export function findingsOf(issue: z.core.$ZodIssue, file: unknown, origins: Origins): readonly string[] {
@@ -18,9 +15,7 @@ export function findingsOf(issue: z.core.$ZodIssue, file: unknown, origins: Orig
 }
 
 function unknownKey(path: KeyPath, origins: Origins): string {
-  const key = keyWithOrigin(path, origins)
-  if (LATER.has(keyText(path))) return `${key} comes with a later version; take it out`
-  return `${key} is not a setting; docs/reference/settings.md lists them all`
+  return `${keyWithOrigin(path, origins)} is not a setting; docs/reference/settings.md lists them all`
 }
 
 function valueAt(file: unknown, path: KeyPath): unknown {

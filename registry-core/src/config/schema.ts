@@ -5,7 +5,10 @@ import { health } from './schema/health.js'
 import { http } from './schema/http.js'
 import { listeners } from './schema/listeners.js'
 import { log, loglevel } from './schema/log.js'
+import { mirrors } from './schema/mirrors.js'
 import { notifications } from './schema/notifications.js'
+import { overlay } from './schema/overlay.js'
+import { proxy } from './schema/proxy.js'
 import { storage } from './schema/storage.js'
 import { validation } from './schema/validation.js'
 import { integer, MAP, PORTABLE_PATH, size, text } from './schema/values.js'
@@ -37,6 +40,9 @@ export const settingsSchema = z.strictObject(
       .optional(),
     auth: auth.prefault({}),
     access: access.prefault({}),
+    proxy: proxy.prefault({}),
+    mirrors: mirrors.optional(),
+    overlay: overlay.prefault({}),
     notifications: notifications.prefault({}),
     catalog: z
       .strictObject(

@@ -1,6 +1,8 @@
 import type { AccessSettings } from '../access/access-settings.js'
 import type { Notice } from './notice.js'
+import type { MirrorSettings } from '../mirror/mirror-settings.js'
 import type { NotificationSettings } from '../notifications/settings.js'
+import type { OverlaySettings } from '../views/overlay-settings.js'
 import type { ListenerView } from '../views/views.js'
 
 export type ListenAddress =
@@ -104,4 +106,8 @@ export interface Settings {
   readonly catalogLimit: number
   /** Who hears of what happens. */
   readonly notifications: NotificationSettings
+  /** Whose content is fetched when somebody pulls it. */
+  readonly mirrors: MirrorSettings
+  /** What a bare name means where content of one's own and mirrored content meet. */
+  readonly overlay: OverlaySettings
 }

@@ -1,17 +1,26 @@
 import { ADDRESS_FORM, findTcpAddress, type TcpAddress } from './address.js'
+import type { MirrorSettings } from '../mirror/mirror-settings.js'
+import type { ListenerView } from '../views/views.js'
 import { ConfigurationError } from './configuration-error.js'
 import { headerPairs } from './header-pairs.js'
+import type { Notice } from './notice.js'
 import type { ParsedFile } from './schema.js'
 import type { ListenAddress, Reading, Settings, UrlRules } from './settings.js'
 import { toAccess } from './to-access.js'
+import { type ReadText, toMirrors } from './to-mirrors.js'
 import { toNotifications } from './to-notifications.js'
 import { toHealth, toTls } from './to-serving.js'
 
 /** The file's values as the parts want them. @throws ConfigurationError for what only shows when keys meet. */
-export function toSettings(file: string, parsed: ParsedFile, reading: Reading): Settings {
+export function toSettings(
+  file: string,
+  parsed: ParsedFile,
+  { reading, readText }: { readonly reading: Reading; readonly readText: ReadText },
+): Settings {
   const { log, storage, http, store, catalog } = parsed
   const { uploadpurging } = storage.maintenance
-  const listeners = listenersOf(file, parsed)
+  const mirrors = toMirrors(file, parsed, readText)
+  const listeners = listenersOf(file, parsed, mirrors)
   if (listeners.length === 0)
     throw new ConfigurationError(file, [
       'http.addr is missing, and there are no listeners: write addr: 127.0.0.1:5000',
@@ -45,6 +54,8 @@ export function toSettings(file: string, parsed: ParsedFile, reading: Reading): 
     operations: operationsOf(parsed),
     catalogLimit: catalogLimitOf(catalog.maxentries),
     notifications: toNotifications(parsed),
+    mirrors,
+    overlay: parsed.overlay,
   }
 }
 
@@ -54,17 +65,30 @@ function catalogLimitOf(entries: number): number {
 }
 
 /** What only the values tell. */
-function noticesOf({ log, http }: ParsedFile): Reading['notices'] {
-  const logstash = 'log.formatter logstash is accepted: the lines are those of json'
+function noticesOf({ log, http, proxy }: ParsedFile): Reading['notices'] {
+  const { remoteurl, username, password } = proxy
+  const hasNone = username === undefined && password === undefined
+  const hasHalf = (username === undefined) !== (password === undefined)
   const debug = 'http.debug has no effect without http.debug.addr'
+  const half =
+    username === undefined
+      ? 'proxy.password has no effect without proxy.username'
+      : 'proxy.username has no effect without proxy.password'
   return [
-    ...(log.formatter === 'logstash'
-      ? [{ kind: 'accepted', key: 'log.formatter', sentence: logstash } as const]
-      : []),
+    ...(log.formatter === 'logstash' ? [notice('accepted', 'log.formatter', LOGSTASH)] : []),
     ...(http.debug !== undefined && http.debug.addr === undefined
-      ? [{ kind: 'misplaced', key: 'http.debug', sentence: debug } as const]
+      ? [notice('misplaced', 'http.debug', debug)]
       : []),
+    ...(remoteurl === undefined && !hasNone ? [notice('misplaced', 'proxy', ALONE)] : []),
+    ...(remoteurl !== undefined && hasHalf ? [notice('misplaced', 'proxy', half)] : []),
   ]
+}
+
+const LOGSTASH = 'log.formatter logstash is accepted: the lines are those of json'
+const ALONE = 'proxy has no effect without proxy.remoteurl'
+
+function notice(kind: Notice['kind'], key: string, sentence: string): Notice {
+  return { kind, key, sentence }
 }
 
 /** `enabled` goes before `disabled`, and rules without a list let nothing pass, both as in registry:2. */
@@ -74,21 +98,40 @@ function urlRulesOf({ validation }: ParsedFile): UrlRules | undefined {
   return { allow, deny }
 }
 
-function listenersOf(file: string, { http, listeners }: ParsedFile): Settings['listeners'] {
-  const first =
+function listenersOf(
+  file: string,
+  { http, listeners, proxy }: ParsedFile,
+  mirrors: MirrorSettings,
+): Settings['listeners'] {
+  const { defaultHost } = mirrors
+  const isProxy = proxy.remoteurl !== undefined && defaultHost !== undefined
+  const first: Settings['listeners'] =
     http.addr === undefined
       ? []
       : [
           {
             address: http.net === 'unix' ? socketAt(http.addr) : tcpAt(file, http.addr),
-            view: 'registry',
-          } as const,
+            view: isProxy ? { upstream: defaultHost } : 'registry',
+          },
         ]
-  const further = listeners.map(({ addr, socket, view }) => ({
+  const further = listeners.map(({ addr, socket, view, upstream }, index) => ({
     address: addr === undefined ? socketAt(socket ?? '') : at(addr),
-    view,
+    view: view === 'upstream' ? upstreamView(file, { index, name: upstream ?? '' }, mirrors) : view,
   }))
   return [...first, ...further]
+}
+
+/** The one that has the name, which may be an alias. */
+function upstreamView(
+  file: string,
+  { index, name }: { readonly index: number; readonly name: string },
+  { upstreams }: MirrorSettings,
+): ListenerView {
+  const found = upstreams.find(({ host, aliases }) => host === name || aliases.includes(name))
+  if (found) return { upstream: found.host }
+  throw new ConfigurationError(file, [
+    `listeners[${index}].upstream is ${JSON.stringify(name)}; allowed is the host of one of mirrors.upstreams`,
+  ])
 }
 
 function operationsOf({ http, internal }: ParsedFile): Settings['operations'] {

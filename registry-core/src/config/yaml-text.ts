@@ -13,7 +13,7 @@ export type YamlReading =
 export function readYaml(text: string): YamlReading {
   const document = parseDocument(text, { version: '1.2', merge: true })
   const errors = document.errors.filter(({ code }) => code !== 'DUPLICATE_KEY')
-  if (errors.length > 0) return { errors: errors.map(({ message }) => message.split('\n', 1).join('')) }
+  if (errors.length > 0) return { errors: errors.map(({ message }) => withoutContent(message)) }
   visit(document, {
     Scalar(_, node) {
       if (node.type !== 'PLAIN' || node.source === undefined) return
@@ -32,8 +32,16 @@ export function readYaml(text: string): YamlReading {
       ),
     }
   } catch (error) {
-    return { errors: [Error.isError(error) ? error.message : 'bad aliases'] }
+    return { errors: [Error.isError(error) ? withoutContent(error.message) : 'bad aliases'] }
   }
+}
+
+/** What a message quotes may be a password that needed quotes (`*x`, `>x`). */
+function withoutContent(message: string): string {
+  return message
+    .split('\n', 1)
+    .join('')
+    .replace(/^(Unresolved alias|Block scalar header)([^:]*):.*$/, '$1$2: a text like that needs quotes')
 }
 
 /** A map of YAML; lists and scalars are none. */

@@ -3,7 +3,12 @@ import type { RepositoryName } from '../oci/repository.js'
 import type { LocalRepository, Registry, Source } from '../registry/source.js'
 
 /** How a listener finds its view: it has one, or nginx says so in a header that it always overwrites. */
-export type ListenerView = 'registry' | 'header'
+export type ListenerView =
+  | 'registry'
+  | 'mirror'
+  | 'header'
+  /** Every name is one of this upstream's, by its host as the settings write it. */
+  | { readonly upstream: string }
 
 /** What a name means to this request; a view without `push` takes none. */
 export interface View {
@@ -47,7 +52,8 @@ export function openViews({
         })
       if (namespace !== undefined) throw new RegistryError('namespace-unknown', { namespace })
       const local = registry.repository(repository)
-      return { pull: local, push: isReadOnly ? undefined : local, isReadOnly, origin: 'local' }
+      const takesPushes = !isReadOnly && (view === 'registry' || view === 'header')
+      return { pull: local, push: takesPushes ? local : undefined, isReadOnly, origin: 'local' }
     },
   }
 }

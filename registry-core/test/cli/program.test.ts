@@ -33,12 +33,12 @@ describe('check', () => {
   })
 
   test('names every wrong setting and ends with 1', async () => {
-    const wrong = makeConfig({ log: { level: 'loud' }, proxy: { remoteurl: 'https://x' } })
+    const wrong = makeConfig({ log: { level: 'loud' }, proxy: { remoteurl: 'unix:/x' } })
     const { code, stdout } = await run('check', wrong.file)
     wrong.remove()
     expect(code).toBe(1)
     expect(stdout).toContain(`${wrong.file}: log.level is "loud"; allowed is one of error, warn, info, debug`)
-    expect(stdout).toContain(`${wrong.file}: proxy.remoteurl is refused: mirrors come with the next version`)
+    expect(stdout).toContain(`${wrong.file}: proxy.remoteurl is "unix:/x"; allowed is an address`)
   })
 
   test('names a file that is not there', async () => {

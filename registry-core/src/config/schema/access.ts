@@ -1,20 +1,13 @@
 import { z } from 'zod'
-import { compileGlob } from '../../oci/glob.js'
 import { ACTIONS } from '../../access/may.js'
 import { BCRYPT_SHAPE } from '../../access/bcrypt-hash.js'
+import { repositoryGlob, tagGlob } from './globs.js'
 import { anonymous, boolean, MAP, parsed } from './values.js'
 
 const NAME = 'a name of 1 to 128 printable characters without a colon'
 const HASH = 'a bcrypt hash of cost 4 to 15, as "registry-core hash" writes it'
 const DATE = 'a date like 2027-01-31, or a time like 2027-01-31T18:00:00Z'
-const REPOSITORY = 'a pattern of repository names: lower-case letters, digits, . _ - / and * or **'
-const TAG = 'a pattern of tags: letters, digits, . _ - and *'
 const RIGHTS = 'a list like [{repositories: [team/**], actions: [pull, push]}]'
-
-const glob = (shape: RegExp, form: string) =>
-  z.string(form).max(255, form).regex(shape, form).transform(compileGlob)
-const repositoryGlob = glob(/^[a-z0-9._*-]+(?:\/[a-z0-9._*-]+)*$/, REPOSITORY)
-const tagGlob = glob(/^[A-Za-z0-9._*-]+$/, TAG)
 
 const right = z.strictObject(
   {

@@ -1,5 +1,6 @@
 import { z } from 'zod'
-import { address, anonymous, choice, MAP, PORTABLE_PATH, text } from './values.js'
+import { findUpstreamHost, HOST_FORM } from '../upstream-address.js'
+import { address, anonymous, choice, MAP, parsed, PORTABLE_PATH, text } from './values.js'
 
 const listener = z
   .strictObject(
@@ -7,9 +8,14 @@ const listener = z
       addr: address('Where to listen: host:port or :port.').optional(),
       socket: text('The path of a unix socket, for nginx.', PORTABLE_PATH).optional(),
       view: choice(
-        ['registry', 'header'],
-        'How names are understood: registry, or as nginx says in X-Entrepot-View.',
+        ['registry', 'mirror', 'upstream', 'header'],
+        'How names are understood: as in a registry, as docker asks a mirror, as names of one upstream, or as nginx says in X-Entrepot-View.',
       ).prefault('registry'),
+      upstream: parsed(
+        findUpstreamHost,
+        HOST_FORM,
+        'The upstream that view: upstream stands for, one of mirrors.upstreams.',
+      ).optional(),
       anonymous: anonymous('What anybody may do here; access.anonymous where it is missing.').optional(),
     },
     MAP,
@@ -19,6 +25,9 @@ const listener = z
   })
   .refine(({ socket, view }) => view !== 'header' || socket !== undefined, {
     message: 'view: header together with socket only, since whoever connects is believed',
+  })
+  .refine(({ view, upstream }) => (view === 'upstream') === (upstream !== undefined), {
+    message: 'view: upstream together with upstream: the host of one of mirrors.upstreams',
   })
 
 /** `listeners`: besides http.addr. */
