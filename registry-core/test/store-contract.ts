@@ -18,6 +18,8 @@ import {
   type StoreUnderTest,
 } from './store-bench.js'
 import { linkTests } from './store-contract-links.js'
+import { originTests } from './store-contract-origins.js'
+import { partialTests } from './store-contract-partials.js'
 import { stageTests } from './store-contract-stages.js'
 
 /** What every store must do, whatever it stands on. */
@@ -36,6 +38,8 @@ export function storeContract(name: string, open: () => Promise<StoreUnderTest>)
     describe('content', () => contentTests(bench))
     describe('upload sessions', () => stageTests(bench))
     describe('links', () => linkTests(bench))
+    describe('origins', () => originTests(bench))
+    describe('partials', () => partialTests(bench))
     describe('trash', () => trashTests(bench))
     describe('space, journal and records', () => otherTests(bench))
   })

@@ -46,14 +46,15 @@ export function purgeStaleUploads(
   }
 }
 
-/** Processes that were killed leave temporary files; after a day nobody can still be writing them. */
-export function removeLeftovers({ space }: Pick<Store, 'space'>, clock: Clock): Job {
+/** Processes that were killed leave temporary files, and what they were fetching; after a day nobody can still be writing them. */
+export function removeLeftovers({ space, partials }: Pick<Store, 'space' | 'partials'>, clock: Clock): Job {
   return {
     name: 'remove-leftovers',
     everyMs: HOUR_MS,
     firstAfterMs: MINUTE_MS,
     async run(signal) {
-      const purged = await space.purgeTemporary(before(clock, DAY_MS), signal)
+      const limit = before(clock, DAY_MS)
+      const purged = (await space.purgeTemporary(limit, signal)) + (await partials.purge(limit, signal))
       return purged > 0 ? `${purged} temporary files of ended processes removed` : undefined
     },
   }

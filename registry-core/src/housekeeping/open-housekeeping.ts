@@ -14,7 +14,7 @@ import {
 import { type Housekeeping, startHousekeeping } from './runner.js'
 
 /** What housekeeping has to do with the store. */
-export interface KeptStore extends Pick<Store, 'stages' | 'space'> {
+export interface KeptStore extends Pick<Store, 'stages' | 'space' | 'partials'> {
   /** One that the configuration does not name is somebody else's: what lies in it is not ours to remove. */
   readonly isExpected: boolean
   refusal(): string | undefined

@@ -16,22 +16,30 @@ export interface Partials {
   purge(limit: Date, signal: AbortSignal): Promise<number>
 }
 
-/** A file that grows. Exactly one of `commit`, `keep` and `discard` ends it; readers may read until then, and after a commit from the content. */
+/**
+ * A file that grows. Exactly one of `commit`, `keep` and `discard` ends the writing; what has been written can be read
+ * until `close`, also after each of these.
+ */
 export interface PartialContent {
   readonly digest: Digest
   /** The bytes that are there, written and hashed. */
   readonly offset: number
-  /** Appends and hashes. After a failed write only `discard` may follow. */
+  /**
+   * Appends and hashes; the pieces may be read by others meanwhile. When a write fails it is thrown, once; from then on
+   * nothing is written, `offset` stands still, and what comes is hashed only: `isWhole` goes on telling of all of it.
+   */
   append(pieces: readonly Buffer[]): Promise<void>
   /** Fills `buffer` from `position`, below `offset`; answers the bytes read. */
   read(buffer: Uint8Array, position: number): Promise<number>
   /** True when the bytes so far have the digest; nothing is published yet. */
   isWhole(): boolean
-  /** Makes the bytes visible under their digest, whoever links them. @throws RegistryError `digest-mismatch`: all is gone */
+  /** Makes the bytes visible under their digest, whoever links them. @throws RegistryError `digest-mismatch`; after a failure all is gone */
   commit(): Promise<void>
   /** Lets go: a later download of this digest goes on from here. */
   keep(): Promise<void>
   discard(): Promise<void>
+  /** After the last read, and after the end of the writing. */
+  close(): Promise<void>
 }
 
 /** Where a mirror got something. */

@@ -10,7 +10,7 @@
  *         _referrers*\/<alg>/<subject>/<xx>/<alg>-<hex>
  *         _uploads/                        registry:2's own sessions; ours never lie here
  *     <root>/entrepot*\/
- *       store.json  secret  tmp/  uploads/<id>/  journal/  bookmarks/<reader>/  processes/  runs/  takes/<xx>/  trash/<alg>/<xx>/  trash/links/<xx>/  quarantine/<alg>/
+ *       store.json  secret  tmp/  uploads/<id>/  partial/  journal/  bookmarks/<reader>/  processes/  runs/  takes/<xx>/  trash/<alg>/<xx>/  trash/links/<xx>/  quarantine/<alg>/
  *
  * `*` marks ours. Never a file directly in a repository folder, never a name `link` of our own, no temporary name
  * inside the tree: registry:2's collector would stop, or delete live images.
@@ -78,6 +78,11 @@ export class Keys {
     return `${this.tagFolder(name, tag)}/index/${algorithmOf(digest)}/${hexOf(digest)}/link`
   }
 
+  /** What says that a mirror wrote the tag. */
+  tagOrigin(name: RepositoryName, tag: Tag): string {
+    return `${this.tagFolder(name, tag)}/upstream`
+  }
+
   referrers(name: RepositoryName, subject: Digest): string {
     return `${this.repository(name)}/_referrers/${algorithmOf(subject)}/${hexOf(subject)}`
   }
@@ -112,6 +117,11 @@ export class Keys {
   /** What only the registry's user may read: the keys of tokens. */
   get secret(): string {
     return `${this.own}/secret`
+  }
+
+  /** What is being fetched. */
+  get partial(): string {
+    return `${this.own}/partial`
   }
 
   upload(id: string): string {

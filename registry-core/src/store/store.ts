@@ -2,6 +2,7 @@ import type { Algorithm, Digest } from '../oci/digest.js'
 import type { RepositoryName } from '../oci/repository.js'
 import type { Tag } from '../oci/reference.js'
 import type { Bookmarks } from './bookmarks.js'
+import type { Origins, Partials } from './fetched.js'
 import type { FileStat } from './fs.js'
 import type { JournalActor, JournalEntry, JournalEvent, JournalPortion } from './journal-entry.js'
 
@@ -14,6 +15,8 @@ export interface Store {
   readonly content: Content
   readonly stages: Stages
   readonly links: Links
+  readonly origins: Origins
+  readonly partials: Partials
   readonly trash: Trash
   readonly space: Space
   readonly journal: Journal

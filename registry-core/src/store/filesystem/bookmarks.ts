@@ -4,7 +4,7 @@ import type { Bookmarks } from '../bookmarks.js'
 import { errorCode } from '../fs.js'
 import type { Keys } from '../keys.js'
 import type { Durable } from './durable.js'
-import { Presence } from './presence.js'
+import type { Presence } from './presence.js'
 
 const LIMIT_BYTES = 4096
 /** The journal's files go on being removed while nobody reads them; a bookmark in one that is gone is kept so long. */
@@ -18,9 +18,15 @@ export class FileBookmarks implements Bookmarks {
   readonly #options: { keys: Keys; durable: Durable; clock: Clock; identity: Identity }
   readonly #presence: Presence
 
-  constructor(options: { keys: Keys; durable: Durable; clock: Clock; identity: Identity }) {
+  constructor(options: {
+    keys: Keys
+    durable: Durable
+    clock: Clock
+    identity: Identity
+    presence: Presence
+  }) {
     this.#options = options
-    this.#presence = new Presence(options)
+    this.#presence = options.presence
   }
 
   async appear(): Promise<void> {

@@ -192,8 +192,8 @@ export class Durable {
   }
 
   /** The same under a name that nobody has yet; false, and nothing is changed, when somebody has. */
-  async publishNew(path: string, bytes: Uint8Array): Promise<boolean> {
-    const temporary = await this.writeTemporary(bytes)
+  async publishNew(path: string, bytes: Uint8Array, time?: Date): Promise<boolean> {
+    const temporary = await this.writeTemporary(bytes, time)
     let isLinked = false
     try {
       await this.inFolder(dirname(path), async () => {

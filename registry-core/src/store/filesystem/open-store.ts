@@ -9,6 +9,7 @@ import type { Store } from '../store.js'
 import { FileBookmarks } from './bookmarks.js'
 import { FileContent } from './content.js'
 import { Durable } from './durable.js'
+import { FetchedTags } from './fetched-tags.js'
 import { findForeignWriter } from './start/foreign-writer.js'
 import { healOwnRemoval } from './start/own-removal.js'
 import { LinkReader } from './link-file.js'
@@ -17,12 +18,16 @@ import { Listings } from './listing.js'
 import { Looker } from './look.js'
 import { openMarker } from './start/marker.js'
 import { becomeOnlyWriter } from './start/only-writer.js'
+import { FileOrigins } from './origins.js'
+import { FilePartials } from './partials.js'
+import { Presence } from './presence.js'
 import { FileRecords } from './records.js'
 import { ReferrersIndex } from './referrers-index.js'
 import { testFileSystem } from './start/self-test.js'
 import { openSharedSecret } from './shared-secret.js'
 import { FileSpace } from './space.js'
 import { FileStages } from './sessions/stages.js'
+import { TagTakes } from './tag-takes.js'
 import { FileTags } from './tags.js'
 import { FileTrash } from './trash.js'
 import { WriteHealth } from './write-health.js'
@@ -123,15 +128,21 @@ function openParts(
   const looker = new Looker({ keys, durable, clock })
   const linkReader = new LinkReader({ fs, clock, log })
   const records = new FileRecords({ keys, durable, health, clock, identity })
-  const tags = new FileTags({ keys, durable, clock, identity, records, linkReader })
+  const takes = new TagTakes({ keys, durable, identity, linkReader })
+  const tags = new FileTags({ keys, durable, clock, records, takes })
+  const fetchedTags = new FetchedTags({ keys, durable, clock, tags, takes, linkReader })
+  const presence = new Presence({ keys, durable, clock, identity })
+  const space = new FileSpace({ keys, durable, health, reserveBytes, mismatch })
   const referrersIndex = new ReferrersIndex({ keys, durable, log })
   return {
     content: new FileContent({ keys, durable, looker, linkReader, identity, log }),
     stages: new FileStages({ keys, durable, health, clock, random, identity }),
     links: new FileLinks({ keys, durable, clock, listings, records, tags, referrersIndex }),
+    origins: new FileOrigins({ keys, durable, clock, listings, fetchedTags }),
     trash: new FileTrash({ keys, durable }),
-    space: new FileSpace({ keys, durable, health, reserveBytes, mismatch }),
-    bookmarks: new FileBookmarks({ keys, durable, clock, identity }),
+    partials: new FilePartials({ keys, durable, health, random, identity, presence, space }),
+    space,
+    bookmarks: new FileBookmarks({ keys, durable, clock, identity, presence }),
     journal: new FileJournal({ fs, folder: `${keys.own}/journal`, clock, identity, log }),
     records,
     secret: openSharedSecret({ keys, durable }),

@@ -57,7 +57,7 @@ export async function openMarker({
 async function makeOwnFolders(keys: Keys, durable: Durable): Promise<void> {
   const { fs } = durable
   await durable.makeFolder(keys.own)
-  const single = ['tmp', 'uploads', 'journal', 'runs', 'takes', 'trash', 'quarantine']
+  const single = ['tmp', 'uploads', 'partial', 'journal', 'runs', 'takes', 'trash', 'quarantine']
   const below = ['trash/sha256', 'trash/sha512', 'trash/links', 'quarantine/sha256', 'quarantine/sha512']
   for (const name of [...single, ...below]) await durable.makeFolder(`${keys.own}/${name}`)
   for (const parent of ['takes', 'trash/sha256', 'trash/sha512', 'trash/links']) {

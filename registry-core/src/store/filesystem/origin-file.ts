@@ -1,0 +1,64 @@
+import { type Digest, findDigest } from '../../oci/digest.js'
+import type { RepositoryName } from '../../oci/repository.js'
+import type { FetchedFrom, Provenance } from '../fetched.js'
+import type { Fs } from '../fs.js'
+import type { Keys } from '../keys.js'
+import { readDamagedAsEmptyNow } from './read-again.js'
+
+const LIMIT_BYTES = 4096
+
+/** What `upstream` beside a revision's or a tag's link says; its mtime is when that was so. */
+export interface OriginNote extends FetchedFrom {
+  readonly atMs: number
+  /** Of a tag: what it stands for. */
+  readonly digest: Digest | undefined
+  /** Of a tag that was being moved: what it stood for before; it may still, when a crash came in between. */
+  readonly previous: Digest | undefined
+}
+
+/** The bytes of a note. */
+export function originBytes(
+  { host, etag }: FetchedFrom,
+  tag?: { readonly digest: Digest; readonly previous: Digest | undefined },
+): Buffer {
+  return Buffer.from(JSON.stringify({ host, etag, ...tag }))
+}
+
+/** Undefined when there is none, or it is damaged: then nobody says where the thing came from. */
+export function readOrigin(fs: Fs, path: string): OriginNote | undefined {
+  const stat = fs.statNow(path)
+  const bytes = stat && readDamagedAsEmptyNow(fs, path, LIMIT_BYTES)
+  return stat && bytes && parse(bytes, stat.mtimeMs)
+}
+
+function parse(bytes: Buffer, atMs: number): OriginNote | undefined {
+  try {
+    const json = JSON.parse(bytes.toString()) as Record<string, unknown> | null
+    if (typeof json?.['host'] !== 'string') return undefined
+    return {
+      host: json['host'],
+      etag: typeof json['etag'] === 'string' ? json['etag'] : undefined,
+      digest: findDigest(String(json['digest'])),
+      previous: findDigest(String(json['previous'])),
+      atMs,
+    }
+  } catch {
+    return undefined
+  }
+}
+
+/** Where a revision came from, by the files beside its link (gc-protocol §2); undefined when there is none in place. */
+export function provenanceOf(
+  { fs, keys }: { readonly fs: Fs; readonly keys: Keys },
+  repository: RepositoryName,
+  digest: Digest,
+): Provenance | undefined {
+  const folder = keys.linkFolder('revision', repository, digest)
+  const link = fs.statNow(`${folder}/link`)
+  if (link === undefined) return undefined
+  if ((fs.statNow(`${folder}/pushed`)?.mtimeMs ?? -1) >= link.mtimeMs) return { kind: 'pushed' }
+  const note = readOrigin(fs, `${folder}/upstream`)
+  if (note === undefined || note.atMs < link.mtimeMs) return { kind: 'unknown' }
+  const { host, etag, atMs } = note
+  return { kind: 'fetched', from: { host, etag }, at: new Date(atMs) }
+}

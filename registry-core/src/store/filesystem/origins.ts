@@ -1,0 +1,95 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import { type Algorithm, type Digest, findDigest } from '../../oci/digest.js'
+import type { Tag } from '../../oci/reference.js'
+import type { RepositoryName } from '../../oci/repository.js'
+import type { Clock } from '../../system/clock.js'
+import type { FetchedFrom, MirroredTag, Origins, Provenance } from '../fetched.js'
+import type { Keys } from '../keys.js'
+import type { Durable } from './durable.js'
+import type { FetchedTags } from './fetched-tags.js'
+import type { Listings } from './listing.js'
+import { originBytes, provenanceOf } from './origin-file.js'
+
+/** Synchronous looks in a row before others get their turn. */
+const LOOKS_A_TURN = 200
+/** A remover that tidies, or a client's push, comes between this often. */
+const ATTEMPTS = 8
+const ALGORITHMS: readonly Algorithm[] = ['sha256', 'sha512']
+
+interface Options {
+  readonly keys: Keys
+  readonly durable: Durable
+  readonly clock: Clock
+  readonly listings: Listings
+  readonly fetchedTags: FetchedTags
+}
+
+/** Who put revisions and tags here, by the files beside their links (gc-protocol §2). */
+export class FileOrigins implements Origins {
+  readonly #options: Options
+
+  constructor(options: Options) {
+    this.#options = options
+  }
+
+  provenance(repository: RepositoryName, digest: Digest): Provenance | undefined {
+    const { keys, durable } = this.#options
+    return provenanceOf({ fs: durable.fs, keys }, repository, digest)
+  }
+
+  /**
+   * A link that is there stays: were it replaced, a client's `pushed` would be older than it, and say nothing any more.
+   * So a note is written that is not older than the link, and a link only where there is none.
+   */
+  async publishRevision(repository: RepositoryName, digest: Digest, from: FetchedFrom): Promise<void> {
+    const { keys, durable, clock } = this.#options
+    // Distribution's walk knows a repository by this folder; without it its collector deletes live images.
+    await durable.makeFolder(`${keys.repository(repository)}/_layers`)
+    const folder = keys.linkFolder('revision', repository, digest)
+    const [link, pushed] = [`${folder}/link`, `${folder}/pushed`]
+    for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
+      const linked = durable.fs.statNow(link)
+      const push = durable.fs.statNow(pushed)
+      if (linked !== undefined && (push?.mtimeMs ?? -1) >= linked.mtimeMs) break
+      const time = new Date(Math.max(clock.now().getTime(), Math.ceil(linked?.mtimeMs ?? 0)))
+      await durable.publish(`${folder}/upstream`, originBytes(from), time)
+      if (linked === undefined) {
+        // One that a client had pushed stays a client's when its link comes back.
+        const linkTime = push === undefined ? time : new Date(Math.min(time.getTime(), push.mtimeMs))
+        await durable.publishNew(link, Buffer.from(digest), linkTime)
+      }
+      const found = this.provenance(repository, digest)
+      if (found?.kind === 'pushed' || (found?.kind === 'fetched' && found.from.host === from.host)) break
+    }
+    await durable.syncFolder(folder) // whoever made the link may have been killed before its fsync
+  }
+
+  findTag(repository: RepositoryName, tag: Tag): Promise<MirroredTag | undefined> {
+    return this.#options.fetchedTags.find(repository, tag)
+  }
+
+  publishTag(repository: RepositoryName, tag: Tag, digest: Digest, from: FetchedFrom): Promise<boolean> {
+    return this.#options.fetchedTags.publish(repository, tag, digest, from)
+  }
+
+  noteChecked(repository: RepositoryName, tag: Tag, digest: Digest): Promise<void> {
+    return this.#options.fetchedTags.noteChecked(repository, tag, digest)
+  }
+
+  /** Costs two looks a revision, where all of them were fetched; the first one that was not ends it. */
+  async isLocal(repository: RepositoryName): Promise<boolean> {
+    const { keys, listings } = this.#options
+    let looks = 0
+    for (const algorithm of ALGORITHMS) {
+      const folder = `${keys.repository(repository)}/_manifests/revisions/${algorithm}`
+      for (const hex of (await listings.folders(folder)) ?? []) {
+        looks += 1
+        if (looks % LOOKS_A_TURN === 0) await nextTurn()
+        const digest = findDigest(`${algorithm}:${hex}`)
+        const found = digest && this.provenance(repository, digest)
+        if (found !== undefined && found.kind !== 'fetched') return true
+      }
+    }
+    return false
+  }
+}
