@@ -7,11 +7,15 @@ import { addressName } from '../http/listen.js'
 import { loadCertificates } from '../http/tls/certificates.js'
 import { systemClock } from '../system/clock.js'
 import type { ListenerView } from '../views/views.js'
+import { examineMirrors } from './examine-mirrors.js'
 import type { ExitCode, Terminal } from './terminal.js'
 
 /** What check has found: a refusal stops the start, a notice does not. */
 interface Examination {
-  readonly findings: readonly { readonly kind: 'refused' | Notice['kind']; readonly sentence: string }[]
+  readonly findings: readonly {
+    readonly kind: 'refused' | 'missing' | Notice['kind']
+    readonly sentence: string
+  }[]
   readonly honoured: readonly string[]
   readonly plan: readonly string[]
 }
@@ -33,7 +37,13 @@ function examine(file: string, environment: Environment): Examination {
     const settings = readSettings(file, environment)
     const { honoured, notices } = settings.reading
     const tls = examineTls(settings)
-    return { findings: [...notices, ...tls.findings], honoured, plan: [...planOf(settings), ...tls.plan] }
+    const mirrors = examineMirrors(settings)
+    const missing = mirrors.findings.map((sentence) => ({ kind: 'missing', sentence }) as const)
+    return {
+      findings: [...notices, ...tls.findings, ...missing],
+      honoured,
+      plan: [...planOf(settings), ...tls.plan, ...mirrors.plan],
+    }
   } catch (error) {
     if (!(error instanceof ConfigurationError)) throw error
     const refused = error.findings.map((sentence) => ({ kind: 'refused', sentence }) as const)

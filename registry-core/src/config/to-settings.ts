@@ -1,6 +1,6 @@
-import { ADDRESS_FORM, findTcpAddress, type TcpAddress } from './address.js'
 import type { MirrorSettings } from '../mirror/mirror-settings.js'
 import type { ListenerView } from '../views/views.js'
+import { ADDRESS_FORM, findTcpAddress, type TcpAddress } from './address.js'
 import { ConfigurationError } from './configuration-error.js'
 import { headerPairs } from './header-pairs.js'
 import type { Notice } from './notice.js'

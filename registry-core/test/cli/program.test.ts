@@ -32,6 +32,29 @@ describe('check', () => {
     expect(JSON.parse(json.stdout)).toMatchObject({ file: config.file, findings: [] })
   })
 
+  test('names the mirrors, what they lack, and no password', async () => {
+    const upstreams = [
+      { host: 'docker.io', username: 'me', password: 'hush', proxy: 'http://u:hush@proxy:3128' },
+      { host: 'quay.io', username: 'me', passwordFile: '/nowhere', urls: ['https://a.quay.io', 'http://b'] },
+    ]
+    const mirrored = makeConfig({ mirrors: { upstreams } })
+    const { code, stdout } = await run('check', mirrored.file)
+    const json = await run('check', '--json', mirrored.file)
+    mirrored.remove()
+    expect(code).toBe(1)
+    expect(stdout).not.toContain('hush')
+    expect(stdout).toContain(
+      `${mirrored.file}: the passwordFile of quay.io is /nowhere: there is no such file\n`,
+    )
+    expect((JSON.parse(json.stdout) as { plan: unknown }).plan).toEqual(
+      expect.arrayContaining([
+        'mirrors docker.io, index.docker.io, registry-1.docker.io from https://registry-1.docker.io; as me; through the proxy http://proxy:3128; bare names mean it',
+        'mirrors quay.io from https://a.quay.io, then http://b; as me',
+        'the password of quay.io may be read on the way to http://b: that is not https',
+      ]),
+    )
+  })
+
   test('names every wrong setting and ends with 1', async () => {
     const wrong = makeConfig({ log: { level: 'loud' }, proxy: { remoteurl: 'unix:/x' } })
     const { code, stdout } = await run('check', wrong.file)
