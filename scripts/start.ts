@@ -11,6 +11,7 @@ import {
   readStartSettings,
   StartRefused,
   type StartSettings,
+  UPSTREAMS,
   writeConfiguration,
 } from './start-settings.ts'
 
@@ -26,31 +27,42 @@ function say(line: string): void {
   process.stdout.write(`${line}\n`)
 }
 
-/** Taken ports are said here, in words: the core would only know that it cannot listen. */
-async function requireFreePort({ bind, port }: StartSettings): Promise<void> {
+/** Taken ports are said here, in words, all of them at once: the core would only know that it cannot listen. */
+async function requireFreePorts({ bind, port, mirrorPort }: StartSettings): Promise<void> {
+  const refusals: string[] = []
+  let free = Math.max(port, mirrorPort)
+  for (const [variable, wanted] of [
+    ['ENTREPOT_REGISTRY_PORT', port],
+    ['ENTREPOT_MIRROR_PORT', mirrorPort],
+  ] as const) {
+    const code = await listeningError({ host: bind, port: wanted })
+    if (code === undefined) continue
+    if (code === 'EADDRNOTAVAIL')
+      throw new StartRefused(`ENTREPOT_HTTP_BIND is ${bind}: this machine has no such address`)
+    free += 1
+    refusals.push(
+      code === 'EACCES'
+        ? `this user may not open port ${wanted}: choose one above 1023 with ${variable}`
+        : `port ${wanted} is taken by ${describeOwner(wanted)}: stop it, or choose another: ${variable}=${free} npm start`,
+    )
+  }
+  if (refusals.length > 0) throw new StartRefused(refusals.join('; '))
+}
+
+/** Undefined: nobody listens there, and we may. */
+async function listeningError(address: { host: string; port: number }): Promise<string | undefined> {
   const server = net.createServer()
-  server.listen({ host: bind, port, exclusive: true })
+  server.listen({ ...address, exclusive: true })
   try {
     await once(server, 'listening')
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
-    if (code === 'EADDRINUSE') {
-      throw new StartRefused(
-        `port ${port} is taken by ${describeOwner(port)}: stop it, or choose another: ENTREPOT_REGISTRY_PORT=${port + 1} npm start`,
-      )
-    }
-    if (code === 'EACCES') {
-      throw new StartRefused(
-        `this user may not open port ${port}: choose one above 1023 with ENTREPOT_REGISTRY_PORT`,
-      )
-    }
-    if (code === 'EADDRNOTAVAIL') {
-      throw new StartRefused(`ENTREPOT_HTTP_BIND is ${bind}: this machine has no such address`)
-    }
+    if (code === 'EADDRINUSE' || code === 'EACCES' || code === 'EADDRNOTAVAIL') return code
     throw error
   }
   server.close()
   await once(server, 'close')
+  return undefined
 }
 
 function startCore(configuration: string): ChildProcess {
@@ -95,18 +107,23 @@ async function isReady(url: string): Promise<boolean> {
   }
 }
 
-function announce({ data, bind, port }: StartSettings, configuration: string, pid: number): void {
+function announce({ data, bind, port, mirrorPort }: StartSettings, configuration: string, pid: number): void {
   const { version } = JSON.parse(fs.readFileSync(path.join(ROOT, 'package.json'), 'utf8')) as {
     version: string
   }
   const loopback = /^(127\.|::1$)/.test(bind)
-  const address = authority({ bind: ANY_ADDRESS[bind] ?? bind, port })
+  const host = ANY_ADDRESS[bind] ?? bind
+  const address = authority({ bind: host, port })
+  const mirror = authority({ bind: host, port: mirrorPort })
   const who = loopback ? 'everybody on this machine' : `everybody who reaches ${bind}`
   const lines = [
     `Entrepot ${version}, process ${pid}: a registry on http://${address}; ${who} may push, pull and delete`,
     `  content   ${data}`,
     `  settings  ${configuration} (made from ENTREPOT_* at each start)`,
     `  try       docker tag busybox ${address}/busybox && docker push ${address}/busybox`,
+    `  mirror    http://${mirror} of ${UPSTREAMS.join(', ')}; everybody there may pull`,
+    `  try       docker pull ${mirror}/library/busybox; docker pull ${address}/quay.io/prometheus/busybox`,
+    `  docker    "registry-mirrors": ["http://${mirror}"] in /etc/docker/daemon.json: docker pull busybox comes from here`,
     '  stop      Ctrl-C: running transfers may end; a second one ends at once',
   ]
   say(lines.join('\n')) // in one piece: the core writes its log to the same place
@@ -116,14 +133,15 @@ async function main(): Promise<number> {
   const settings = readStartSettings(process.env)
   for (const name of settings.unknown)
     say(`${name} means nothing to npm start: see docs/reference/settings.md`)
-  await requireFreePort(settings)
+  await requireFreePorts(settings)
   const configuration = writeConfiguration(settings)
   const core = startCore(configuration)
   const exit = once(core, 'exit') as Promise<[number | null, NodeJS.Signals | null]>
   stopWhenAsked(core)
-  const url = `http://${authority({ ...settings, bind: ANY_ADDRESS[settings.bind] ?? settings.bind })}`
+  const { bind, mirrorPort } = settings
+  const last = `http://${authority({ bind: ANY_ADDRESS[bind] ?? bind, port: mirrorPort })}` // listens when all do
   while (core.exitCode === null && core.signalCode === null) {
-    if (await isReady(url)) {
+    if (await isReady(last)) {
       announce(settings, configuration, core.pid ?? 0)
       break
     }

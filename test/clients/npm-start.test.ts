@@ -19,6 +19,7 @@ describe('the registry of npm start', () => {
   let state: StateFolder
   let daemon: DockerDaemon
   let port: number
+  let mirrorPort: number
   let data: string
   let made: LayoutImage
   let reference: string
@@ -31,7 +32,7 @@ describe('the registry of npm start', () => {
       suite: 'own',
       store: 'graph driver',
     })
-    port = await freePort()
+    ;[port, mirrorPort] = [await freePort(), await freePort()]
     data = state.join('data')
     reference = `127.0.0.1:${port}/team/app`
   })
@@ -42,7 +43,11 @@ describe('the registry of npm start', () => {
 
   /** Answers what it says when it serves. */
   async function npmStart(): Promise<string> {
-    const environment = { ENTREPOT_DATA: data, ENTREPOT_REGISTRY_PORT: String(port) }
+    const environment = {
+      ENTREPOT_DATA: data,
+      ENTREPOT_REGISTRY_PORT: String(port),
+      ENTREPOT_MIRROR_PORT: String(mirrorPort),
+    }
     const program = await startProcess(process.execPath, ['scripts/start.ts'], { cwd: ROOT, environment })
     running = program
     await eventually('npm start says that it serves', () => program.log().includes('docker push'))

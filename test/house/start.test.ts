@@ -18,12 +18,13 @@ const LATER_MS = 700
 let folder: string
 let data: string
 let port: number
+let mirrorPort: number
 let started: RunningProcess[] = []
 
 beforeEach(async () => {
   folder = mkdtempSync(path.join(os.tmpdir(), 'e-'))
   data = path.join(folder, 'data')
-  port = await freePort()
+  ;[port, mirrorPort] = [await freePort(), await freePort()]
 })
 
 afterEach(async () => {
@@ -32,18 +33,26 @@ afterEach(async () => {
   rmSync(folder, { recursive: true, force: true })
 })
 
+function ours(): Readonly<Record<string, string>> {
+  return {
+    ENTREPOT_DATA: data,
+    ENTREPOT_REGISTRY_PORT: String(port),
+    ENTREPOT_MIRROR_PORT: String(mirrorPort),
+  }
+}
+
 async function start(environment: Readonly<Record<string, string>> = {}): Promise<RunningProcess> {
   const running = await startProcess(process.execPath, [path.join(ROOT, 'scripts', 'start.ts')], {
-    environment: { ENTREPOT_DATA: data, ENTREPOT_REGISTRY_PORT: String(port), ...environment },
+    environment: { ...ours(), ...environment },
   })
   started.push(running)
   return running
 }
 
-/** The five lines are written once the registry is ready; answers the pid of the core, which they name. */
+/** The eight lines are written once all listen; answers the pid of the core, which they name. */
 async function untilAnnounced(running: RunningProcess): Promise<number> {
   return eventually('npm start says what runs', () => {
-    const pid = /^Entrepot \S+, process (\d+): .*\n(?: {2}.*\n){4}/m.exec(running.log())?.[1]
+    const pid = /^Entrepot \S+, process (\d+): .*\n(?: {2}.*\n){7}/m.exec(running.log())?.[1]
     return pid === undefined ? undefined : Number(pid)
   })
 }
@@ -72,23 +81,27 @@ async function beginEndlessUpload(): Promise<net.Socket> {
 }
 
 describe('a start that is refused', () => {
-  test('names who has the port, and the variable to type', async () => {
-    const taken = net.createServer().listen(port, '127.0.0.1')
-    await once(taken, 'listening')
+  test('names who has each port, and the variable to type', async () => {
+    const taken = [port, mirrorPort].map((one) => net.createServer().listen(one, '127.0.0.1'))
+    await Promise.all(taken.map((server) => once(server, 'listening')))
     const refused = await start()
     expect(await refused.ended).toEqual({ code: 1, signal: null })
+    const free = Math.max(port, mirrorPort) + 1
+    const sentence = (one: number, variable: string, other: number): string =>
+      `port ${one} is taken by process ${process.pid} \\(node .*\\): stop it, or choose another: ${variable}=${other} npm start`
     expect(refused.log()).toMatch(
       new RegExp(
-        `^Entrepot does not start: port ${port} is taken by process ${process.pid} \\(node .*\\): ` +
-          `stop it, or choose another: ENTREPOT_REGISTRY_PORT=${port + 1} npm start\\n$`,
+        `^Entrepot does not start: ${sentence(port, 'ENTREPOT_REGISTRY_PORT', free)}; ` +
+          `${sentence(mirrorPort, 'ENTREPOT_MIRROR_PORT', free + 1)}\\n$`,
       ),
     )
-    taken.close()
+    for (const server of taken) server.close()
   })
 
   test.each([
     ['ENTREPOT_REGISTRY_PORT', '5000x', 'it must be a number from 1 to 65535'],
     ['ENTREPOT_REGISTRY_PORT', '65536', 'it must be a number from 1 to 65535'],
+    ['ENTREPOT_MIRROR_PORT', 'on', 'it must be a number from 1 to 65535'],
     ['ENTREPOT_HTTP_BIND', 'localhost', 'it must be an address of this machine'],
     ['ENTREPOT_HTTP_BIND', '192.0.2.1', 'this machine has no such address'],
   ])('says what is wrong with %s=%s', async (name, value, allowed) => {
@@ -100,6 +113,12 @@ describe('a start that is refused', () => {
     expect(refused.log().trim().split('\n')).toHaveLength(1)
   })
 
+  test('wants two ports for two things', async () => {
+    const refused = await start({ ENTREPOT_MIRROR_PORT: String(port) })
+    expect((await refused.ended).code).toBe(1)
+    expect(refused.log()).toContain(`are both ${port}: each needs its own`)
+  })
+
   test('leaves no folder behind', async () => {
     await (await start({ ENTREPOT_REGISTRY_PORT: '0' })).ended
     expect(existsSync(data)).toBe(false)
@@ -107,30 +126,36 @@ describe('a start that is refused', () => {
 })
 
 describe('npm start', () => {
-  test('says in five lines what runs, where, and what to push, and ends well on Ctrl-C', async () => {
+  test('says in eight lines what runs, where, what to push and to pull, and ends well on Ctrl-C', async () => {
     const running = await startProcess('npm', ['start', '--silent'], {
       cwd: ROOT,
-      environment: { ENTREPOT_DATA: data, ENTREPOT_REGISTRY_PORT: String(port) },
+      environment: ours(),
     })
     started.push(running)
     await untilAnnounced(running)
     expect(running.log()).toContain(`a registry on http://127.0.0.1:${port}; everybody on this machine may`)
     expect(running.log()).toContain(`  content   ${data}\n`)
     expect(running.log()).toContain(`docker push 127.0.0.1:${port}/busybox`)
-    const client = new RegistryClient(`http://127.0.0.1:${port}`)
-    expect((await client.get('/v2/')).status).toBe(200)
-    await client.close()
+    expect(running.log()).toContain(`docker pull 127.0.0.1:${mirrorPort}/library/busybox`)
+    expect(running.log()).toContain(`"registry-mirrors": ["http://127.0.0.1:${mirrorPort}"]`)
+    for (const one of [port, mirrorPort]) {
+      const client = new RegistryClient(`http://127.0.0.1:${one}`)
+      expect((await client.get('/v2/')).status).toBe(200)
+      await client.close()
+    }
     running.signal('SIGINT')
     expect(await running.ended).toEqual({ code: 0, signal: null })
     await untilPortIsFree()
   })
 
-  test('writes the configuration that it serves, with deletes on, and says where', async () => {
+  test('writes the configuration that it serves, with deletes on and six upstreams, and says where', async () => {
     const running = await start()
     await untilAnnounced(running)
     const file = path.join(data, `registry-${port}.yml`)
     expect(running.log()).toContain(`  settings  ${file} `)
-    expect(readFileSync(file, 'utf8')).toMatch(/^ {2}delete:\n {4}enabled: true$/m)
+    const text = readFileSync(file, 'utf8')
+    expect(text).toMatch(/^ {2}delete:\n {4}enabled: true$/m)
+    expect(text.match(/^ {4}- host: .*$/gm)).toHaveLength(6)
   })
 
   test('says that a variable with a typing error means nothing', async () => {
