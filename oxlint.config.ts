@@ -91,7 +91,12 @@ const BEFORE_THE_STORE = [
 ]
 
 /** Clients of HTTP outside http/ (ADR 6). */
-const SPEAKS_HTTP = ['registry-core/src/health/checks.ts', 'registry-core/src/notifications/post.ts']
+const SPEAKS_HTTP = [
+  'registry-core/src/health/checks.ts',
+  'registry-core/src/mirror/upstream/connections.ts',
+  'registry-core/src/mirror/upstream/wire.ts',
+  'registry-core/src/notifications/post.ts',
+]
 
 function layer(folder: string): Restriction[] {
   return [

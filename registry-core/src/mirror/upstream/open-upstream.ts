@@ -1,0 +1,67 @@
+import type { Clock } from '../../system/clock.js'
+import type { Log } from '../../system/log.js'
+import type { UpstreamSettings } from '../mirror-settings.js'
+import { describeBlob, fetchBlob } from './blobs.js'
+import { openClient } from './client.js'
+import { openCredentials } from './credentials.js'
+import { openGate, openPace } from './limits.js'
+import { listReferrers, listTags } from './lists.js'
+import { openLogin } from './login.js'
+import { fetchManifest, resolveManifest } from './manifests.js'
+import { findMisspelling } from './misspelt-hosts.js'
+import type { Resolve } from './name-servers.js'
+import type { Environment } from './proxies.js'
+import { openPublicRepositories } from './public-repositories.js'
+import type { RateLimit } from './rate-limit.js'
+import { TIMEOUTS, type Timeouts } from './timeouts.js'
+import type { Upstream } from './upstream.js'
+import { UpstreamFailure } from './upstream-failure.js'
+import { openUrlOrder } from './url-order.js'
+import { openWire } from './wire.js'
+
+export interface UpstreamOptions {
+  readonly clock: Clock
+  readonly log: Log
+  /** Where proxies are named (`HTTPS_PROXY`, `NO_PROXY`). */
+  readonly environment: Environment
+  /** Told whenever the upstream says how much more it will give. */
+  readonly onRateLimit?: (limit: RateLimit) => void
+  readonly timeouts?: Partial<Timeouts>
+  /** In place of name servers. */
+  readonly resolve?: Resolve
+}
+
+/** Connects to nothing before it is asked. */
+export function openUpstream(settings: UpstreamSettings, options: UpstreamOptions): Upstream {
+  const { clock, log, environment, resolve } = options
+  const misspelling = findMisspelling(settings)
+  if (misspelling !== undefined && !settings.isConfirmed)
+    log.warn({ upstream: settings.host, meant: misspelling.meant }, misspelling.sentence)
+  const closing = new AbortController()
+  const timeouts = { ...TIMEOUTS, ...options.timeouts }
+  const wire = openWire(settings, { clock, environment, timeouts, resolve })
+  const credential = openCredentials(settings, clock)
+  const login = openLogin({ wire, settings, credential, closing: closing.signal })
+  const urls = openUrlOrder(settings.urls, clock)
+  const client = openClient({ wire, login, urls, onRateLimit: options.onRateLimit ?? (() => undefined) })
+  const gate = openGate(settings.maxConnections)
+  const pace = openPace(settings.maxBytesPerSecond, clock)
+  const parts = { client, gate, pace, urls }
+  const everybody = openPublicRepositories(client, closing.signal)
+  return {
+    host: settings.host,
+    resolve: (repository, reference, signal) => resolveManifest(parts, repository, reference, signal),
+    manifest: (repository, reference, signal) => fetchManifest(parts, repository, reference, signal),
+    describeBlob: (repository, digest, signal) => describeBlob(parts, repository, digest, signal),
+    blob: (repository, digest, first, signal, sizeBytes) =>
+      fetchBlob(parts, { repository, digest, first, signal, sizeBytes }),
+    tags: (repository, page, signal) => listTags(parts, repository, page, signal),
+    referrers: (repository, subject, signal) => listReferrers(parts, repository, subject, signal),
+    isPublic: async (repository, signal) =>
+      settings.credentials === undefined || everybody.has(repository, signal),
+    async close() {
+      closing.abort(new UpstreamFailure('unreachable', `${settings.host} is not asked any more`))
+      await wire.close()
+    },
+  }
+}
