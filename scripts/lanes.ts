@@ -124,6 +124,14 @@ export const LANES: readonly Lane[] = [
     minutes: 10,
   },
   {
+    name: 'mirror',
+    folders: ['test/mirror'],
+    ciOnly: false,
+    commands: ['openssl'], // what needs nginx says itself when it is missing
+    queue: 'core',
+    minutes: 10,
+  },
+  {
     name: 'simulation',
     folders: ['test/programs'],
     ciOnly: false,

@@ -1,3 +1,4 @@
+import { writeFileSync } from 'node:fs'
 import path from 'node:path'
 
 import { runToEnd } from './processes.js'
@@ -47,4 +48,38 @@ export async function openssl(args: readonly string[]): Promise<string> {
   const run = await runToEnd('openssl', args)
   if (run.code !== 0) throw new Error(`openssl ${args[0]} ended with ${run.code}:\n${run.stderr}`)
   return run.stdout
+}
+
+/** A certificate of an authority that ended years ago. */
+export async function signExpiredCertificate(
+  folder: string,
+  { caFile, caKey }: Pick<Certificates, 'caFile' | 'caKey'>,
+  names: readonly string[],
+): Promise<Pick<Certificates, 'certificate' | 'key'>> {
+  const file = (name: string): string => path.join(folder, `expired.${name}`)
+  const made = { certificate: file('pem'), key: file('key') }
+  const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-keyout', made.key]
+  await openssl(['req', '-new', ...key, '-subj', '/CN=localhost', '-out', file('csr')])
+  writeFileSync(file('txt'), '')
+  const config = [
+    '[ca]\ndefault_ca = it\n[it]',
+    `database = ${file('txt')}\nnew_certs_dir = ${folder}\nrand_serial = yes`,
+    'default_md = sha256\npolicy = any\nx509_extensions = more\n[any]\ncommonName = supplied',
+    `[more]\nsubjectAltName = ${names.join(',')}\n`,
+  ]
+  writeFileSync(file('conf'), config.join('\n'))
+  const times = ['-startdate', '20200101000000Z', '-enddate', '20200102000000Z']
+  const signer = ['-cert', caFile, '-keyfile', caKey, '-config', file('conf')]
+  await openssl([
+    'ca',
+    '-batch',
+    '-notext',
+    ...signer,
+    ...times,
+    '-in',
+    file('csr'),
+    '-out',
+    made.certificate,
+  ])
+  return made
 }

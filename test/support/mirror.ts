@@ -25,6 +25,10 @@ export interface MirrorOptions {
   readonly listener?: Settings
   /** Further top-level keys of the configuration file. */
   readonly config?: Settings
+  /** A unix socket for nginx, besides. */
+  readonly socket?: string
+  /** Further keys of `http`. */
+  readonly http?: Settings
   readonly environment?: Readonly<Record<string, string>>
   /** An existing store; without it a fresh folder is made. */
   readonly root?: string
@@ -42,7 +46,7 @@ export interface Mirror {
   /** Another client of the mirror view, as with a Host that stands for an upstream. */
   connect(options?: RegistryClientOptions): RegistryClient
   /** Ends the process, in order or by SIGKILL, and starts another one on the same store and ports. */
-  restart(how?: 'in order' | 'by kill -9'): Promise<void>
+  restart(how?: 'in order' | 'by kill -9', changes?: Partial<MirrorOptions>): Promise<void>
   /** Stops it and removes what was made for it. */
   remove(): Promise<void>
 }
@@ -52,17 +56,18 @@ export async function startMirror(options: MirrorOptions): Promise<Mirror> {
   const folder = mkdtempSync(path.join(os.tmpdir(), 'e-'))
   const root = options.root ?? path.join(folder, 'store')
   const [port, mirrorPort] = [await freePort(), await freePort()]
-  const start = async (): Promise<Target> => {
+  const start = async (now: MirrorOptions): Promise<Target> => {
     const core = await startCore({
       root,
       port,
-      config: configuration(options, mirrorPort),
-      ...(options.environment && { environment: options.environment }),
+      config: configuration(now, mirrorPort),
+      ...(now.http && { http: now.http }),
+      ...(now.environment && { environment: now.environment }),
     })
     await untilListening({ port: mirrorPort }, core.process)
     return core
   }
-  const running = { core: await start() }
+  const running = { core: await start(options) }
   const clients: RegistryClient[] = []
   const connect = (url: string, how?: RegistryClientOptions): RegistryClient => {
     const client = new RegistryClient(url, how)
@@ -78,13 +83,13 @@ export async function startMirror(options: MirrorOptions): Promise<Mirror> {
       return running.core
     },
     connect: (how) => connect(mirrorUrl, how),
-    async restart(how = 'in order') {
+    async restart(how = 'in order', changes = {}) {
       if (how === 'by kill -9') {
         running.core.process.signal('SIGKILL')
         await running.core.process.ended
       }
       await running.core.remove()
-      running.core = await start()
+      running.core = await start({ ...options, ...changes })
     },
     async remove() {
       await Promise.all(clients.map((client) => client.close()))
@@ -95,11 +100,14 @@ export async function startMirror(options: MirrorOptions): Promise<Mirror> {
 }
 
 function configuration(
-  { upstreams, mirrors, overlay, listener, config }: MirrorOptions,
+  { upstreams, mirrors, overlay, listener, socket, config }: MirrorOptions,
   port: number,
 ): Settings {
   return {
-    listeners: [{ addr: `127.0.0.1:${port}`, view: 'mirror', anonymous: 'pull', ...listener }],
+    listeners: [
+      { addr: `127.0.0.1:${port}`, view: 'mirror', anonymous: 'pull', ...listener },
+      ...(socket === undefined ? [] : [{ socket, view: 'header' }]),
+    ],
     mirrors: { default: upstreams[0]?.host, ...mirrors, upstreams: upstreams.map(entry) },
     ...(overlay && { overlay }),
     ...config,

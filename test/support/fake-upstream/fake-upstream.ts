@@ -13,6 +13,8 @@ import { matches, type RequestFilter, see, type SeenRequest } from './seen-reque
 import { type Accounts, mayPull, Tokens, userOf } from './tokens.js'
 
 export interface FakeUpstreamOptions {
+  /** Where it listens; 127.0.0.1 unless said otherwise. */
+  readonly address?: string
   /** HTTPS with this certificate. */
   readonly tls?: Pick<Certificates, 'certificate' | 'key'>
   /** How clients show who they are; open to all when missing. */
@@ -37,14 +39,17 @@ export class FakeUpstream extends Holdings {
   bytesPerSecond = Number.POSITIVE_INFINITY
   /** Bytes of bodies of blobs that have left. */
   blobBytes = 0
-  /** Ranges, the referrers API, and so on, of every request in order of arrival. */
+  /** Every request in order of arrival. */
   requests: SeenRequest[] = []
+  /** The most blobs that were under way at once. */
+  peakDownloads = 0
   readonly tokens: Tokens
   readonly #options: FakeUpstreamOptions
   readonly #accounts: Accounts
   readonly #faults = new FaultScript()
   #server: Server
   #port = 0
+  #downloads = 0
 
   private constructor(options: FakeUpstreamOptions) {
     super()
@@ -54,11 +59,15 @@ export class FakeUpstream extends Holdings {
     this.#server = this.#makeServer()
   }
 
-  /** Listens on a free port of 127.0.0.1. */
+  /** Listens on a free port. */
   static async start(options: FakeUpstreamOptions = {}): Promise<FakeUpstream> {
     const upstream = new FakeUpstream(options)
     await upstream.up()
     return upstream
+  }
+
+  get #address(): string {
+    return this.#options.address ?? '127.0.0.1'
   }
 
   get port(): number {
@@ -67,7 +76,7 @@ export class FakeUpstream extends Holdings {
 
   /** As in `http://127.0.0.1:40123`. */
   get url(): string {
-    return `${this.#options.tls ? 'https' : 'http'}://127.0.0.1:${this.#port}`
+    return `${this.#options.tls ? 'https' : 'http'}://${this.#address}:${this.#port}`
   }
 
   /** Something goes wrong from now on; answers what mends it. */
@@ -102,7 +111,7 @@ export class FakeUpstream extends Holdings {
   async up(): Promise<void> {
     if (this.#server.listening) return
     this.#server = this.#makeServer()
-    this.#server.listen(this.#port, '127.0.0.1')
+    this.#server.listen(this.#port, this.#address)
     await once(this.#server, 'listening')
     const address = this.#server.address()
     if (address === null || typeof address === 'string') throw new Error('an upstream without a port')
@@ -137,13 +146,23 @@ export class FakeUpstream extends Holdings {
     let reply = challenge ?? this.#answer(seen, faults)
     for (const fault of faults) reply = spoil(reply, fault, seen)
     seen.status = reply.status
+    const isDownload = seen.method === 'GET' && (seen.kind === 'blob' || seen.kind === 'elsewhere')
+    if (isDownload) this.#watchDownload(response)
     await deliver(response, reply, {
       pace: paceOf(faults, this.bytesPerSecond),
       count: (bytes) => {
-        if (seen.kind === 'blob' || seen.kind === 'elsewhere') this.blobBytes += bytes
+        if (isDownload) this.blobBytes += bytes
       },
     })
     for (const fault of faults) if (typeof fault === 'object' && 'afterwards' in fault) fault.afterwards()
+  }
+
+  #watchDownload(response: ServerResponse): void {
+    this.#downloads += 1
+    this.peakDownloads = Math.max(this.peakDownloads, this.#downloads)
+    response.once('close', () => {
+      this.#downloads -= 1
+    })
   }
 
   #answer(seen: SeenRequest, faults: readonly Fault[]): Reply {

@@ -52,6 +52,11 @@ export class Tokens {
     return repository === '' || known.repositories.has(repository)
   }
 
+  /** All that are out. */
+  values(): readonly string[] {
+    return [...this.#tokens.keys()]
+  }
+
   /** Every token that is out is worth nothing from now on. */
   revoke(): void {
     this.#tokens.clear()
