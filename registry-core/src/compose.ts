@@ -13,9 +13,11 @@ import { openReporter } from './http/report.js'
 import { openEdge } from './http/server.js'
 import { type Certificates, openCertificates } from './http/tls/renewal.js'
 import { type Notifications, openNotifications } from './notifications/open-notifications.js'
+import { NO_MIRRORS } from './mirror/mirrors.js'
 import { openPost } from './notifications/post.js'
 import type { NotificationSettings } from './notifications/settings.js'
 import { openRegistry } from './registry/open-registry.js'
+import type { Registry } from './registry/source.js'
 import type { OpenedStore } from './store/filesystem/open-store.js'
 import { openStoreOnDisk } from './store/filesystem/start/open-on-disk.js'
 import { nodeFs } from './store/node-fs.js'
@@ -25,7 +27,7 @@ import type { LogSink } from './system/log-sink.js'
 import { type Metrics, openMetrics } from './system/metrics.js'
 import { systemRandom as random } from './system/random.js'
 import { openReadiness } from './system/readiness.js'
-import { openViews } from './views/views.js'
+import { openViews, type Views } from './views/views.js'
 
 /** A registry that runs. */
 export interface Running {
@@ -74,8 +76,11 @@ export async function compose(
     get headers() {
       return live.current.headers
     },
-    views: openViews({ registry, isReadOnly: settings.isReadOnly }),
-    parts: partsOf(live, { registry, access, readiness, clock, content: store.content, space: store.space }),
+    views: viewsOf(live, { registry, store }),
+    parts: partsOf(live, {
+      ...{ registry, access, readiness, clock, content: store.content, space: store.space },
+      countDroppedLogin: () => undefined,
+    }),
     ...openReporter({ metrics, log, hasAccessLog: () => live.current.log.hasAccessLog }),
   })
   parts.defer(() => edge.stop(live.current.drainMs))
@@ -142,6 +147,16 @@ function sayNotices({ reading }: Settings, log: Log): void {
   for (const { kind, sentence } of reading.notices)
     if (kind === 'accepted') log.info({}, sentence)
     else log.warn({}, sentence)
+}
+
+function viewsOf(
+  live: LiveSettings,
+  { registry, store }: { readonly registry: Registry; readonly store: OpenedStore },
+): Views {
+  return openViews({
+    ...{ registry, links: store.links, origins: store.origins, clock, mirrors: NO_MIRRORS },
+    ...{ overlay: () => live.current.overlay, isReadOnly: live.current.isReadOnly },
+  })
 }
 
 function partsOf(live: LiveSettings, fixed: Omit<Parts, 'deletesOn' | 'catalogLimit'>): Parts {

@@ -6,7 +6,7 @@ import type { Settings } from '../config/settings.js'
 import { addressName } from '../http/listen.js'
 import { loadCertificates } from '../http/tls/certificates.js'
 import { systemClock } from '../system/clock.js'
-import type { ListenerView } from '../views/views.js'
+import { viewText } from '../views/place.js'
 import { examineMirrors } from './examine-mirrors.js'
 import type { ExitCode, Terminal } from './terminal.js'
 
@@ -71,7 +71,7 @@ function planOf(settings: Settings): readonly string[] {
     storeLine(settings),
     ...settings.listeners.map(
       ({ address, view }, index) =>
-        `listens on ${addressName(address)} with the view ${viewName(view)}; without a login: ${access.anonymous[index]}`,
+        `listens on ${addressName(address)} with the view ${viewText(view)}; without a login: ${access.anonymous[index]}`,
     ),
     ...settings.operations.map(
       ({ address, metricsPath }) =>
@@ -82,10 +82,6 @@ function planOf(settings: Settings): readonly string[] {
       : `deleting is ${settings.deletesOn ? 'on' : 'off'}`,
     purgingLine(settings),
   ]
-}
-
-function viewName(view: ListenerView): string {
-  return typeof view === 'string' ? view : `of ${view.upstream}`
 }
 
 function storeLine({ store: { root, id } }: Settings): string {

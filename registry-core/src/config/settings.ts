@@ -3,7 +3,7 @@ import type { Notice } from './notice.js'
 import type { MirrorSettings } from '../mirror/mirror-settings.js'
 import type { NotificationSettings } from '../notifications/settings.js'
 import type { OverlaySettings } from '../views/overlay-settings.js'
-import type { ListenerView } from '../views/views.js'
+import type { ListenerView } from '../views/place.js'
 
 export type ListenAddress =
   | { readonly kind: 'tcp'; readonly host: string | undefined; readonly port: number }

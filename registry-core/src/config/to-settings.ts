@@ -1,5 +1,5 @@
 import type { MirrorSettings } from '../mirror/mirror-settings.js'
-import type { ListenerView } from '../views/views.js'
+import type { ListenerView } from '../views/place.js'
 import { ADDRESS_FORM, findTcpAddress, type TcpAddress } from './address.js'
 import { ConfigurationError } from './configuration-error.js'
 import { headerPairs } from './header-pairs.js'

@@ -18,6 +18,7 @@ function lineOf(outcome: Partial<Outcome>): { level: string; fields: Record<stri
         url: '/v2/a/manifests/x',
         headers: { host: 'h', 'user-agent': 'docker', authorization: 'Basic c2VjcmV0' },
       },
+      served: { origin: 'local', cache: 'hit' },
       peer: {
         requestId: 'id-1',
         remoteAddress: '10.0.0.1',

@@ -24,6 +24,8 @@ export function logRequest(log: Log, outcome: Outcome): void {
     'http.response.duration': goDuration(outcome.durationMs),
     'http.response.durationms': Math.round(outcome.durationMs * 1000) / 1000,
     outcome: outcome.outcome,
+    origin: outcome.served.origin,
+    cache: outcome.served.cache,
     ...(peer.caller.account !== '' && { 'auth.user.name': peer.caller.account }),
     ...varsOf(call),
   }

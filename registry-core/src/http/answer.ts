@@ -1,4 +1,4 @@
-import type { PulledContent } from '../registry/source.js'
+import type { DescribedContent, GrowingContent, PulledContent, Served } from '../registry/source.js'
 import type { StoredContent } from '../store/store.js'
 
 /** What an endpoint wants said. `send.ts` alone turns it into bytes on a socket. */
@@ -6,6 +6,8 @@ export interface Answer {
   readonly status: number
   readonly headers?: Readonly<Record<string, string>>
   readonly body?: AnswerBody
+  /** Where it comes from; of this process alone where it is missing. */
+  readonly served?: Served
   /** Whoever gets this has pulled it. */
   readonly pulled?: PulledContent
 }
@@ -16,6 +18,10 @@ export type AnswerBody =
   | { readonly kind: 'bytes'; readonly bytes: Buffer; readonly type: string; readonly etag?: string }
   /** Content of the store: streamed, in parts if asked, or left to nginx. */
   | { readonly kind: 'content'; readonly content: StoredContent }
+  /** What is being fetched: streamed as it comes. */
+  | { readonly kind: 'growing'; readonly content: GrowingContent }
+  /** The answer to HEAD for something that an upstream has. */
+  | { readonly kind: 'described'; readonly content: DescribedContent }
 
 /** A JSON document. */
 export function json(value: unknown): AnswerBody {

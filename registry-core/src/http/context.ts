@@ -2,11 +2,12 @@ import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:
 import type { Socket } from 'node:net'
 import type { Caller } from '../access/caller.js'
 import type { Access, From } from '../access/open-access.js'
-import type { Registry } from '../registry/source.js'
+import type { Registry, Served } from '../registry/source.js'
 import type { JournalActor } from '../store/journal-entry.js'
 import type { Content, Space } from '../store/store.js'
 import type { Clock } from '../system/clock.js'
 import type { Readiness } from '../system/readiness.js'
+import type { Place } from '../views/place.js'
 import type { View } from '../views/views.js'
 import type { Answer } from './answer.js'
 import { ClientGone, type RequestBody } from './body.js'
@@ -21,6 +22,8 @@ export interface Parts {
   readonly space: Space
   readonly readiness: Readiness
   readonly clock: Clock
+  /** A mirror was sent a login that is not ours. */
+  readonly countDroppedLogin: () => void
   readonly deletesOn: boolean
   /** The most that one page of the catalog holds. */
   readonly catalogLimit: number
@@ -34,8 +37,10 @@ export interface Context {
   readonly caller: Caller
   readonly from: From
   readonly body: RequestBody
-  /** Aborted when the client goes. */
-  readonly signal: AbortSignal
+  /** Which view this listener, or virtual host, is. */
+  readonly place: Place
+  /** Aborted when the client goes; made when it is asked for. */
+  readonly signal: () => AbortSignal
   /** Who it is, for the journal. */
   readonly actor: JournalActor
 }
@@ -67,6 +72,10 @@ export class RequestContext implements Context {
   readonly headers: IncomingHttpHeaders
   readonly body: RequestBody
   readonly peer: Peer
+  /** Known once the target is read. */
+  place: Place = { kind: 'registry' }
+  /** Where the answer is from. */
+  served: Served = { origin: 'local', cache: 'bypass' }
   readonly #request: IncomingMessage
   readonly #response: ServerResponse
   #signal: AbortSignal | undefined
@@ -94,7 +103,7 @@ export class RequestContext implements Context {
     return { listener: this.peer.listener, address: this.peer.remoteAddress }
   }
 
-  get signal(): AbortSignal {
+  readonly signal = (): AbortSignal => {
     this.#signal ??= this.#watch()
     return this.#signal
   }

@@ -1,25 +1,18 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { may } from '../access/may.js'
-import { refusalOf } from '../access/refusal.js'
 import { RegistryError } from '../oci/failure.js'
+import type { Served } from '../registry/source.js'
 import type { Load } from '../system/metrics.js'
 import type { Random } from '../system/random.js'
-import type { ListenerView, Views } from '../views/views.js'
+import type { ListenerView } from '../views/place.js'
+import type { Views } from '../views/views.js'
 import type { Answer } from './answer.js'
 import { type BodyOptions, isClientGone, RequestBody } from './body.js'
 import { type Parts, type Peer, RequestContext } from './context.js'
+import { dispatch, identify } from './dispatch.js'
 import { errorAnswer } from './errors.js'
 import { endingOf, endLate } from './linger.js'
-import { allowedMethods, findEndpoint, findRoute } from './routes.js'
 import { type Outlet, sendAnswer, type SendOptions } from './send.js'
-import {
-  belowPrefix,
-  type Call,
-  type CallKind,
-  type CallOf,
-  parseTarget,
-  type RepositoryCallKind,
-} from './target.js'
+import { belowPrefix, type Call, parseTarget } from './target.js'
 import { challengeHeaders } from './www-authenticate.js'
 
 /** What holds for every request of a listener. */
@@ -43,6 +36,8 @@ export interface Outcome {
   readonly durationMs: number
   /** `ok`, a failure of the closed list, a system error's code, `client-gone`, `cut`. */
   readonly outcome: string
+  /** Where the answer was from, and whether it lay here. */
+  readonly served: Served
   /** What was thrown, when it was a bug or a broken backend. */
   readonly error: unknown
 }
@@ -90,12 +85,10 @@ export async function handleRequest(
     const failing = call.kind === 'healthz' || call.kind === 'readyz' ? undefined : options.failingCheck()
     if (failing) throw new RegistryError('health-failing', failing)
     const { authorization } = request.headers
-    if (authorization !== undefined && isGuarded(call)) {
-      const caller = options.parts.access.identify(authorization, context.from)
-      peer.caller = 'then' in caller ? await caller : caller // no turn of the loop for one who is remembered
-    }
-    const { answer, headers } = await answerTo(call, context, rules, options.views)
-    const bytesOut = await send(answer, headers, outlet)
+    context.place = options.views.place(rules.view, request.headers)
+    if (authorization !== undefined && isGuarded(call)) await identify(context, authorization)
+    const answer = await dispatch(call, context, options.views)
+    const bytesOut = await send(answer, [], outlet)
     result = { outcome: 'ok', status: response.statusCode, bytesOut } // sending makes a 206 or a 304 of a 200
     // Not of one who had it already: 304.
     if (answer.pulled !== undefined && response.statusCode < 300)
@@ -112,6 +105,7 @@ export async function handleRequest(
     error: undefined,
     bytesIn: body.receivedBytes,
     durationMs: options.parts.clock.elapsedMs() - started,
+    served: context.served,
     ...result,
   })
 }
@@ -132,57 +126,11 @@ interface Sending {
   readonly options: HandlerOptions
 }
 
-/** What origin and cache words an answer carries (design §3). */
-type OriginHeaders = readonly string[]
-const NO_ORIGIN: OriginHeaders = ['X-Entrepot-Origin', 'local', 'X-Cache', 'bypass']
-
-async function answerTo(
-  call: Call,
-  context: RequestContext,
-  rules: ListenerRules,
-  views: Views,
-): Promise<{ readonly answer: Answer; readonly headers: OriginHeaders }> {
-  if ('repository' in call) return answerInRepository(call, context, rules, views)
-  if (context.method === 'OPTIONS') return { answer: optionsOf(call.kind), headers: NO_ORIGIN }
-  return { answer: await answerPlain(call, context), headers: NO_ORIGIN }
-}
-
-function answerPlain<K extends Exclude<CallKind, RepositoryCallKind>>(
-  call: CallOf<K>,
-  context: RequestContext,
-) {
-  const endpoint = findEndpoint(call.kind, context.method)
-  if (endpoint === undefined) throw unsupported(context.method, call.kind)
-  return endpoint(call, context)
-}
-
-async function answerInRepository<K extends RepositoryCallKind>(
-  call: CallOf<K>,
-  context: RequestContext,
-  { view: listenerView }: ListenerRules,
-  views: Views,
-): Promise<{ readonly answer: Answer; readonly headers: OriginHeaders }> {
-  if (context.method === 'OPTIONS') return { answer: optionsOf(call.kind), headers: NO_ORIGIN }
-  const route = findRoute(call.kind, context.method)
-  if (route === undefined) throw unsupported(context.method, call.kind)
-  const { repository, namespace } = call
-  if (!may(context.caller, route.action, repository))
-    throw refusalOf(context.caller, route.action, repository)
-  const header = context.headers['x-entrepot-view']
-  const view = views.open({
-    view: listenerView,
-    header: typeof header === 'string' ? header : undefined,
-    namespace,
-    repository,
-  })
-  const answer = await route.endpoint(call, view, context)
-  const cache = route.action === 'pull' ? 'hit' : 'bypass'
-  return { answer, headers: ['X-Entrepot-Origin', view.origin, 'X-Cache', cache] }
-}
-
-function send(answer: Answer, origin: OriginHeaders, sending: Sending): Promise<number> | number {
+function send(answer: Answer, further: readonly string[], sending: Sending): Promise<number> | number {
   const { options, body, context, request, response } = sending
-  const headers = [...options.headers, ...origin, 'X-Request-Id', context.peer.requestId]
+  const { origin, cache } = context.served
+  const own = ['X-Entrepot-Origin', origin, 'X-Cache', cache, 'X-Request-Id', context.peer.requestId]
+  const headers = [...options.headers, ...own, ...further]
   const { isBehindNginx } = sending
   const ending = endingOf(body, request, { isDraining: options.isDraining(), isBehindNginx })
   if (ending !== 'keep') headers.push('Connection', 'close')
@@ -192,7 +140,7 @@ function send(answer: Answer, origin: OriginHeaders, sending: Sending): Promise<
     response,
     isBehindNginx,
     headers,
-    signal: () => context.signal,
+    signal: context.signal,
     end: (bytes) => {
       if (ending === 'linger') endLate(sending, bytes, options.parts.clock)
       else response.end(bytes)
@@ -217,7 +165,7 @@ async function afterError(error: unknown, call: Call | undefined, sending: Sendi
   const { answer, outcome, isBug } = errorAnswer(error, context.method, call)
   const cause = isBug || answer.status >= 500 ? { error } : {}
   try {
-    const headers = answer.status === 401 ? [...NO_ORIGIN, ...challenge(error, call, sending)] : NO_ORIGIN
+    const headers = answer.status === 401 ? challenge(error, call, sending) : []
     const bytesOut = await send(answer, headers, sending)
     return { outcome, status: answer.status, bytesOut, ...cause }
   } catch (second) {
@@ -280,13 +228,4 @@ function peerOf(
     listener,
     caller,
   }
-}
-
-/** As registry:2 answers: the methods, and nothing else. */
-function optionsOf(kind: CallKind): Answer {
-  return { status: 200, headers: { Allow: allowedMethods(kind) } }
-}
-
-function unsupported(method: string, kind: CallKind): RegistryError {
-  return new RegistryError('method-unsupported', { method, allowed: allowedMethods(kind) })
 }

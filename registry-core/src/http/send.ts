@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { type ByteRange, parseByteRange } from '../oci/byte-range.js'
 import { RegistryError } from '../oci/failure.js'
+import type { DescribedContent, GrowingContent } from '../registry/source.js'
 import type { Content, StoredContent } from '../store/store.js'
 import type { Clock } from '../system/clock.js'
 import type { Answer, AnswerBody } from './answer.js'
@@ -36,6 +37,8 @@ export interface SendOptions {
 export function sendAnswer(answer: Answer, outlet: Outlet, options: SendOptions): Promise<number> | number {
   const { body } = answer
   if (body?.kind === 'content') return sendContent(answer, body.content, outlet, options)
+  if (body?.kind === 'growing') return sendGrowing(answer, body.content, outlet, options)
+  if (body?.kind === 'described') return sendDescribed(answer, body.content, outlet)
   const headers = headerList(answer, outlet)
   if (body?.kind === 'bytes' && body.etag !== undefined) {
     headers.push('ETag', body.etag)
@@ -44,7 +47,9 @@ export function sendAnswer(answer: Answer, outlet: Outlet, options: SendOptions)
   return sendSmall(answer.status, headers, body && small(body, headers), outlet)
 }
 
-function small(body: Exclude<AnswerBody, { kind: 'content' }>, headers: string[]): Buffer {
+type SmallBody = Exclude<AnswerBody, { kind: 'content' | 'growing' | 'described' }>
+
+function small(body: SmallBody, headers: string[]): Buffer {
   switch (body.kind) {
     case 'json':
       headers.push('Content-Type', 'application/json; charset=utf-8')
@@ -112,6 +117,36 @@ async function sendContent(
     outlet,
     options,
   )
+}
+
+/** To a client that asked by HEAD, for something that an upstream has. */
+function sendDescribed(answer: Answer, content: DescribedContent, outlet: Outlet): number {
+  const headers = [...headerList(answer, outlet), ...CONTENT_HEADERS, ...OWN_HEADERS]
+  headers.push('Docker-Content-Digest', content.digest, 'ETag', `"${content.digest}"`)
+  return sendHead(headers, content.sizeBytes, outlet.response)
+}
+
+/** While it is being fetched: a range too is answered as the bytes come, and no proxy may gather them first. */
+function sendGrowing(
+  answer: Answer,
+  content: GrowingContent,
+  outlet: Outlet,
+  options: SendOptions,
+): Promise<number> | number {
+  const { request } = outlet
+  const { digest, sizeBytes } = content
+  const etag = `"${digest}"`
+  const headers = [...headerList(answer, outlet), ...CONTENT_HEADERS, ...OWN_HEADERS]
+  headers.push('Docker-Content-Digest', digest, 'ETag', etag)
+  if (isNotModified(request, etag)) return sendSmall(304, headers, undefined, outlet)
+  if (outlet.isBehindNginx) headers.push('X-Accel-Buffering', 'no')
+  const range = sizeBytes === undefined ? undefined : askedRange(request, etag, sizeBytes)
+  if (range) headers.push('Content-Range', `bytes ${range.first}-${range.last}/${sizeBytes}`)
+  const length = range ? range.last - range.first + 1 : sizeBytes
+  if (length !== undefined) headers.push('Content-Length', `${length}`)
+  const source = content.read(range?.first ?? 0, range?.last, outlet.signal())
+  const status = range ? 206 : answer.status
+  return sendStream({ status, headers, source, sizeBytes: length, content: undefined }, outlet, options)
 }
 
 async function smallContent(content: StoredContent, options: SendOptions): Promise<Buffer> {

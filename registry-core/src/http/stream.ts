@@ -10,12 +10,14 @@ export interface StreamAnswer {
   readonly status: number
   readonly headers: string[]
   readonly source: AsyncIterable<Buffer>
-  readonly sizeBytes: number
-  readonly content: StoredContent
+  /** Undefined when nobody knows it before the end. */
+  readonly sizeBytes: number | undefined
+  /** What is quarantined when its bytes turn out to be damaged; undefined for what does not come from the store. */
+  readonly content: StoredContent | undefined
 }
 
 /**
- * Sends a stream of known length, one piece read ahead while the client takes the one before it; answers the bytes
+ * Sends a stream, one piece read ahead while the client takes the one before it; answers the bytes
  * that went out. The first piece is read before the head is written, so that a disk that fails at once, or a process
  * without descriptors, is a readable error.
  */
@@ -46,9 +48,11 @@ export async function sendStream(
       if (!response.headersSent) response.writeHead(answer.status, answer.headers)
       if (!response.write(piece)) await drained(response, options)
     }
-    if (answer.sizeBytes > 0) throw new WrongLength('shorter')
-    response.writeHead(answer.status, answer.headers).end()
-    return 0
+    if (answer.sizeBytes !== undefined && answer.sizeBytes > 0) throw new WrongLength('shorter')
+    if (!response.headersSent) response.writeHead(answer.status, answer.headers)
+    response.end()
+    await finished(response, options)
+    return sentBytes
   } catch (error) {
     await pieces.return?.()
     if (!outlet.signal().aborted) await giveUp(error, answer, options.content)
@@ -72,7 +76,7 @@ function readAhead(pieces: AsyncIterator<Buffer>): Promise<IteratorResult<Buffer
 
 /** Takes away what cannot be read, or is not what it should be; a process that merely lacks descriptors takes nothing away. */
 async function giveUp(error: unknown, { content }: StreamAnswer, store: Content): Promise<void> {
-  if (isClientGone(error) || isRegistryError(error)) return
+  if (content === undefined || isClientGone(error) || isRegistryError(error)) return
   const code = errorCode(error)
   if (code === 'EIO' || code === 'WRONG_LENGTH' || code === 'WRONG_DIGEST')
     await store.quarantine(content, Error.isError(error) ? error.message : code)

@@ -12,6 +12,8 @@ export interface Downloads {
    * @throws UpstreamFailure when the upstream does not give it
    */
   join(upstream: Upstream, name: MirroredName, digest: Digest, signal: AbortSignal): Promise<GrowingContent>
+  /** Whether a download of it runs, for whichever repository. */
+  isFetching(upstream: Upstream, digest: Digest): boolean
   /** Stops what runs; what has come is kept for the next process. */
   close(): Promise<void>
 }

@@ -47,7 +47,7 @@ export function openRegistry({
 function eventOf(pulled: PulledContent, wishes: EventWishes): JournalEvent {
   const { kind, repository } = pulled
   if (kind === 'blob') {
-    const { digest, sizeBytes } = pulled.content
+    const { digest, sizeBytes } = pulled
     return { kind: 'blob-pulled', repository, digest, sizeBytes }
   }
   const { digest, mediaType, bytes } = pulled.manifest

@@ -5,22 +5,6 @@ import type { RepositoryName } from '../oci/repository.js'
 import type { JournalActor } from '../store/journal-entry.js'
 import type { Stage, StageState, StoredContent } from '../store/store.js'
 
-/** To pull: one interface, whether the content lies in the store or is fetched on a miss. */
-export interface Source {
-  readonly repository: RepositoryName
-  /** Undefined when there is no such manifest here. `countsAsPull`: that it was asked for keeps it alive. */
-  manifest(
-    reference: Reference,
-    options?: { readonly countsAsPull: boolean },
-  ): Promise<StoredManifest | undefined>
-  /** Undefined when this repository does not hold the blob; `promise` for callers who may push here. */
-  blob(digest: Digest, options: { readonly promise: boolean }): Promise<StoredContent | undefined>
-  /** Undefined when there is no such repository. */
-  tags(page: PageRequest): Promise<TagsPage | undefined>
-  /** Never undefined: what nobody refers to has an empty list (distribution-spec, "Listing Referrers"). */
-  referrers(subject: Digest, request: ReferrersRequest): Promise<ReferrersPage>
-}
-
 /** Where an answer comes from, in the words of `X-Entrepot-Origin` and `X-Cache` (design §3). */
 export interface Served {
   /** `local`, or an upstream's name. */
@@ -29,6 +13,60 @@ export interface Served {
   readonly cache: 'hit' | 'stale' | 'miss' | 'bypass'
   /** A sentence for `Warning`: why it may not be the newest. */
   readonly warning?: string
+}
+
+/** What was found, and where. */
+export interface Pulled<T> {
+  readonly value: T
+  readonly served: Served
+}
+
+/** To pull: one interface, whether the content lies in the store or is fetched on a miss. */
+export interface Source {
+  /** Undefined when there is no such manifest here. @throws RegistryError where an upstream should have it, and does not give it */
+  manifest(reference: Reference, request: ManifestRequest): Promise<Pulled<PulledManifest> | undefined>
+  /** Undefined when this repository does not hold the blob. @throws as `manifest` */
+  blob(digest: Digest, request: BlobRequest): Promise<Pulled<Blob> | undefined>
+  /** Undefined when there is no such repository. */
+  tags(page: PageRequest, signal: () => AbortSignal): Promise<Pulled<TagsPage> | undefined>
+  /** Never undefined: what nobody refers to has an empty list (distribution-spec, "Listing Referrers"). */
+  referrers(
+    subject: Digest,
+    request: ReferrersRequest,
+    signal: () => AbortSignal,
+  ): Promise<Pulled<ReferrersPage>>
+}
+
+export interface ManifestRequest {
+  /** That it was asked for keeps it alive. */
+  readonly countsAsPull: boolean
+  /** Fires when the client goes; made when it is asked for. */
+  readonly signal: () => AbortSignal
+}
+
+/** A manifest, and the repository of the store that it lies in. */
+export interface PulledManifest extends StoredManifest {
+  readonly repository: RepositoryName
+}
+
+export interface BlobRequest {
+  /** For callers who may push here: it stays. */
+  readonly promise: boolean
+  /** False for HEAD: nothing is fetched for it. */
+  readonly wantsBytes: boolean
+  readonly signal: () => AbortSignal
+}
+
+export type Blob =
+  | { readonly kind: 'stored'; readonly content: StoredContent }
+  | { readonly kind: 'growing'; readonly content: GrowingContent }
+  /** Only asked for by HEAD: an upstream has it. */
+  | { readonly kind: 'described'; readonly content: DescribedContent }
+
+export interface DescribedContent {
+  readonly repository: RepositoryName
+  readonly digest: Digest
+  readonly sizeBytes: number
 }
 
 /** A blob that is being fetched: bytes to read while they come. */
@@ -95,8 +133,20 @@ export interface ManifestPutResult {
   readonly warnings: readonly string[]
 }
 
-/** To push: a repository of this store. A mirror has none, so that a push into it does not compile. */
-export interface LocalRepository extends Source {
+/** A repository of this store, to pull and to push. A mirror has none, so that a push into it does not compile. */
+export interface LocalRepository {
+  readonly repository: RepositoryName
+  /** Undefined when there is no such manifest here. `countsAsPull`: that it was asked for keeps it alive. */
+  manifest(
+    reference: Reference,
+    options?: { readonly countsAsPull: boolean },
+  ): Promise<StoredManifest | undefined>
+  /** Undefined when this repository does not hold the blob; `promise` for callers who may push here. */
+  blob(digest: Digest, options: { readonly promise: boolean }): Promise<StoredContent | undefined>
+  /** Undefined when there is no such repository. */
+  tags(page: PageRequest): Promise<TagsPage | undefined>
+  referrers(subject: Digest, request: ReferrersRequest): Promise<ReferrersPage>
+
   /** @throws RegistryError `manifest-invalid`, `manifest-blob-unknown`, `digest-mismatch`, `tag-immutable` */
   putManifest(put: ManifestPut): Promise<ManifestPutResult>
   /** False when there was no such tag. */
@@ -132,7 +182,12 @@ export type PulledContent =
       readonly manifest: StoredManifest
       readonly tag: Tag | undefined
     }
-  | { readonly kind: 'blob'; readonly repository: RepositoryName; readonly content: StoredContent }
+  | {
+      readonly kind: 'blob'
+      readonly repository: RepositoryName
+      readonly digest: Digest
+      readonly sizeBytes: number
+    }
 
 /** All repositories of the store. */
 export interface Registry {

@@ -1,14 +1,16 @@
+import type { Mirror, Mirrors } from '../mirror/mirrors.js'
+import type { MirroredName } from '../mirror/mirrored-name.js'
 import { RegistryError } from '../oci/failure.js'
-import type { RepositoryName } from '../oci/repository.js'
+import { findRepositoryName, type RepositoryName } from '../oci/repository.js'
 import type { LocalRepository, Registry, Source } from '../registry/source.js'
-
-/** How a listener finds its view: it has one, or nginx says so in a header that it always overwrites. */
-export type ListenerView =
-  | 'registry'
-  | 'mirror'
-  | 'header'
-  /** Every name is one of this upstream's, by its host as the settings write it. */
-  | { readonly upstream: string }
+import type { Origins } from '../store/fetched.js'
+import type { Links } from '../store/store.js'
+import type { Clock } from '../system/clock.js'
+import { LocalSource } from './local-source.js'
+import { localNames, openOverlay } from './overlay.js'
+import type { OverlaySettings } from './overlay-settings.js'
+import { findPlace, type ListenerView, type Place, type PlaceHeaders } from './place.js'
+import { Residents } from './residents.js'
 
 /** What a name means to this request; a view without `push` takes none. */
 export interface View {
@@ -16,44 +18,158 @@ export interface View {
   readonly push: LocalRepository | undefined
   /** A push or delete is refused because of storage.maintenance.readonly. */
   readonly isReadOnly: boolean
-  /** The word of `X-Entrepot-Origin`. */
+  /** The word of `X-Entrepot-Origin` where nothing was found. */
   readonly origin: string
+  /** The upstream that the client named by `ns`, as it named it. */
+  readonly namespace: string | undefined
+  /** Whoever may do something to one of these may do it: by the name that was asked for, and by the one in the store. */
+  readonly rightsOn: readonly RepositoryName[]
+}
+
+/** What decides what a name means. */
+export interface Asked {
+  readonly place: Place
+  readonly namespace: string | undefined
+  readonly repository: RepositoryName
+  /** The caller's right to another name than the one that was asked for. */
+  readonly mayPull: (repository: RepositoryName) => boolean
+  /** The caller has said who it is. */
+  readonly isKnown: boolean
 }
 
 /** Decides once for a request what a repository's name means. Nothing further in reads a header or a host. */
 export interface Views {
-  /**
-   * @param header the `X-Entrepot-View` of the request
-   * @throws RegistryError `header-malformed` for a view that is not served, `namespace-unknown` for an unknown `ns`
-   */
-  open(asked: {
-    readonly view: ListenerView
-    readonly header: string | undefined
-    readonly namespace: string | undefined
-    readonly repository: RepositoryName
-  }): View
+  /** Which view a request has come to. @throws RegistryError `header-malformed` for one that is not served */
+  place(listener: ListenerView, headers: PlaceHeaders): Place
+  /** @throws RegistryError `namespace-unknown` for an unknown `ns`, `name-invalid` for a name that is too long with its host */
+  open(asked: Asked): View | Promise<View>
 }
 
-/** The registry view: every name is a local repository. */
-export function openViews({
-  registry,
-  isReadOnly = false,
-}: {
+export interface ViewsOptions {
   readonly registry: Registry
-  readonly isReadOnly?: boolean
-}): Views {
-  return {
-    open({ view, header, namespace, repository }) {
-      if (view === 'header' && header !== 'registry')
-        throw new RegistryError('header-malformed', {
-          header: 'X-Entrepot-View',
-          found: header ?? '',
-          allowed: 'registry',
-        })
-      if (namespace !== undefined) throw new RegistryError('namespace-unknown', { namespace })
-      const local = registry.repository(repository)
-      const takesPushes = !isReadOnly && (view === 'registry' || view === 'header')
-      return { pull: local, push: takesPushes ? local : undefined, isReadOnly, origin: 'local' }
-    },
+  readonly links: Links
+  readonly origins: Pick<Origins, 'isLocal'>
+  readonly clock: Clock
+  readonly mirrors: Mirrors
+  /** Asked for each request: both may change while we run. */
+  readonly overlay: () => OverlaySettings
+  readonly isReadOnly: boolean
+}
+
+/** @see Views */
+export function openViews(options: ViewsOptions): Views {
+  return new NamedViews(options)
+}
+
+class NamedViews implements Views {
+  readonly #options: ViewsOptions
+  readonly #residents: Residents
+
+  constructor(options: ViewsOptions) {
+    this.#options = options
+    this.#residents = new Residents(options)
   }
+
+  place(listener: ListenerView, headers: PlaceHeaders): Place {
+    return findPlace(listener, headers, this.#options.mirrors)
+  }
+
+  open(asked: Asked): View | Promise<View> {
+    const { place, namespace, repository } = asked
+    const { mirrors } = this.#options
+    if (namespace !== undefined) {
+      const named = mirrors.find(namespace)
+      if (named === undefined) throw new RegistryError('namespace-unknown', { namespace })
+      return this.#upstream(asked, named, withoutHost(repository, named, mirrors) ?? repository)
+    }
+    if (place.kind === 'upstream') {
+      const named = mirrors.find(place.host)
+      if (named === undefined) throw new RegistryError('namespace-unknown', { namespace: place.host })
+      return this.#upstream(asked, named, repository)
+    }
+    const named = mirrors.isEmpty ? undefined : mirrors.find(firstPart(repository))
+    const remote = named && withoutHost(repository, named, mirrors)
+    if (named && remote) return this.#upstream(asked, named, remote)
+    return place.kind === 'mirror' ? this.#mirror(asked) : this.#registry(asked)
+  }
+
+  /** A name of an upstream, unless clients have pushed into it: then it is theirs (design §3). */
+  #upstream(asked: Asked, mirror: Mirror, remote: RepositoryName): View | Promise<View> {
+    const name = nameIn(mirror, remote)
+    const resident = this.#residents.isLocal(name.stored)
+    if (typeof resident === 'boolean') return this.#upstreamView(asked, mirror, name, resident)
+    return resident.then((isLocal) => this.#upstreamView(asked, mirror, name, isLocal))
+  }
+
+  #upstreamView(asked: Asked, mirror: Mirror, name: MirroredName, isLocal: boolean): View {
+    const { repository, namespace, isKnown } = asked
+    const rightsOn = [...new Set([name.stored, repository])]
+    if (isLocal) return { ...this.#local(name.stored), namespace, rightsOn }
+    return {
+      ...{ pull: mirror.open(name, isKnown), push: undefined, isReadOnly: false },
+      ...{ origin: mirror.host, namespace, rightsOn },
+    }
+  }
+
+  #local(repository: RepositoryName): View {
+    const { registry, isReadOnly } = this.#options
+    const local = registry.repository(repository)
+    return {
+      ...{ pull: new LocalSource(local), push: isReadOnly ? undefined : local, isReadOnly },
+      ...{ origin: 'local', namespace: undefined, rightsOn: [repository] },
+    }
+  }
+
+  /** What is not here comes from the default upstream only for names that `overlay.onRegistry` lists. */
+  #registry({ repository, mayPull, isKnown }: Asked): View {
+    const local = this.#local(repository)
+    const { mirrors, links, overlay } = this.#options
+    const name = mirrors.default?.name(repository)
+    if (!mirrors.default || !name || !matches(overlay().onRegistry, repository)) return local
+    if (links.hasRepository(repository) || !mayPull(name.stored)) return local
+    return { ...local, pull: mirrors.default.open(name, isKnown), origin: mirrors.default.host }
+  }
+
+  /** A bare name on the mirror view: local repositories that show through, then the default upstream (design §3). */
+  #mirror({ repository, mayPull, isKnown }: Asked): View {
+    const { mirrors, registry, links } = this.#options
+    const settings = this.#options.overlay()
+    const here = localNames(repository, settings).filter((name) => links.hasRepository(name) && mayPull(name))
+    const name = mirrors.default?.name(repository)
+    const isAsked = name !== undefined && !matches(settings.localOnly, repository)
+    const upstream =
+      isAsked && (mayPull(name.stored) || mayPull(repository))
+        ? mirrors.default?.open(name, isKnown)
+        : undefined
+    const locals = here.map((local) => new LocalSource(registry.repository(local)))
+    const isShared = matches(settings.fallThrough, repository)
+    return {
+      pull: openOverlay({ locals, upstream, prefer: settings.prefer, isShared }),
+      ...{ push: undefined, isReadOnly: false, namespace: undefined },
+      origin: locals.length > 0 || !mirrors.default ? 'local' : mirrors.default.host,
+      rightsOn: [...here, repository, ...(name ? [name.stored] : [])],
+    }
+  }
+}
+
+function matches(globs: OverlaySettings['show'], name: string): boolean {
+  return globs.some((glob) => glob.matches(name))
+}
+
+function firstPart(name: RepositoryName): string {
+  const slash = name.indexOf('/')
+  return slash < 0 ? name : name.slice(0, slash)
+}
+
+/** `org/img` of `quay.io/org/img`; undefined when the name does not begin with the upstream's. */
+function withoutHost(name: RepositoryName, mirror: Mirror, mirrors: Mirrors): RepositoryName | undefined {
+  const slash = name.indexOf('/')
+  if (slash < 0 || mirrors.find(name.slice(0, slash))?.host !== mirror.host) return undefined
+  return findRepositoryName(name.slice(slash + 1))
+}
+
+function nameIn(mirror: Mirror, remote: RepositoryName): MirroredName {
+  const name = mirror.name(remote)
+  if (name === undefined) throw new RegistryError('name-invalid', { name: `${mirror.host}/${remote}` })
+  return name
 }

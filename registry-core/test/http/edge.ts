@@ -21,7 +21,8 @@ import { type Clock, systemClock } from '#core/system/clock.js'
 import type { Load } from '#core/system/metrics.js'
 import { systemRandom } from '#core/system/random.js'
 import { openReadiness } from '#core/system/readiness.js'
-import { openViews } from '#core/views/views.js'
+import { NO_MIRRORS } from '#core/mirror/mirrors.js'
+import { openViews, type Views } from '#core/views/views.js'
 import { openFolder } from '../real-store.js'
 import { silentLog as log } from '../simulated-store.js'
 
@@ -90,6 +91,15 @@ const NOBODY: Omit<AccessSettings, 'anonymous'> = {
   externalUrl: undefined,
 }
 
+/** Of a registry that mirrors nobody. */
+function openLocalViews({ links, origins }: OpenedStore, registry: Registry): Views {
+  const nothing = { show: [], hide: [], override: [], localOnly: [], fallThrough: [], onRegistry: [] }
+  return openViews({
+    ...{ registry, links, origins, clock: systemClock, isReadOnly: false, mirrors: NO_MIRRORS },
+    overlay: () => ({ ...nothing, prefer: 'local' as const }),
+  })
+}
+
 export async function startEdge(options: TestEdgeOptions = {}): Promise<TestEdge> {
   const root = options.root ?? mkdtempSync(join(tmpdir(), 'e-'))
   const store = await openFolder(root)
@@ -105,7 +115,13 @@ export async function startEdge(options: TestEdgeOptions = {}): Promise<TestEdge
   )
   const socketPath = join(root, 'entrepot', 'front.sock')
   const edge = await openEdge({
-    ...{ log, clock, random: systemRandom, views: openViews({ registry }), headers: options.headers ?? [] },
+    ...{
+      log,
+      clock,
+      random: systemRandom,
+      views: openLocalViews(store, registry),
+      headers: options.headers ?? [],
+    },
     load,
     ...{ prefix: options.prefix ?? '', certificates: options.certificates },
     failingCheck: () => options.failingCheck?.(),
@@ -123,6 +139,7 @@ export async function startEdge(options: TestEdgeOptions = {}): Promise<TestEdge
       },
       content: options.wrapContent?.(store.content) ?? store.content,
       space: options.wrapSpace?.(store.space) ?? store.space,
+      countDroppedLogin: () => undefined,
       readiness: openReadiness({
         failing: () => options.failing?.() ?? [],
         warnings: () => options.warnings?.() ?? [],

@@ -1,19 +1,28 @@
 import { may } from '../../access/may.js'
 import { RegistryError } from '../../oci/failure.js'
 import type { RepositoryEndpoint } from '../context.js'
+import type { Blob } from '../../registry/source.js'
+import type { AnswerBody } from '../answer.js'
 import { pushable } from './pushable.js'
 
 /** GET and HEAD /v2/<name>/blobs/<digest> (end-2). To those who may push here, HEAD is the promise that it stays. */
 export const getBlob: RepositoryEndpoint<'blob'> = async ({ repository, digest }, view, context) => {
-  const promise =
-    context.method === 'HEAD' && view.push !== undefined && may(context.caller, 'push', repository)
-  const content = await view.pull.blob(digest, { promise })
-  if (content === undefined) throw new RegistryError('blob-unknown', { digest, repository })
+  const isHead = context.method === 'HEAD'
+  const promise = isHead && view.push !== undefined && may(context.caller, 'push', repository)
+  const { signal } = context
+  const found = await view.pull.blob(digest, { promise, wantsBytes: !isHead, signal })
+  if (found === undefined) throw new RegistryError('blob-unknown', { digest, repository })
+  const { value, served } = found
+  const { content } = value
   return {
-    status: 200,
-    body: { kind: 'content', content },
-    pulled: { kind: 'blob', repository: view.pull.repository, content },
+    ...{ status: 200, served },
+    body: bodyOf(value),
+    pulled: { kind: 'blob', repository: content.repository, digest, sizeBytes: content.sizeBytes ?? 0 },
   }
+}
+
+function bodyOf(blob: Blob): AnswerBody {
+  return blob.kind === 'stored' ? { kind: 'content', content: blob.content } : blob
 }
 
 /** DELETE /v2/<name>/blobs/<digest> (end-10): this repository lets go of it. */

@@ -11,13 +11,14 @@ import type { Endpoint, RepositoryEndpoint } from '../context.js'
 const TAGS_LIMIT = 10_000
 
 /** GET /v2/<name>/tags/list (end-8a, end-8b): all, or one page of `n` after `last`. */
-export const listTags: RepositoryEndpoint<'tags'> = async ({ repository, page }, { pull }) => {
+export const listTags: RepositoryEndpoint<'tags'> = async ({ repository, page }, { pull }, { signal }) => {
   const limit = page.limit === undefined ? undefined : Math.min(page.limit, TAGS_LIMIT)
-  const found = await pull.tags({ limit, last: page.last })
-  if (found === undefined) throw new RegistryError('name-unknown', { name: repository })
+  const pulled = await pull.tags({ limit, last: page.last }, signal)
+  if (pulled === undefined) throw new RegistryError('name-unknown', { name: repository })
+  const { value: found, served } = pulled
   const last = found.more ? found.tags.at(-1) : undefined
   return {
-    status: 200,
+    ...{ status: 200, served },
     headers: last === undefined ? {} : nextPage(`/v2/${repository}/tags/list`, { last, n: `${limit}` }),
     body: json({ name: repository, tags: found.tags }),
   }
@@ -62,13 +63,13 @@ async function listedPage(
 }
 
 /** GET /v2/<name>/referrers/<digest> (end-12a, end-12b): an index of what refers to it, never 404. */
-export const listReferrers: RepositoryEndpoint<'referrers'> = async (call, { pull }) => {
+export const listReferrers: RepositoryEndpoint<'referrers'> = async (call, { pull }, { signal }) => {
   const { repository, digest, artifactType, page } = call
-  const found = await pull.referrers(digest, { artifactType, ...page })
+  const { value: found, served } = await pull.referrers(digest, { artifactType, ...page }, signal)
   const filter = artifactType === undefined ? {} : { artifactType }
   const bytes = JSON.stringify({ schemaVersion: 2, mediaType: OCI_INDEX, manifests: found.manifests })
   return {
-    status: 200,
+    ...{ status: 200, served },
     headers: {
       ...(artifactType !== undefined && { 'OCI-Filters-Applied': 'artifactType' }),
       ...(found.next !== undefined &&

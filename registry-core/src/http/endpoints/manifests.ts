@@ -6,18 +6,19 @@ import type { RepositoryEndpoint } from '../context.js'
 import { pushable } from './pushable.js'
 
 /** GET and HEAD /v2/<name>/manifests/<reference> (end-3): the bytes that were pushed. */
-export const getManifest: RepositoryEndpoint<'manifest'> = async (call, { pull }, { caller }) => {
+export const getManifest: RepositoryEndpoint<'manifest'> = async (call, { pull }, { caller, signal }) => {
   const { repository, reference } = call
-  const manifest = await pull.manifest(reference, caller)
-  if (manifest === undefined)
+  const found = await pull.manifest(reference, { countsAsPull: caller.countsAsPull, signal })
+  if (found === undefined)
     throw new RegistryError('manifest-unknown', { reference: referenceText(reference), repository })
+  const { value: manifest, served } = found
   const { digest, mediaType, bytes } = manifest
   return {
-    status: 200,
+    ...{ status: 200, served },
     headers: { 'Docker-Content-Digest': digest },
     body: { kind: 'bytes', bytes, type: mediaType, etag: `"${digest}"` },
     pulled: {
-      ...{ kind: 'manifest', repository: pull.repository, manifest },
+      ...{ kind: 'manifest', repository: manifest.repository, manifest },
       tag: reference.kind === 'tag' ? reference.tag : undefined,
     },
   }

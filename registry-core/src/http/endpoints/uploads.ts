@@ -34,7 +34,7 @@ async function takeWhole(
   context: Context,
 ): Promise<void> {
   try {
-    const stage = await push.claimUpload(upload, context.signal)
+    const stage = await push.claimUpload(upload, context.signal())
     await appended(stage, context.body, undefined)
     await push.finishUpload(stage, digest, context.actor)
   } catch (error) {
@@ -94,7 +94,7 @@ async function claimed(
   context: Context,
 ): Promise<Stage> {
   await context.parts.space.reserve(context.body.declaredBytes ?? 0)
-  return push.claimUpload(upload, context.signal)
+  return push.claimUpload(upload, context.signal())
 }
 
 /** Appends the body. Whatever goes wrong, the session is let go and stays usable at its offset. */

@@ -1,0 +1,86 @@
+import { may } from '../access/may.js'
+import { refusalOf } from '../access/refusal.js'
+import { isRegistryError, RegistryError } from '../oci/failure.js'
+import type { RepositoryName } from '../oci/repository.js'
+import type { View, Views } from '../views/views.js'
+import type { Answer } from './answer.js'
+import type { RequestContext } from './context.js'
+import { allowedMethods, findEndpoint, findRoute, type RepositoryRoute } from './routes.js'
+import type { Call, CallKind, CallOf, RepositoryCallKind } from './target.js'
+
+/** Finds who answers a call, whether the caller may, and what its name means here; leaves in the context where the answer is from. */
+export function dispatch(call: Call, context: RequestContext, views: Views): Promise<Answer> | Answer {
+  if ('repository' in call) return inRepository(call, context, views)
+  if (context.method === 'OPTIONS') return optionsOf(call.kind)
+  return answerPlain(call, context)
+}
+
+function answerPlain<K extends Exclude<CallKind, RepositoryCallKind>>(
+  call: CallOf<K>,
+  context: RequestContext,
+) {
+  const endpoint = findEndpoint(call.kind, context.method)
+  if (endpoint === undefined) throw unsupported(context.method, call.kind)
+  return endpoint(call, context)
+}
+
+async function inRepository<K extends RepositoryCallKind>(
+  call: CallOf<K>,
+  context: RequestContext,
+  views: Views,
+): Promise<Answer> {
+  if (context.method === 'OPTIONS') return optionsOf(call.kind)
+  const route = findRoute(call.kind, context.method)
+  if (route === undefined) throw unsupported(context.method, call.kind)
+  const { place, caller } = context
+  const mayPull = (name: RepositoryName): boolean => may(caller, 'pull', name)
+  const opened = views.open({ ...call, place, mayPull, isKnown: caller.account !== '' })
+  const view = opened instanceof Promise ? await opened : opened
+  if (!view.rightsOn.some((name) => may(caller, route.action, name))) throw refusalAt(context, route, call)
+  context.served = { origin: view.origin, cache: 'bypass' }
+  const answer = await route.endpoint(call, view, context)
+  if (answer.served) context.served = answer.served
+  return withNamespace(answer, view)
+}
+
+/** Clients of a mirror are never asked to log in: they would send the password of another registry (clients.md §7). */
+function refusalAt<K extends RepositoryCallKind>(
+  { place, caller }: RequestContext,
+  { action }: RepositoryRoute<K>,
+  { repository }: CallOf<K>,
+): RegistryError {
+  return place.kind === 'registry'
+    ? refusalOf(caller, action, repository)
+    : new RegistryError('name-unknown', { name: repository })
+}
+
+/** distribution-spec, "Registry Proxying": whoever names a namespace is told that it was understood. */
+function withNamespace(answer: Answer, { namespace }: View): Answer {
+  return namespace === undefined
+    ? answer
+    : { ...answer, headers: { ...answer.headers, 'OCI-Namespace': namespace } }
+}
+
+/**
+ * Who asks. On a mirror a header that is not ours is dropped: daemons send it what they were given for Docker Hub
+ * (clients.md §2).
+ */
+export async function identify(context: RequestContext, authorization: string): Promise<void> {
+  const { parts, peer, from, place } = context
+  try {
+    const caller = parts.access.identify(authorization, from)
+    peer.caller = 'then' in caller ? await caller : caller // no turn of the loop for one who is remembered
+  } catch (error) {
+    if (place.kind === 'registry' || !isRegistryError(error)) throw error
+    parts.countDroppedLogin()
+  }
+}
+
+/** As registry:2 answers: the methods, and nothing else. */
+function optionsOf(kind: CallKind): Answer {
+  return { status: 200, headers: { Allow: allowedMethods(kind) } }
+}
+
+function unsupported(method: string, kind: CallKind): RegistryError {
+  return new RegistryError('method-unsupported', { method, allowed: allowedMethods(kind) })
+}

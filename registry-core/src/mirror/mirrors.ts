@@ -1,0 +1,25 @@
+import type { RepositoryName } from '../oci/repository.js'
+import type { Source } from '../registry/source.js'
+import type { MirroredName } from './mirrored-name.js'
+
+/** All upstreams. */
+export interface Mirrors {
+  /** The upstream of that name or alias, in any case; names are looked up in a closed list, never dialled. */
+  find(host: string): Mirror | undefined
+  /** What a bare name means on a mirror view; undefined: nothing but what is local. */
+  readonly default: Mirror | undefined
+  readonly isEmpty: boolean
+}
+
+/** One upstream, as its clients see it. */
+export interface Mirror {
+  /** Its name in the store and in `ns`. */
+  readonly host: string
+  /** `alpine` of Docker Hub is `library/alpine`. */
+  name(remote: RepositoryName): MirroredName | undefined
+  /** @param isKnown the client has said who it is: it may see more than anybody (`expose`) */
+  open(name: MirroredName, isKnown: boolean): Source
+}
+
+/** Of a registry that mirrors nobody. */
+export const NO_MIRRORS: Mirrors = { find: () => undefined, default: undefined, isEmpty: true }

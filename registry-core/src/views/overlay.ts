@@ -1,0 +1,130 @@
+import type { Digest } from '../oci/digest.js'
+import { isRegistryError, type RegistryError } from '../oci/failure.js'
+import type { Reference, Tag } from '../oci/reference.js'
+import { findRepositoryName, type RepositoryName } from '../oci/repository.js'
+import type {
+  Blob,
+  BlobRequest,
+  ManifestRequest,
+  PageRequest,
+  Pulled,
+  PulledManifest,
+  ReferrersPage,
+  ReferrersRequest,
+  Source,
+  TagsPage,
+} from '../registry/source.js'
+import type { OverlaySettings } from './overlay-settings.js'
+
+/** dockerd asks its mirrors for `library/name` when people type `name`. */
+const OFFICIAL = 'library/'
+
+/** The local repositories that a bare name on the mirror view may mean, in order. */
+export function localNames(
+  asked: RepositoryName,
+  { show, hide }: OverlaySettings,
+): readonly RepositoryName[] {
+  const bare = asked.startsWith(OFFICIAL) ? findRepositoryName(asked.slice(OFFICIAL.length)) : undefined
+  return [asked, ...(bare === undefined ? [] : [bare])].filter(
+    (name) => show.some((glob) => glob.matches(name)) && !hide.some((glob) => glob.matches(name)),
+  )
+}
+
+/**
+ * One name, several layers. The first that has the repository answers for all of it, since else a missing local tag
+ * would be filled by a stranger's; only a name that is shared goes on, tag by tag (design §3).
+ */
+export function openOverlay({
+  locals,
+  upstream,
+  prefer,
+  isShared,
+}: {
+  /** Those that are here. */
+  readonly locals: readonly Source[]
+  readonly upstream: Source | undefined
+  readonly prefer: OverlaySettings['prefer']
+  readonly isShared: boolean
+}): Source {
+  const [local] = locals
+  const order = prefer === 'local' ? [local, upstream] : [upstream, local]
+  const layers = order.filter((layer) => layer !== undefined)
+  return new Layers(isShared || prefer === 'upstream' ? layers : layers.slice(0, 1))
+}
+
+class Layers implements Source {
+  readonly #layers: readonly Source[]
+
+  constructor(layers: readonly Source[]) {
+    this.#layers = layers
+  }
+
+  manifest(reference: Reference, request: ManifestRequest): Promise<Pulled<PulledManifest> | undefined> {
+    return this.#first((layer) => layer.manifest(reference, request))
+  }
+
+  blob(digest: Digest, request: BlobRequest): Promise<Pulled<Blob> | undefined> {
+    return this.#first((layer) => layer.blob(digest, request))
+  }
+
+  /** All that the layers have, in one order. */
+  async tags(page: PageRequest, signal: () => AbortSignal): Promise<Pulled<TagsPage> | undefined> {
+    const pages: Pulled<TagsPage>[] = []
+    for (const layer of this.#layers) {
+      const found = await this.#lastly(layer, () => layer.tags(page, signal), pages.length > 0)
+      if (found !== undefined) pages.push(found)
+    }
+    const [first] = pages
+    if (first === undefined || pages.length === 1) return first
+    const tags = [...new Set(pages.flatMap(({ value }) => value.tags))].toSorted(byByte)
+    const limit = page.limit ?? tags.length
+    const more = tags.length > limit || pages.some(({ value }) => value.more)
+    return { value: { tags: tags.slice(0, limit), more }, served: first.served }
+  }
+
+  /** Of the first layer that has any: a subject's referrers are pushed where it lies. */
+  async referrers(
+    subject: Digest,
+    request: ReferrersRequest,
+    signal: () => AbortSignal,
+  ): Promise<Pulled<ReferrersPage>> {
+    for (const layer of this.#layers.slice(0, -1)) {
+      const found = await layer.referrers(subject, request, signal)
+      if (found.value.manifests.length > 0) return found
+    }
+    return (await this.#layers.at(-1)?.referrers(subject, request, signal)) ?? NOBODY
+  }
+
+  async #first<T>(ask: (layer: Source) => Promise<T | undefined>): Promise<T | undefined> {
+    for (const layer of this.#layers) {
+      const found = await this.#lastly(layer, () => ask(layer), false)
+      if (found !== undefined) return found
+    }
+    return undefined
+  }
+
+  /** What a layer does not have the next one may; only of the last one it is the answer why, unless there is one already. */
+  async #lastly<T>(layer: Source, ask: () => Promise<T | undefined>, isAnswered: boolean) {
+    try {
+      return await ask()
+    } catch (error) {
+      if (isRegistryError(error) && (isAnswered || (layer !== this.#layers.at(-1) && isAbsence(error))))
+        return undefined
+      throw error
+    }
+  }
+}
+
+const NOBODY: Pulled<ReferrersPage> = {
+  value: { manifests: [], next: undefined },
+  served: { origin: 'local', cache: 'hit' },
+}
+
+function isAbsence({ failure }: RegistryError): boolean {
+  return failure === 'manifest-unknown' || failure === 'blob-unknown' || failure === 'name-unknown'
+}
+
+/** As the store lists them; tags are ASCII. */
+function byByte(a: Tag, b: Tag): number {
+  return a < b ? -1 : a > b ? 1 : 0
+}

@@ -1,0 +1,42 @@
+import type { RepositoryName } from '../oci/repository.js'
+import type { Origins } from '../store/fetched.js'
+import type { Links } from '../store/store.js'
+import type { Clock } from '../system/clock.js'
+
+/** Only a push by another process changes it: pushes to us go where it says. */
+const KNOWN_FOR_MS = 10_000
+const KNOWN_LIMIT = 10_000
+
+/**
+ * Which repositories under an upstream's name hold what clients have pushed: people pull, tag and push
+ * `docker.elastic.co/…` to registry:2, and go on with it (design §3).
+ */
+export class Residents {
+  readonly #links: Links
+  readonly #origins: Pick<Origins, 'isLocal'>
+  readonly #clock: Clock
+  readonly #known = new Map<RepositoryName, { readonly isLocal: boolean; readonly atMs: number }>()
+
+  constructor(options: {
+    readonly links: Links
+    readonly origins: Pick<Origins, 'isLocal'>
+    readonly clock: Clock
+  }) {
+    this.#links = options.links
+    this.#origins = options.origins
+    this.#clock = options.clock
+  }
+
+  isLocal(repository: RepositoryName): boolean | Promise<boolean> {
+    const known = this.#known.get(repository)
+    if (known !== undefined && this.#clock.elapsedMs() - known.atMs < KNOWN_FOR_MS) return known.isLocal
+    return this.#links.hasRepository(repository) && this.#find(repository)
+  }
+
+  async #find(repository: RepositoryName): Promise<boolean> {
+    const isLocal = await this.#origins.isLocal(repository)
+    if (this.#known.size >= KNOWN_LIMIT) this.#known.clear()
+    this.#known.set(repository, { isLocal, atMs: this.#clock.elapsedMs() })
+    return isLocal
+  }
+}
