@@ -49,6 +49,8 @@ test('a request is written down under the names of registry:2, with everything t
       'http.response.status': 200,
       'http.response.written': 5,
       outcome: 'ok',
+      origin: 'local',
+      cache: 'hit',
       'vars.name': 'a',
       'vars.reference': 'x',
     },
