@@ -1,0 +1,65 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import path from 'node:path'
+
+import { describe, expect, test } from '@jest/globals'
+
+import { readYaml } from '#core/config/yaml-text.js'
+import { readBlock, readBlocks } from '../support/client-page.js'
+
+const ROOT = path.join(import.meta.dirname, '../../..')
+const PAGES = readdirSync(path.join(ROOT, 'docs/clients')).map((file) => path.basename(file, '.md'))
+/** What npm start mirrors. */
+const UPSTREAMS = [
+  ...readFileSync(path.join(ROOT, 'scripts/start-settings.ts'), 'utf8')
+    .replace(/^[^]*export const UPSTREAMS = \[([^]*?)\] as const[^]*$/, '$1')
+    .matchAll(/'([^']+)'/g),
+].map(([, host = '']) => host)
+
+/** What of TOML the pages use: tables, and keys with a text, a number, true, or a list of texts. */
+const TOML_LINE = /^\s*(?:\[{1,2}[\w.":/-]+\]{1,2}|[\w]+ = (?:"[^"]*"|\d+|true|\["[^"]*"(?:, "[^"]*")*\]))?$/
+
+describe.each(PAGES)('docs/clients/%s.md', (page) => {
+  const blocks = readBlocks(page)
+
+  test('marks each of its blocks, none like another, so that tests can read them', () => {
+    const marks = blocks.map(({ mark }) => mark)
+    expect(marks).not.toContain('')
+    expect(new Set(marks).size).toBe(marks.length)
+    expect(blocks.length).toBeGreaterThan(1)
+  })
+
+  test.each(blocks)('has $mark in its language', ({ language, text }) => {
+    switch (language) {
+      case 'json':
+        expect(() => void JSON.parse(text)).not.toThrow()
+        break
+      case 'yaml':
+        expect(readYaml(text)).toMatchObject({ repeated: [] })
+        break
+      case 'toml':
+        expect(text.split('\n').filter((line) => !TOML_LINE.test(line))).toEqual([])
+        break
+      default:
+        expect(language).toBe('sh')
+    }
+  })
+
+  test('names the ports of npm start, and registries that it mirrors', () => {
+    const text = blocks.map((block) => block.text).join('\n')
+    const addresses = new Set([...text.matchAll(/127\.0\.0\.1:\d+/g)].map(([address]) => address))
+    expect([...addresses].filter((address) => !/:500[01]$/.test(address))).toEqual([])
+    const hosts = [...text.matchAll(/(?<![\w./-])(?:[a-z0-9-]+\.)+(?:io|com|co)(?=[/"\s:]|$)/g)].map(
+      ([host]) => host,
+    )
+    expect(hosts.filter((host) => ![...UPSTREAMS, 'registry-1.docker.io'].includes(host))).toEqual([])
+  })
+})
+
+test('a block is read for other addresses, and one that is not there is named', () => {
+  const addresses = { registry: 'a:1', mirror: 'b:2' }
+  expect(JSON.parse(readBlock('docker', '/etc/docker/daemon.json', addresses))).toEqual({
+    'registry-mirrors': ['http://b:2'],
+  })
+  expect(readBlock('podman', 'push', addresses)).toContain(' a:1/team/busybox')
+  expect(() => readBlock('docker', 'dance', addresses)).toThrow('docs/clients/docker.md has no block dance')
+})
