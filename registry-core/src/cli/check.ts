@@ -13,7 +13,7 @@ import type { ExitCode, Terminal } from './terminal.js'
 /** What check has found: a refusal stops the start, a notice does not. */
 interface Examination {
   readonly findings: readonly {
-    readonly kind: 'refused' | 'missing' | Notice['kind']
+    readonly kind: 'refused' | 'missing' | 'misspelt' | Notice['kind']
     readonly sentence: string
   }[]
   readonly honoured: readonly string[]
@@ -38,9 +38,8 @@ function examine(file: string, environment: Environment): Examination {
     const { honoured, notices } = settings.reading
     const tls = examineTls(settings)
     const mirrors = examineMirrors(settings)
-    const missing = mirrors.findings.map((sentence) => ({ kind: 'missing', sentence }) as const)
     return {
-      findings: [...notices, ...tls.findings, ...missing],
+      findings: [...notices, ...tls.findings, ...mirrors.findings],
       honoured,
       plan: [...planOf(settings), ...tls.plan, ...mirrors.plan],
     }

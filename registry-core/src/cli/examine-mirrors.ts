@@ -1,12 +1,13 @@
 import { accessSync, constants } from 'node:fs'
 import type { Settings } from '../config/settings.js'
 import type { UpstreamSettings } from '../mirror/mirror-settings.js'
+import { findMisspelling } from '../mirror/upstream/misspelt-hosts.js'
 import { errorCode } from '../store/fs.js'
 
 /** What check says of the mirrors, without asking anybody: `registry-core upstream check` does. */
 export interface MirrorExamination {
-  /** What an upstream would lack at its first pull. */
-  readonly findings: readonly string[]
+  /** What an upstream would lack at its first pull, and hosts that are most likely typing errors. */
+  readonly findings: readonly { readonly kind: 'missing' | 'misspelt'; readonly sentence: string }[]
   readonly plan: readonly string[]
 }
 
@@ -15,7 +16,10 @@ export function examineMirrors({ mirrors, listeners }: Settings): MirrorExaminat
   const { upstreams, defaultHost } = mirrors
   const isMirrorView = listeners.some(({ view }) => view === 'mirror')
   return {
-    findings: upstreams.flatMap(missingPassword),
+    findings: [
+      ...upstreams.flatMap(missingPassword).map((sentence) => ({ kind: 'missing', sentence }) as const),
+      ...upstreams.flatMap(misspelling).map((sentence) => ({ kind: 'misspelt', sentence }) as const),
+    ],
     plan: [
       ...upstreams.map((upstream) => upstreamLine(upstream, upstream.host === defaultHost)),
       ...upstreams.flatMap(inClear),
@@ -53,6 +57,11 @@ function missingPassword({ host, credentials }: UpstreamSettings): readonly stri
       errorCode(error) === 'ENOENT' ? 'there is no such file' : `it cannot be read (${errorCode(error)})`
     return [`the passwordFile of ${host} is ${file}: ${why}`]
   }
+}
+
+function misspelling(upstream: UpstreamSettings): readonly string[] {
+  const found = upstream.isConfirmed ? undefined : findMisspelling(upstream)
+  return found === undefined ? [] : [found.sentence]
 }
 
 function inClear({ host, credentials, urls }: UpstreamSettings): readonly string[] {

@@ -36,6 +36,8 @@ describe('check', () => {
     const upstreams = [
       { host: 'docker.io', username: 'me', password: 'hush', proxy: 'http://u:hush@proxy:3128' },
       { host: 'quay.io', username: 'me', passwordFile: '/nowhere', urls: ['https://a.quay.io', 'http://b'] },
+      { host: 'ghrc.io' },
+      { host: 'qua.io', confirmed: true },
     ]
     const mirrored = makeConfig({ mirrors: { upstreams } })
     const { code, stdout } = await run('check', mirrored.file)
@@ -46,6 +48,8 @@ describe('check', () => {
     expect(stdout).toContain(
       `${mirrored.file}: the passwordFile of quay.io is /nowhere: there is no such file\n`,
     )
+    expect(stdout).toContain('the upstream ghrc.io is one letter off ghcr.io')
+    expect(stdout).not.toContain('quay.io: correct')
     expect((JSON.parse(json.stdout) as { plan: unknown }).plan).toEqual(
       expect.arrayContaining([
         'mirrors docker.io, index.docker.io, registry-1.docker.io from https://registry-1.docker.io; as me; through the proxy http://proxy:3128; bare names mean it',
