@@ -78,9 +78,18 @@ export function failureWithoutCopy(
 }
 
 /** The sentence of `Warning` for what is served although the upstream could not confirm it. */
-export function staleSentence(trouble: UpstreamTrouble, host: string, checkedAt?: Date): string {
-  const since = checkedAt === undefined ? '' : `; checked ${checkedAt.toISOString()}`
-  return `${sentenceOf(trouble, host)}${since}`
+export function staleSentence(trouble: UpstreamTrouble, host: string, checkedAt: Date): string {
+  return `${sentenceOf(trouble, host)}${lastChecked(checkedAt)}`
+}
+
+/** The same where the upstream was not asked, to spare what it still gives (rate-limit.ts). */
+export function sparedSentence(host: string, checkedAt: Date): string {
+  return `${host} is not asked, since it gives little more at the moment${lastChecked(checkedAt)}`
+}
+
+/** Nothing where a crash came between, and nobody knows. */
+function lastChecked(at: Date): string {
+  return at.getTime() === 0 ? '' : `; last checked ${at.toISOString()}`
 }
 
 /** Nothing of the failure's own sentence, which is for those who run this registry. */

@@ -1,4 +1,5 @@
 import type { Clock } from '../system/clock.js'
+import { BoundedMap } from './bounded-map.js'
 import type { UpstreamFailure } from './upstream/upstream-failure.js'
 
 /** So long is a name that an upstream has refused not asked for again. */
@@ -13,7 +14,7 @@ const LIMIT = 2000
 export class Refusals {
   readonly #clock: Clock
   /** The oldest first: all last equally long. */
-  readonly #kept = new Map<string, { readonly failure: UpstreamFailure; readonly untilMs: number }>()
+  readonly #kept = new BoundedMap<{ readonly failure: UpstreamFailure; readonly untilMs: number }>(LIMIT)
 
   constructor({ clock }: { readonly clock: Clock }) {
     this.#clock = clock
@@ -31,15 +32,12 @@ export class Refusals {
   }
 
   remember(key: string, failure: UpstreamFailure): void {
-    this.#kept.delete(key)
     this.#kept.set(key, { failure, untilMs: this.#clock.elapsedMs() + REMEMBERED_MS })
-    const [oldest] = this.#kept.keys()
-    if (this.#kept.size > LIMIT && oldest !== undefined) this.#kept.delete(oldest)
   }
 
   #dropOver(): void {
     const nowMs = this.#clock.elapsedMs()
-    for (const [key, { untilMs }] of this.#kept) {
+    for (const [key, { untilMs }] of this.#kept.entries()) {
       if (untilMs > nowMs) return
       this.#kept.delete(key)
     }

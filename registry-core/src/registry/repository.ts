@@ -2,6 +2,7 @@ import type { UrlRules } from '../config/settings.js'
 import type { Algorithm, Digest } from '../oci/digest.js'
 import { RegistryError } from '../oci/failure.js'
 import { MANIFEST_LIMIT_BYTES, type Manifest } from '../oci/manifest.js'
+import { otherMediaType } from '../oci/other-media-type.js'
 import { type Reference, referenceText, type Tag } from '../oci/reference.js'
 import type { RepositoryName } from '../oci/repository.js'
 import type { JournalActor } from '../store/journal-entry.js'
@@ -48,7 +49,10 @@ export class StoredRepository implements LocalRepository {
 
   async manifest(
     reference: Reference,
-    { countsAsPull = true }: { readonly countsAsPull?: boolean } = {},
+    {
+      countsAsPull = true,
+      isSparse = false,
+    }: { readonly countsAsPull?: boolean; readonly isSparse?: boolean } = {},
   ): Promise<StoredManifest | undefined> {
     const { store, manifests, lastPulls } = this.#parts
     const digest =
@@ -60,9 +64,9 @@ export class StoredRepository implements LocalRepository {
     const bytes = await store.content.readVerified(stored, MANIFEST_LIMIT_BYTES)
     if (bytes === undefined) return undefined
     const manifest = manifests.find(digest, bytes)
-    if (stored.wasRescued && manifest !== undefined) await this.#lookAtAll(reference, manifest)
+    if (stored.wasRescued && !isSparse && manifest !== undefined) await this.#lookAtAll(reference, manifest)
     if (countsAsPull) lastPulls.note(this.repository, digest)
-    return { digest, bytes, mediaType: manifest?.mediaType ?? mediaTypeOfOthers(bytes) }
+    return { digest, bytes, mediaType: manifest?.mediaType ?? otherMediaType(bytes) }
   }
 
   /** What a reader brought back from trash is a root again: all of it must be here before it is answered. */
@@ -181,11 +185,4 @@ export class StoredRepository implements LocalRepository {
   abortUpload(upload: string): Promise<boolean> {
     return this.#parts.store.stages.abort(this.repository, upload)
   }
-}
-
-/** A store of registry:2 may hold what we do not take any more (schema 1): served as what it says it is. */
-function mediaTypeOfOthers(bytes: Buffer): string {
-  return /"schemaVersion"\s*:\s*1\b/.test(bytes.toString('latin1'))
-    ? 'application/vnd.docker.distribution.manifest.v1+prettyjws'
-    : 'application/octet-stream'
 }

@@ -136,10 +136,13 @@ export interface ManifestPutResult {
 /** A repository of this store, to pull and to push. A mirror has none, so that a push into it does not compile. */
 export interface LocalRepository {
   readonly repository: RepositoryName
-  /** Undefined when there is no such manifest here. `countsAsPull`: that it was asked for keeps it alive. */
+  /**
+   * Undefined when there is no such manifest here. `countsAsPull`: that it was asked for keeps it alive. `isSparse`: what
+   * it names need not be here, since a mirror fetches it when it is asked for.
+   */
   manifest(
     reference: Reference,
-    options?: { readonly countsAsPull: boolean },
+    options?: { readonly countsAsPull?: boolean; readonly isSparse?: boolean },
   ): Promise<StoredManifest | undefined>
   /** Undefined when this repository does not hold the blob; `promise` for callers who may push here. */
   blob(digest: Digest, options: { readonly promise: boolean }): Promise<StoredContent | undefined>

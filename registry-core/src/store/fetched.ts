@@ -47,6 +47,8 @@ export interface FetchedFrom {
   /** The upstream's name (`UpstreamSettings.host`). */
   readonly host: string
   readonly etag: string | undefined
+  /** As the upstream said it; of manifests whose bytes do not say it alone. */
+  readonly mediaType?: string | undefined
 }
 
 /** A tag that a mirror wrote. */

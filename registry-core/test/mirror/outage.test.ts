@@ -45,7 +45,7 @@ describe.each(TROUBLES)('nothing is cached, and the upstream’s trouble is %s',
 
   test('the sentence of a Warning fits into a header', () => {
     const sentence = staleSentence(trouble, 'docker.io', new Date('2026-03-01T12:00:00.000Z'))
-    expect(sentence).toMatch(/^docker\.io [ -~]+; checked 2026-03-01T12:00:00\.000Z$/)
+    expect(sentence).toMatch(/^docker\.io [ -~]+; last checked 2026-03-01T12:00:00\.000Z$/)
     expect(sentence).not.toMatch(/["\\]/)
   })
 })

@@ -36,6 +36,11 @@ export class ScriptedUpstream implements Upstream {
     this.#isHanging = false
   }
 
+  /** Answers something else when it is asked for this. */
+  lies(reference: string, manifest: FetchedManifest): void {
+    this.#manifests.set(reference, manifest)
+  }
+
   forgets(reference: string): void {
     this.#manifests.delete(reference)
   }

@@ -1,0 +1,232 @@
+import type { Digest } from '../oci/digest.js'
+import { isJsonObject } from '../oci/other-media-type.js'
+import { type Reference, referenceText, type Tag } from '../oci/reference.js'
+import type { StoredManifest } from '../registry/source.js'
+import type { Clock } from '../system/clock.js'
+import type { Log } from '../system/log.js'
+import type { UpstreamCounters } from '../system/mirror-metrics.js'
+import { BoundedMap } from './bounded-map.js'
+import { type Flight, Flights } from './flights.js'
+import { freshMsFor, isFresh } from './freshness.js'
+import { asStored, type HeldManifests, type HeldTag, isWhole } from './held-manifests.js'
+import type { UpstreamSettings } from './mirror-settings.js'
+import type { MirroredName } from './mirrored-name.js'
+import { OUTAGES } from './outage.js'
+import { Refusals } from './refusals.js'
+import { Turns } from './turns.js'
+import { isUpstreamFailure, UpstreamFailure, type UpstreamTrouble } from './upstream/upstream-failure.js'
+import type { FetchedManifest, Upstream } from './upstream/upstream.js'
+
+/** A question that nobody waits for any more ends too. */
+const LIMIT_MS = 30_000
+/** Of what is kept in memory beside each tag: more tags than this are seldom in use at once. */
+const TAGS_LIMIT = 10_000
+const SAY_EVERY_MS = 60_000
+
+/** What came of a question to an upstream. */
+export type Asked =
+  /** It is here: the upstream said that it still stands, or somebody has brought it meanwhile. */
+  | { readonly kind: 'held'; readonly manifest: StoredManifest; readonly isPushed: boolean }
+  /** It came; not kept where the store takes nothing. */
+  | { readonly kind: 'fetched'; readonly manifest: StoredManifest; readonly isKept: boolean }
+  | { readonly kind: 'failed'; readonly failure: UpstreamFailure }
+
+export interface AskedManifestsOptions {
+  /** Behind its breaker. */
+  readonly upstream: Upstream
+  readonly settings: () => Pick<UpstreamSettings, 'freshFor'>
+  /** Whether the upstream's address is a private one, as far as that is known. */
+  readonly isPrivate: () => boolean
+  readonly held: HeldManifests
+  readonly counters: Pick<UpstreamCounters, 'revalidated'>
+  readonly clock: Clock
+  readonly log: Log
+}
+
+/** What one upstream is asked about manifests: each question once, however many want to know; what comes is kept. */
+export class AskedManifests {
+  readonly #options: AskedManifestsOptions
+  readonly #flights: Flights<Asked>
+  readonly #refusals: Refusals
+  readonly #turns: Turns
+  readonly #closing = new AbortController()
+  /** When the upstream confirmed a tag: for a store that cannot be written to, too. */
+  readonly #confirmed = new BoundedMap<{ readonly digest: Digest; readonly at: Date }>(TAGS_LIMIT)
+  /** Tags that are here, and that the upstream has no more; since when. */
+  readonly #gone = new BoundedMap<Date>(TAGS_LIMIT)
+  readonly #said = new Map<UpstreamTrouble, number>()
+
+  constructor(options: AskedManifestsOptions) {
+    this.#options = options
+    this.#flights = new Flights(options)
+    this.#refusals = new Refusals(options)
+    this.#turns = new Turns({ host: options.upstream.host, clock: options.clock })
+  }
+
+  /** Tags that are cached although the upstream has them no more, as `repository:tag`; those that were noted last. */
+  gone(): readonly { readonly name: string; readonly since: Date }[] {
+    return [...this.#gone.entries()].map(([name, since]) => ({ name, since }))
+  }
+
+  isFresh(name: MirroredName, tag: Tag, { manifest, checkedAt }: HeldTag): boolean {
+    if (checkedAt === undefined) return true
+    const { settings, isPrivate, clock } = this.#options
+    const freshMs = freshMsFor(settings().freshFor, isPrivate(), name.remote, tag)
+    const now = clock.now()
+    if (isFresh(checkedAt, now, freshMs)) return true
+    const confirmed = this.#confirmed.get(`${name.stored}:${tag}`)
+    return confirmed?.digest === manifest.digest && isFresh(confirmed.at, now, freshMs)
+  }
+
+  /** Fetches it, unless it is here. */
+  byDigest(name: MirroredName, digest: Digest): Flight<Asked> {
+    return this.#flights.join(`${name.stored}@${digest}`, async () => {
+      // It may have come between the caller's look and this one, which is why 32 clients make one request.
+      const held = await this.#options.held.find(name, digest, false)
+      return held === undefined ? this.#fetch(name, { kind: 'digest', digest }) : { kind: 'held', ...held }
+    })
+  }
+
+  /** Fetches it, or asks whether it still is what we have; neither while it is fresh. */
+  byTag(name: MirroredName, tag: Tag): Flight<Asked> {
+    return this.#flights.join(`${name.stored}:${tag}`, async () => {
+      const held = await this.#options.held.findTag(name, tag, false)
+      if (held !== undefined && this.isFresh(name, tag, held)) return heldAnswer(held)
+      return held === undefined ? this.#fetchTag(name, tag) : this.#revalidate(name, tag, held)
+    })
+  }
+
+  async #fetchTag(name: MirroredName, tag: Tag): Promise<Asked> {
+    const asked = await this.#fetch(name, { kind: 'tag', tag })
+    return this.#moveTag(name, tag, asked)
+  }
+
+  /** HEAD, which costs nothing at Docker Hub; GET only when the tag stands for what we do not have. */
+  async #revalidate(name: MirroredName, tag: Tag, held: HeldTag): Promise<Asked> {
+    const { counters, upstream, clock } = this.#options
+    const reference: Reference = { kind: 'tag', tag }
+    const resolved = await this.#ask(name, reference, (signal) =>
+      upstream.resolve(name.remote, reference, signal),
+    )
+    const key = `${name.stored}:${tag}`
+    if (isUpstreamFailure(resolved)) {
+      counters.revalidated('failed')
+      if (OUTAGES[resolved.trouble].isGone) this.#noteGone(key)
+      return { kind: 'failed', failure: resolved }
+    }
+    this.#gone.delete(key)
+    const { digest } = held.manifest
+    if (resolved.digest === digest) {
+      counters.revalidated('same')
+      this.#confirmed.set(key, { digest, at: clock.now() })
+      await this.#options.held.noteChecked(name, tag, digest)
+      return heldAnswer(held)
+    }
+    counters.revalidated('moved')
+    return this.#moveTag(name, tag, await this.byDigest(name, resolved.digest).result)
+  }
+
+  /** The revision is here before the tag stands for it. A client's tag stays, and answers. */
+  async #moveTag(name: MirroredName, tag: Tag, asked: Asked): Promise<Asked> {
+    if (asked.kind === 'failed' || (asked.kind === 'fetched' && !asked.isKept)) return asked
+    const { held } = this.#options
+    if (await held.moveTag(name, tag, asked.manifest.digest)) return asked
+    const now = await held.findTag(name, tag, false)
+    return now !== undefined && now.checkedAt === undefined ? heldAnswer(now) : asked
+  }
+
+  async #fetch(name: MirroredName, reference: Reference): Promise<Asked> {
+    const { upstream, held } = this.#options
+    if (this.#refusals.isFull() && this.#refusals.find(keyOf(name, reference)) === undefined)
+      return { kind: 'failed', failure: tooManyNames(upstream.host) }
+    const fetched = await this.#ask(name, reference, async (signal) =>
+      checked(await upstream.manifest(name.remote, reference, signal), reference, upstream.host),
+    )
+    if (isUpstreamFailure(fetched)) return { kind: 'failed', failure: fetched }
+    return { kind: 'fetched', manifest: asStored(fetched), isKept: await held.keep(name, fetched) }
+  }
+
+  /** One request, or none where the same was refused a moment ago. */
+  async #ask<T>(
+    name: MirroredName,
+    reference: Reference,
+    ask: (signal: AbortSignal) => Promise<T>,
+  ): Promise<T | UpstreamFailure> {
+    const key = keyOf(name, reference)
+    const refused = this.#refusals.find(key)
+    if (refused !== undefined) return refused
+    try {
+      return await this.#turns.run(() => this.#inTime(ask))
+    } catch (error) {
+      if (!isUpstreamFailure(error)) throw error
+      if (OUTAGES[error.trouble].isRemembered) this.#refusals.remember(key, error)
+      this.#say(error, key)
+      return error
+    }
+  }
+
+  async #inTime<T>(ask: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    const { clock, upstream } = this.#options
+    const limit = new AbortController()
+    const cancel = clock.after(LIMIT_MS, () =>
+      limit.abort(
+        new UpstreamFailure('timeout', `${upstream.host} has not answered in ${LIMIT_MS / 1000} seconds`),
+      ),
+    )
+    try {
+      return await ask(AbortSignal.any([limit.signal, this.#closing.signal]))
+    } catch (error) {
+      throw limit.signal.aborted ? limit.signal.reason : error
+    } finally {
+      cancel()
+    }
+  }
+
+  #noteGone(key: string): void {
+    if (this.#gone.get(key) !== undefined) return
+    const { clock, log, upstream } = this.#options
+    this.#gone.set(key, clock.now())
+    log.warn(
+      { upstream: upstream.host, tag: key },
+      'the upstream has this tag no more; what is cached is served',
+    )
+  }
+
+  /** A line a minute for each trouble: clients decide how often it happens. What is not there is their business. */
+  #say({ trouble, message }: UpstreamFailure, key: string): void {
+    const { clock, log, upstream } = this.#options
+    const last = this.#said.get(trouble)
+    const isNew = last === undefined || clock.elapsedMs() - last >= SAY_EVERY_MS
+    if (trouble === 'missing' || trouble === 'resting' || !isNew) return
+    this.#said.set(trouble, clock.elapsedMs())
+    log.warn({ upstream: upstream.host, trouble, asked: key }, message)
+  }
+
+  /** Ends what is under way. */
+  async close(): Promise<void> {
+    this.#closing.abort(new UpstreamFailure('resting', 'this registry is being stopped'))
+    await this.#flights.settled()
+  }
+}
+
+function keyOf({ stored }: MirroredName, reference: Reference): string {
+  return `${stored}${reference.kind === 'tag' ? ':' : '@'}${referenceText(reference)}`
+}
+
+function heldAnswer({ manifest, checkedAt }: HeldTag): Asked {
+  return { kind: 'held', manifest, isPushed: checkedAt === undefined }
+}
+
+/** Nothing that comes from outside is taken at its word. */
+function checked(fetched: FetchedManifest, reference: Reference, host: string): FetchedManifest {
+  const wrong = (what: string) => new UpstreamFailure('wrong-content', `${host} sent ${what}`)
+  if (reference.kind === 'digest' && fetched.digest !== reference.digest)
+    throw wrong(`${fetched.digest} for ${reference.digest}`)
+  if (!isWhole(fetched)) throw wrong(`bytes that are not ${fetched.digest}`)
+  if (!isJsonObject(fetched.bytes)) throw wrong(`${fetched.mediaType} that is no manifest`)
+  return fetched
+}
+
+function tooManyNames(host: string): UpstreamFailure {
+  return new UpstreamFailure('resting', `${host} was asked for too many names that it does not have`)
+}
