@@ -76,9 +76,9 @@ export async function compose(
     get headers() {
       return live.current.headers
     },
-    views: viewsOf(live, { registry, store }),
     parts: partsOf(live, {
       ...{ registry, access, readiness, clock, content: store.content, space: store.space },
+      views: viewsOf(live, { registry, store }),
       countDroppedLogin: () => undefined,
     }),
     ...openReporter({ metrics, log, hasAccessLog: () => live.current.log.hasAccessLog }),

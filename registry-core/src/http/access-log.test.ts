@@ -23,6 +23,7 @@ function lineOf(outcome: Partial<Outcome>): { level: string; fields: Record<stri
         requestId: 'id-1',
         remoteAddress: '10.0.0.1',
         listener: 0,
+        isBehindNginx: false,
         caller: anonymousCaller('push', false),
       },
       call: parseTarget('/v2/a/manifests/x'),

@@ -8,15 +8,16 @@ import type { Content, Space } from '../store/store.js'
 import type { Clock } from '../system/clock.js'
 import type { Readiness } from '../system/readiness.js'
 import type { Place } from '../views/place.js'
-import type { View } from '../views/views.js'
+import type { View, Views } from '../views/views.js'
 import type { Answer } from './answer.js'
 import { ClientGone, type RequestBody } from './body.js'
-import { eventOrigin } from './origin.js'
+import { eventOrigin, realmOrigin } from './origin.js'
 import type { RepositoryCallKind, CallKind, CallOf } from './target.js'
 
 /** What endpoints work with. */
 export interface Parts {
   readonly registry: Registry
+  readonly views: Views
   readonly access: Access
   readonly content: Content
   readonly space: Space
@@ -41,6 +42,8 @@ export interface Context {
   readonly place: Place
   /** Aborted when the client goes; made when it is asked for. */
   readonly signal: () => AbortSignal
+  /** What a client is told that may log in. */
+  readonly challenge: () => string
   /** Who it is, for the journal. */
   readonly actor: JournalActor
 }
@@ -61,6 +64,8 @@ export interface Peer {
   readonly remoteAddress: string
   /** Its listener's place among the listeners. */
   readonly listener: number
+  /** nginx stands in front and overwrites the headers that it owns. */
+  readonly isBehindNginx: boolean
   /** Anonymous, until an Authorization header was judged. */
   caller: Caller
 }
@@ -107,6 +112,12 @@ export class RequestContext implements Context {
     this.#signal ??= this.#watch()
     return this.#signal
   }
+
+  readonly challenge = (): string =>
+    this.parts.access.challenge(realmOrigin(this.#request, this.peer.isBehindNginx), {
+      scopes: [],
+      error: undefined,
+    })
 
   get actor(): JournalActor {
     return {

@@ -2,15 +2,15 @@ import { may } from '../access/may.js'
 import { refusalOf } from '../access/refusal.js'
 import { isRegistryError, RegistryError } from '../oci/failure.js'
 import type { RepositoryName } from '../oci/repository.js'
-import type { View, Views } from '../views/views.js'
+import type { View } from '../views/views.js'
 import type { Answer } from './answer.js'
 import type { RequestContext } from './context.js'
 import { allowedMethods, findEndpoint, findRoute, type RepositoryRoute } from './routes.js'
 import type { Call, CallKind, CallOf, RepositoryCallKind } from './target.js'
 
 /** Finds who answers a call, whether the caller may, and what its name means here; leaves in the context where the answer is from. */
-export function dispatch(call: Call, context: RequestContext, views: Views): Promise<Answer> | Answer {
-  if ('repository' in call) return inRepository(call, context, views)
+export function dispatch(call: Call, context: RequestContext): Promise<Answer> | Answer {
+  if ('repository' in call) return inRepository(call, context)
   if (context.method === 'OPTIONS') return optionsOf(call.kind)
   return answerPlain(call, context)
 }
@@ -27,14 +27,13 @@ function answerPlain<K extends Exclude<CallKind, RepositoryCallKind>>(
 async function inRepository<K extends RepositoryCallKind>(
   call: CallOf<K>,
   context: RequestContext,
-  views: Views,
 ): Promise<Answer> {
   if (context.method === 'OPTIONS') return optionsOf(call.kind)
   const route = findRoute(call.kind, context.method)
   if (route === undefined) throw unsupported(context.method, call.kind)
   const { place, caller } = context
   const mayPull = (name: RepositoryName): boolean => may(caller, 'pull', name)
-  const opened = views.open({ ...call, place, mayPull, isKnown: caller.account !== '' })
+  const opened = context.parts.views.open({ ...call, place, mayPull, isKnown: caller.account !== '' })
   const view = opened instanceof Promise ? await opened : opened
   if (!view.rightsOn.some((name) => may(caller, route.action, name))) throw refusalAt(context, route, call)
   context.served = { origin: view.origin, cache: 'bypass' }

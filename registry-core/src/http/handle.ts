@@ -4,7 +4,6 @@ import type { Served } from '../registry/source.js'
 import type { Load } from '../system/metrics.js'
 import type { Random } from '../system/random.js'
 import type { ListenerView } from '../views/place.js'
-import type { Views } from '../views/views.js'
 import type { Answer } from './answer.js'
 import { type BodyOptions, isClientGone, RequestBody } from './body.js'
 import { type Parts, type Peer, RequestContext } from './context.js'
@@ -44,7 +43,6 @@ export interface Outcome {
 
 export interface HandlerOptions {
   readonly parts: Parts
-  readonly views: Views
   readonly random: Random
   readonly body: BodyOptions
   readonly send: SendOptions
@@ -85,9 +83,9 @@ export async function handleRequest(
     const failing = call.kind === 'healthz' || call.kind === 'readyz' ? undefined : options.failingCheck()
     if (failing) throw new RegistryError('health-failing', failing)
     const { authorization } = request.headers
-    context.place = options.views.place(rules.view, request.headers)
+    context.place = options.parts.views.place(rules.view, request.headers)
     if (authorization !== undefined && isGuarded(call)) await identify(context, authorization)
-    const answer = await dispatch(call, context, options.views)
+    const answer = await dispatch(call, context)
     const bytesOut = await send(answer, [], outlet)
     result = { outcome: 'ok', status: response.statusCode, bytesOut } // sending makes a 206 or a 304 of a 200
     // Not of one who had it already: 304.
@@ -219,13 +217,13 @@ function peerOf(
 ): Peer {
   const caller = parts.access.anonymous(listener)
   const remoteAddress = `${request.socket.remoteAddress ?? ''}`
-  if (!isBehindNginx) return { requestId: random.uuid(), remoteAddress, listener, caller }
+  const known = { listener, isBehindNginx, caller }
+  if (!isBehindNginx) return { requestId: random.uuid(), remoteAddress, ...known }
   const id = request.headers['x-request-id']
   const address = request.headers['x-real-ip']
   return {
     requestId: typeof id === 'string' && REQUEST_ID_SHAPE.test(id) ? id : random.uuid(),
     remoteAddress: typeof address === 'string' ? address : remoteAddress,
-    listener,
-    caller,
+    ...known,
   }
 }

@@ -16,7 +16,7 @@ export interface ListenerSettings extends Omit<ListenerRules, 'isBehindNginx' | 
 }
 
 export interface EdgeOptions
-  extends Pick<HandlerOptions, 'parts' | 'views' | 'random' | 'load' | 'report' | 'prefix' | 'failingCheck'> {
+  extends Pick<HandlerOptions, 'parts' | 'random' | 'load' | 'report' | 'prefix' | 'failingCheck'> {
   readonly listeners: readonly ListenerSettings[]
   /** Names and values, added to every answer, or instead of our own of that name. */
   readonly headers: readonly (readonly [name: string, value: string])[]

@@ -1,23 +1,24 @@
 import type { Mirror, Mirrors } from '../mirror/mirrors.js'
 import type { MirroredName } from '../mirror/mirrored-name.js'
 import { RegistryError } from '../oci/failure.js'
-import { findRepositoryName, type RepositoryName } from '../oci/repository.js'
+import { findRepositoryName, parseRepositoryName, type RepositoryName } from '../oci/repository.js'
 import type { LocalRepository, Registry, Source } from '../registry/source.js'
 import type { Origins } from '../store/fetched.js'
 import type { Links } from '../store/store.js'
 import type { Clock } from '../system/clock.js'
+import { belowHost, type Catalog, overlaid } from './catalog.js'
 import { LocalSource } from './local-source.js'
 import { localNames, openOverlay } from './overlay.js'
 import type { OverlaySettings } from './overlay-settings.js'
 import { findPlace, type ListenerView, type Place, type PlaceHeaders } from './place.js'
 import { Residents } from './residents.js'
 
-/** What a name means to this request; a view without `push` takes none. */
+/** What a name means to this request. */
 export interface View {
   readonly pull: Source
   readonly push: LocalRepository | undefined
-  /** A push or delete is refused because of storage.maintenance.readonly. */
-  readonly isReadOnly: boolean
+  /** Why it takes none. */
+  readonly refusal: () => RegistryError
   /** The word of `X-Entrepot-Origin` where nothing was found. */
   readonly origin: string
   /** The upstream that the client named by `ns`, as it named it. */
@@ -43,6 +44,8 @@ export interface Views {
   place(listener: ListenerView, headers: PlaceHeaders): Place
   /** @throws RegistryError `namespace-unknown` for an unknown `ns`, `name-invalid` for a name that is too long with its host */
   open(asked: Asked): View | Promise<View>
+  /** What `_catalog` lists there. */
+  catalog(place: Place): Catalog
 }
 
 export interface ViewsOptions {
@@ -60,6 +63,10 @@ export interface ViewsOptions {
 export function openViews(options: ViewsOptions): Views {
   return new NamedViews(options)
 }
+
+/** A name to try how names are stored. */
+const BARE = parseRepositoryName('library/busybox')
+const PUSH_TO = 'the address of the registry, under a name that begins with no upstream'
 
 class NamedViews implements Views {
   readonly #options: ViewsOptions
@@ -93,6 +100,18 @@ class NamedViews implements Views {
     return place.kind === 'mirror' ? this.#mirror(asked) : this.#registry(asked)
   }
 
+  catalog(place: Place): Catalog {
+    const { registry, mirrors, overlay } = this.#options
+    if (place.kind === 'registry') return registry
+    const isBare = mirrors.default?.name(BARE)?.stored === BARE
+    if (isBare) return registry
+    if (place.kind === 'upstream') return belowHost(place.host, registry)
+    const { show, hide } = overlay()
+    const isShown = (name: RepositoryName): boolean =>
+      mirrors.find(firstPart(name)) !== undefined || (matches(show, name) && !matches(hide, name))
+    return overlaid(registry, { host: mirrors.default?.host, isShown })
+  }
+
   /** A name of an upstream, unless clients have pushed into it: then it is theirs (design §3). */
   #upstream(asked: Asked, mirror: Mirror, remote: RepositoryName): View | Promise<View> {
     const name = nameIn(mirror, remote)
@@ -106,7 +125,7 @@ class NamedViews implements Views {
     const rightsOn = [...new Set([name.stored, repository])]
     if (isLocal) return { ...this.#local(name.stored), namespace, rightsOn }
     return {
-      ...{ pull: mirror.open(name, isKnown), push: undefined, isReadOnly: false },
+      ...{ pull: mirror.open(name, isKnown), push: undefined, refusal: () => mirrored(repository, mirror) },
       ...{ origin: mirror.host, namespace, rightsOn },
     }
   }
@@ -115,7 +134,7 @@ class NamedViews implements Views {
     const { registry, isReadOnly } = this.#options
     const local = registry.repository(repository)
     return {
-      ...{ pull: new LocalSource(local), push: isReadOnly ? undefined : local, isReadOnly },
+      ...{ pull: new LocalSource(local), push: isReadOnly ? undefined : local, refusal: readOnly },
       ...{ origin: 'local', namespace: undefined, rightsOn: [repository] },
     }
   }
@@ -145,11 +164,21 @@ class NamedViews implements Views {
     const isShared = matches(settings.fallThrough, repository)
     return {
       pull: openOverlay({ locals, upstream, prefer: settings.prefer, isShared }),
-      ...{ push: undefined, isReadOnly: false, namespace: undefined },
+      ...{ push: undefined, refusal: () => mirrored(repository, mirrors.default), namespace: undefined },
       origin: locals.length > 0 || !mirrors.default ? 'local' : mirrors.default.host,
       rightsOn: [...here, repository, ...(name ? [name.stored] : [])],
     }
   }
+}
+
+function readOnly(): RegistryError {
+  return new RegistryError('read-only', {})
+}
+
+/** The last parts of a name are what people call it: under the registry's own address they can push it. */
+function mirrored(repository: RepositoryName, mirror: Mirror | undefined): RegistryError {
+  const host = mirror?.host ?? 'this address'
+  return new RegistryError('mirrored-read-only', { repository, host, pushTo: PUSH_TO })
 }
 
 function matches(globs: OverlaySettings['show'], name: string): boolean {

@@ -139,6 +139,7 @@ export async function startEdge(options: TestEdgeOptions = {}): Promise<TestEdge
       },
       content: options.wrapContent?.(store.content) ?? store.content,
       space: options.wrapSpace?.(store.space) ?? store.space,
+      views: openLocalViews(store, registry),
       countDroppedLogin: () => undefined,
       readiness: openReadiness({
         failing: () => options.failing?.() ?? [],

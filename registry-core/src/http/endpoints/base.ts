@@ -1,7 +1,7 @@
 import { mayAnything } from '../../access/may.js'
 import { refusalWithoutToken } from '../../access/refusal.js'
 import type { Endpoint } from '../context.js'
-import { json } from '../answer.js'
+import { type Answer, json } from '../answer.js'
 import type { Readiness } from '../../system/readiness.js'
 
 /** GET / : empty, as registry:2 answers (load balancers ask it). */
@@ -17,10 +17,20 @@ export const redirectToVersion: Endpoint<'version-redirect'> = () => ({
  * GET /v2/ (end-1): says that this is a registry, to whoever has any right here. Clients take a challenge from here
  * alone, so it asks for a login also where anybody may pull: those who have none then get an anonymous token.
  */
-export const getVersion: Endpoint<'version'> = (_call, { caller }) => {
+export const getVersion: Endpoint<'version'> = (_call, { caller, place, challenge }) => {
+  if (place.kind !== 'registry')
+    return versionOfMirror(mayAnything(caller) ? {} : { 'WWW-Authenticate': challenge() })
   if (caller.login === 'wanted' || !mayAnything(caller))
     throw refusalWithoutToken(caller, { action: 'use', name: 'this registry' })
   return { status: 200, body: json({}) }
+}
+
+/**
+ * Of a mirror: 200 at once, whatever its upstreams do, since clients pass over one that does not say so. A challenge in
+ * it is taken by podman, and draws no password of Docker Hub out of dockerd (clients.md §7).
+ */
+function versionOfMirror(headers: Readonly<Record<string, string>>): Answer {
+  return { status: 200, headers, body: json({}) }
 }
 
 /** GET /healthz : the process lives. */

@@ -3,7 +3,7 @@ import { refusalWithoutToken } from '../../access/refusal.js'
 import { RegistryError } from '../../oci/failure.js'
 import { OCI_INDEX } from '../../oci/media-type.js'
 import type { RepositoryName } from '../../oci/repository.js'
-import type { Registry } from '../../registry/source.js'
+import type { Catalog } from '../../views/catalog.js'
 import { json } from '../answer.js'
 import type { Endpoint, RepositoryEndpoint } from '../context.js'
 
@@ -25,12 +25,15 @@ export const listTags: RepositoryEndpoint<'tags'> = async ({ repository, page },
 }
 
 /** GET /v2/_catalog: the repositories that the caller may pull, a page at a time; a token must be made for it. */
-export const listRepositories: Endpoint<'catalog'> = async ({ page }, { parts, caller }) => {
+export const listRepositories: Endpoint<'catalog'> = async ({ page }, { parts, caller, place }) => {
   const asked = { action: 'list', name: 'the repositories' }
   if (caller.token?.catalog === false) throw new RegistryError('scope-insufficient', asked)
   if (!mayListAny(caller)) throw refusalWithoutToken(caller, asked)
   const limit = Math.min(page.limit ?? parts.catalogLimit, parts.catalogLimit)
-  const { repositories, more } = await listedPage(parts.registry, caller, { limit, last: page.last })
+  const { repositories, more } = await listedPage(parts.views.catalog(place), caller, {
+    limit,
+    last: page.last,
+  })
   const last = more ? repositories.at(-1) : undefined
   return {
     status: 200,
@@ -44,14 +47,14 @@ const PASSED_OVER = 1000
 
 /** Reads on until the page is full of what the caller may see; what lies between leaves no trace, not even in `last`. */
 async function listedPage(
-  registry: Registry,
+  catalog: Catalog,
   caller: Rights,
   { limit, last }: { readonly limit: number; readonly last: string | undefined },
 ): Promise<{ readonly repositories: readonly RepositoryName[]; readonly more: boolean }> {
-  if (mayListAll(caller)) return registry.catalog({ limit, last })
+  if (mayListAll(caller)) return catalog.catalog({ limit, last })
   const listed: RepositoryName[] = []
   for (let from = last; ; ) {
-    const found = await registry.catalog({ limit: PASSED_OVER, last: from })
+    const found = await catalog.catalog({ limit: PASSED_OVER, last: from })
     for (const name of found.repositories)
       if (mayList(caller, name)) {
         if (listed.length === limit) return { repositories: listed, more: limit > 0 }

@@ -1,7 +1,8 @@
 import { areEmpty, parseBasic, splitAuthorization } from '../../access/authorization.js'
 import type { Credentials } from '../../access/logins.js'
 import type { ResourceActions } from '../../access/token-scope.js'
-import { RegistryError } from '../../oci/failure.js'
+import type { TokenGranted } from '../../access/open-access.js'
+import { isRegistryError, RegistryError } from '../../oci/failure.js'
 import { type Answer, json } from '../answer.js'
 import type { Context, Endpoint } from '../context.js'
 import { parseTokenForm } from '../token-form.js'
@@ -44,11 +45,11 @@ function credentialsOf({ headers: { authorization } }: Context): Credentials | u
 }
 
 async function answerWith(
-  { parts, from }: Context,
+  context: Context,
   scopes: readonly ResourceActions[],
   credentials: Credentials | undefined,
 ): Promise<Answer> {
-  const granted = await parts.access.issueToken({ scopes, credentials, from })
+  const granted = await issue(context, scopes, credentials)
   if (granted === undefined) throw new RegistryError('endpoint-unknown', { path: '/token' })
   const { token, expiresInSeconds, issuedAt, access } = granted
   return {
@@ -58,5 +59,20 @@ async function answerWith(
       ...{ token, access_token: token, expires_in: expiresInSeconds, issued_at: issuedAt.toISOString() },
       scope: access.map(({ type, name, actions }) => `${type}:${name}:${actions.join(',')}`).join(' '),
     }),
+  }
+}
+
+/** On a mirror a login that is not ours is dropped, and nobody's token given: daemons send the one of Docker Hub. */
+async function issue(
+  { parts, from, place }: Context,
+  scopes: readonly ResourceActions[],
+  credentials: Credentials | undefined,
+): Promise<TokenGranted | undefined> {
+  try {
+    return await parts.access.issueToken({ scopes, credentials, from })
+  } catch (error) {
+    if (place.kind === 'registry' || credentials === undefined || !isRegistryError(error)) throw error
+    parts.countDroppedLogin()
+    return parts.access.issueToken({ scopes, credentials: undefined, from })
   }
 }
