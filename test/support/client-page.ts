@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 
 const PAGES = path.join(import.meta.dirname, '../../../docs/clients')
@@ -31,4 +31,14 @@ export function readBlock(page: string, mark: string, { registry, mirror }: Addr
   const block = readBlocks(page).find((one) => one.mark === mark)
   if (block === undefined) throw new Error(`docs/clients/${page}.md has no block ${mark}`)
   return block.text.replaceAll('127.0.0.1:5000', registry).replaceAll('127.0.0.1:5001', mirror)
+}
+
+/** Writes the files of a page that belong below a folder of the system (`/etc/docker/`) into another one. */
+export function writeFiles(page: string, system: string, folder: string, addresses: Addresses): void {
+  for (const { mark } of readBlocks(page)) {
+    if (!mark.startsWith(system)) continue
+    const file = path.join(folder, mark.slice(system.length))
+    mkdirSync(path.dirname(file), { recursive: true })
+    writeFileSync(file, readBlock(page, mark, addresses))
+  }
 }

@@ -8,21 +8,27 @@ import type { ServedVolume } from './served-volume.js'
 import type { StateFolder } from './state-folder.js'
 import { type Suite, sidRoot } from './toolbox.js'
 
+/** What it needs to know of a served registry. */
+type Reached = Pick<ServedVolume, 'host' | 'caFile' | 'clientCertificate'> & {
+  /** A version, then the tables that name the folder of hosts, as they stand in its file. */
+  readonly configuration?: string
+}
+
 /** A containerd of our own that knows how to reach one registry. */
 export class Containerd {
   readonly #suite: Suite
   readonly #state: StateFolder
-  readonly #volume: ServedVolume
+  readonly #volume: Reached
   readonly #daemon: RunningProcess
 
-  private constructor(suite: Suite, state: StateFolder, volume: ServedVolume, daemon: RunningProcess) {
+  private constructor(suite: Suite, state: StateFolder, volume: Reached, daemon: RunningProcess) {
     this.#suite = suite
     this.#state = state
     this.#volume = volume
     this.#daemon = daemon
   }
 
-  static async start(suite: Suite, state: StateFolder, volume: ServedVolume): Promise<Containerd> {
+  static async start(suite: Suite, state: StateFolder, volume: Reached): Promise<Containerd> {
     writeConfiguration(state, volume)
     const command = ['containerd', '-c', state.join('c/config.toml')]
     const enter = [supportScript('debian-root.sh'), 'run']
@@ -71,7 +77,8 @@ export class Containerd {
   }
 }
 
-function writeConfiguration(state: StateFolder, { host, caFile, clientCertificate }: ServedVolume): void {
+function writeConfiguration(state: StateFolder, reached: Reached): void {
+  const { host, caFile, clientCertificate } = reached
   const hosts = state.join(`certs.d/${host}`)
   mkdirSync(hosts, { recursive: true })
   const server = `${caFile === undefined ? 'http' : 'https'}://${host}`
@@ -86,14 +93,19 @@ function writeConfiguration(state: StateFolder, { host, caFile, clientCertificat
   ]
   writeFileSync(`${hosts}/hosts.toml`, table.join('\n'))
   mkdirSync(state.join('c'))
+  const [version = '', ...tables] = (reached.configuration ?? registryTable(state)).split('\n')
   const configuration = [
-    'version = 2',
+    version,
     `root = "${state.join('c/root')}"`,
     `state = "${state.join('c/state')}"`,
     '[grpc]',
     `address = "${state.join('c/containerd.sock')}"`,
-    '[plugins."io.containerd.grpc.v1.cri".registry]',
-    `config_path = "${state.join('certs.d')}"`,
+    ...tables,
   ]
   writeFileSync(state.join('c/config.toml'), configuration.join('\n'))
+}
+
+function registryTable(state: StateFolder): string {
+  const name = 'plugins."io.containerd.grpc.v1.cri".registry'
+  return `version = 2\n[${name}]\nconfig_path = "${state.join('certs.d')}"`
 }
