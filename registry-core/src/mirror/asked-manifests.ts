@@ -50,7 +50,7 @@ export class AskedManifests {
   readonly #refusals: Refusals
   readonly #turns: Turns
   readonly #closing = new AbortController()
-  /** When the upstream confirmed a tag: for a store that cannot be written to, too. */
+  /** What the upstream said last of a tag: for one that we may not move, and for a store that takes nothing. */
   readonly #confirmed = new BoundedMap<{ readonly digest: Digest; readonly at: Date }>(TAGS_LIMIT)
   /** Tags that are here, and that the upstream has no more; since when. */
   readonly #gone = new BoundedMap<Date>(TAGS_LIMIT)
@@ -66,6 +66,17 @@ export class AskedManifests {
   /** Tags that are cached although the upstream has them no more, as `repository:tag`; those that were noted last. */
   gone(): readonly { readonly name: string; readonly since: Date }[] {
     return [...this.#gone.entries()].map(([name, since]) => ({ name, since }))
+  }
+
+  /** What a tag stands for, as far as that is known here; undefined when nothing is held for it. */
+  async findTag(name: MirroredName, tag: Tag, countsAsPull: boolean): Promise<HeldTag | undefined> {
+    const { held } = this.#options
+    const found = await held.findTag(name, tag, countsAsPull)
+    const said = this.#confirmed.get(`${name.stored}:${tag}`)
+    const isKnown = found !== undefined && (found.checkedAt === undefined || found.checkedAt.getTime() > 0)
+    if (isKnown || said === undefined) return found
+    const last = await held.find(name, said.digest, countsAsPull)
+    return last === undefined ? found : { manifest: last.manifest, checkedAt: said.at }
   }
 
   isFresh(name: MirroredName, tag: Tag, { manifest, checkedAt }: HeldTag): boolean {
@@ -90,7 +101,7 @@ export class AskedManifests {
   /** Fetches it, or asks whether it still is what we have; neither while it is fresh. */
   byTag(name: MirroredName, tag: Tag): Flight<Asked> {
     return this.#flights.join(`${name.stored}:${tag}`, async () => {
-      const held = await this.#options.held.findTag(name, tag, false)
+      const held = await this.findTag(name, tag, false)
       if (held !== undefined && this.isFresh(name, tag, held)) return heldAnswer(held)
       return held === undefined ? this.#fetchTag(name, tag) : this.#revalidate(name, tag, held)
     })
@@ -129,8 +140,10 @@ export class AskedManifests {
   /** The revision is here before the tag stands for it. A client's tag stays, and answers. */
   async #moveTag(name: MirroredName, tag: Tag, asked: Asked): Promise<Asked> {
     if (asked.kind === 'failed' || (asked.kind === 'fetched' && !asked.isKept)) return asked
-    const { held } = this.#options
-    if (await held.moveTag(name, tag, asked.manifest.digest)) return asked
+    const { held, clock } = this.#options
+    const { digest } = asked.manifest
+    this.#confirmed.set(`${name.stored}:${tag}`, { digest, at: clock.now() })
+    if (await held.moveTag(name, tag, digest)) return asked
     const now = await held.findTag(name, tag, false)
     return now !== undefined && now.checkedAt === undefined ? heldAnswer(now) : asked
   }

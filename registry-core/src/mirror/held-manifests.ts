@@ -15,6 +15,8 @@ import type { FetchedManifest } from './upstream/upstream.js'
 const PUBLISH_ATTEMPTS = 3
 const NOT_KEPT = new Set(['storage-full', 'storage-failing', 'store-refused'])
 
+const NEVER = new Date(0)
+
 /** What a tag stands for here: what its upstream said, or what a client has pushed. */
 export interface HeldTag {
   readonly manifest: StoredManifest
@@ -62,7 +64,8 @@ export class HeldManifests {
     }
     const digest = await store.links.findTag(name.stored, tag)
     const held = digest && (await this.find(name, digest, countsAsPull))
-    return held?.isPushed ? { manifest: held.manifest, checkedAt: undefined } : undefined
+    // A tag of registry:2 that nobody noted, for what this upstream has given us since: it may be older than theirs.
+    return held && { manifest: held.manifest, checkedAt: held.isPushed ? undefined : NEVER }
   }
 
   /** Where the bytes do not say what they are, the note says what the upstream called them. */

@@ -73,7 +73,7 @@ export class Manifests {
   }
 
   async #byTag(name: MirroredName, tag: Tag, request: ManifestRequest): Promise<Pulled<PulledManifest>> {
-    const held = await this.#held.findTag(name, tag, request.countsAsPull)
+    const held = await this.#asked.findTag(name, tag, request.countsAsPull)
     if (held === undefined)
       return this.#withoutCopy(name, { kind: 'tag', tag }, request, this.#asked.byTag(name, tag))
     const { manifest, checkedAt } = held

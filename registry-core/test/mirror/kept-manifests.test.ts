@@ -1,8 +1,10 @@
 import { beforeEach, describe, expect, test } from '@jest/globals'
+import { UpstreamFailure } from '#core/mirror/upstream/upstream-failure.js'
 import { OCI_INDEX, OCI_MANIFEST } from '#core/oci/media-type.js'
 import { digestOfBytes } from '#core/oci/digest.js'
 import { parseReference, parseTag } from '#core/oci/reference.js'
 import { ALPINE, MirrorOfScript, REQUEST, STALE_MS, told } from './mirror-of-script.js'
+import { STORE_ROOT } from '../simulated-store.js'
 import { fetched } from './scripted-upstream.js'
 
 const LATEST = parseReference('latest')
@@ -138,5 +140,45 @@ describe('a tag that a client has pushed', () => {
     await push()
     await mirror.clock.advance(STALE_MS)
     expect(await mirror.pull('latest')).toBe(`hit local ${pushed.toString()}`)
+  })
+})
+
+describe('a tag of registry:2, of which nobody noted where it came from', () => {
+  const theirs = Buffer.from('{"schemaVersion":2,"manifests":[]}')
+  const digest = digestOfBytes('sha256', theirs)
+
+  beforeEach(async () => {
+    const { store } = mirror.core
+    await store.content.commitBytes(digest, theirs)
+    await store.links.publishRevision(ALPINE.stored, digest)
+    await store.links.publishTag(ALPINE.stored, parseTag('latest'), digest)
+    const folder = `${STORE_ROOT}/docker/registry/v2/repositories/${ALPINE.stored}/_manifests/revisions`
+    await mirror.fs.unlink(`${folder}/sha256/${digest.slice('sha256:'.length)}/pushed`)
+  })
+
+  test('is not served in an outage: another upstream may have filled this folder', async () => {
+    mirror.scripted.fails(new UpstreamFailure('dns', 'no address'))
+    expect(await mirror.pull('latest')).toBe('404')
+    expect(await mirror.pull(digest)).toBe('404')
+    expect(mirror.lines.filter((line) => line.startsWith('nobody noted')).length).toBe(1)
+  })
+
+  test('is asked for anew, and stands where it is, fresh or stale as any other', async () => {
+    mirror.scripted.has('latest', fetched('{"a":1}'))
+    expect(await mirror.pull('latest')).toBe('miss docker.io {"a":1}')
+    expect(await mirror.pull('latest')).toBe('hit docker.io {"a":1}')
+    expect(mirror.asked().length).toBe(1)
+    await mirror.clock.advance(STALE_MS)
+    mirror.scripted.fails(new UpstreamFailure('dns', 'no address'))
+    expect(await mirror.pull('latest')).toBe('stale docker.io {"a":1}')
+    expect(await mirror.core.store.links.findTag(ALPINE.stored, parseTag('latest'))).toBe(digest)
+  })
+
+  test('is served in outages, after restarts too, once its upstream has given the same', async () => {
+    mirror.scripted.has('latest', fetched(theirs.toString(), OCI_INDEX))
+    expect(await mirror.pull('latest')).toBe(`miss docker.io ${theirs.toString()}`)
+    mirror.scripted.fails(new UpstreamFailure('dns', 'no address'))
+    await mirror.restart()
+    expect(await mirror.pull('latest')).toBe(`stale docker.io ${theirs.toString()}`)
   })
 })
