@@ -45,13 +45,15 @@ export class MirrorOfScript {
   manifests: Manifests
   breaker: Breaker
   whenMissing: UpstreamSettings['whenMissing'] = 404
+  /** The next look at a tag ends when this has, and tells what it saw before. */
+  nextLook: Promise<void> | undefined
 
-  static async open(): Promise<MirrorOfScript> {
-    const clock = new FakeClock()
-    const disk = new SimulatedDisk(() => clock.now())
-    disk.makeDirectory(STORE_ROOT)
-    const fs = new SimulatedFs(disk)
-    const core = await openProcess({ fs, clock, seed: 1, boot: 'boot0000' })
+  static async open(
+    { disk, boot }: { readonly disk?: SimulatedDisk; readonly boot?: string } = {},
+    clock = new FakeClock(),
+  ): Promise<MirrorOfScript> {
+    const fs = new SimulatedFs(disk ?? newDisk(clock))
+    const core = await openProcess({ fs, clock, seed: disk ? 2 : 1, boot: boot ?? 'boot0000' })
     return new MirrorOfScript({ clock, fs, core })
   }
 
@@ -82,11 +84,20 @@ export class MirrorOfScript {
     }
     const clock: Clock = this.clock
     const breaker = new Breaker({ host: 'docker.io', clock, random: seededRandom(1), log })
+    const held = new HeldManifests({ ...this.core, log })
+    const findTag = held.findTag.bind(held)
+    held.findTag = async (...asked) => {
+      const found = await findTag(...asked)
+      const end = this.nextLook
+      this.nextLook = undefined
+      await end
+      return found
+    }
     const manifests = new Manifests({
       upstream: withBreaker(this.scripted, breaker),
       settings: () => ({ freshFor: { rules: [], otherwiseMs: undefined }, whenMissing: this.whenMissing }),
       isPrivate: () => false,
-      held: new HeldManifests({ ...this.core, log }),
+      held,
       rateLimit: this.rateLimit,
       counters: { revalidated: (outcome) => void this.revalidations.push(outcome) },
       ...{ clock, log },
@@ -132,6 +143,13 @@ export class MirrorOfScript {
   asked(): readonly string[] {
     return this.scripted.asked.splice(0)
   }
+}
+
+function newDisk(clock: FakeClock): SimulatedDisk {
+  const disk = new SimulatedDisk(() => clock.now())
+  disk.makeDirectory(STORE_ROOT)
+  disk.syncDirectory('/')
+  return disk
 }
 
 /** Everything that can go on without time has gone on. */
