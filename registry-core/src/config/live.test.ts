@@ -89,6 +89,26 @@ describe('the settings in force', () => {
     expect(await live.reload()).toEqual({ outcome: 'reloaded', changed, needsRestart: [] })
   })
 
+  test('change the password of a proxy while we run, and whom it stands for with the next start', async () => {
+    const of = (remoteurl: string, password: string) =>
+      settings({ proxy: { remoteurl, username: 'me', password } })
+    const hub = 'https://registry-1.docker.io'
+    const files = [
+      of(hub, 'new'),
+      of('https://quay.io', 'new'),
+      settings({ mirrors: { upstreams: [{ host: 'docker.io' }] } }),
+    ]
+    const live = openLive(of(hub, 'old'), () => files.shift() ?? settings())
+    const proxy = 'mirrors and proxy'
+    const listener = 'http.addr and listeners'
+    expect(await live.reload()).toMatchObject({ changed: [proxy], needsRestart: [] })
+    expect(await live.reload()).toMatchObject({ changed: [], needsRestart: [listener, proxy] })
+    expect(await live.reload()).toMatchObject({ changed: [], needsRestart: [listener, proxy] })
+    expect(live.current.mirrors.upstreams).toMatchObject([
+      { host: 'docker.io', naming: 'bare', credentials: { password: { text: 'new' } } },
+    ])
+  })
+
   test('say what anybody may do by where somebody listens, not by the order in the file', async () => {
     const two = [
       { addr: ':5001', anonymous: 'pull' },

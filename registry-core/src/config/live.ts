@@ -54,7 +54,7 @@ interface Row {
   readonly name: keyof Settings
   /** What it is called in the file. */
   readonly key: string
-  readonly atRunTime: boolean
+  readonly atRunTime: boolean | ((current: Settings, wanted: Settings) => boolean)
 }
 
 /** Whether a setting can change while we run; `file` never does, `reading` is said, mergeAccess knows of access. */
@@ -74,7 +74,7 @@ export const ROWS: readonly Row[] = [
   { name: 'operations', key: 'http.debug and internal', atRunTime: false },
   { name: 'catalogLimit', key: 'catalog.maxentries', atRunTime: true },
   { name: 'notifications', key: 'notifications', atRunTime: true },
-  { name: 'mirrors', key: 'mirrors and proxy', atRunTime: true },
+  { name: 'mirrors', key: 'mirrors and proxy', atRunTime: hasSameProxy },
   { name: 'overlay', key: 'overlay', atRunTime: true },
 ]
 
@@ -144,11 +144,19 @@ function mergeSettings(
   if (!isEqual(merged.access, current.access)) changed.push('access and auth')
   for (const { name, key, atRunTime } of ROWS) {
     if (isEqual(current[name], wanted[name])) continue
-    const names = atRunTime ? changed : needsRestart
+    const isNow = typeof atRunTime === 'boolean' ? atRunTime : atRunTime(current, wanted)
+    const names = isNow ? changed : needsRestart
     names.push(key)
-    if (atRunTime) merged = { ...merged, [name]: wanted[name] }
+    if (isNow) merged = { ...merged, [name]: wanted[name] }
   }
   return { merged, changed, needsRestart }
+}
+
+/** http.addr stands for what `proxy` names until the restart: another one, or none, would leave it without an upstream. */
+function hasSameProxy(current: Settings, wanted: Settings): boolean {
+  const proxied = ({ mirrors }: Settings) =>
+    mirrors.upstreams.flatMap(({ host, naming }) => (naming === 'bare' ? [host] : []))
+  return isEqual(proxied(current), proxied(wanted))
 }
 
 /** Each with what the one before it grants. */
