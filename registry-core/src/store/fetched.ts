@@ -8,10 +8,9 @@ import type { RepositoryName } from '../oci/repository.js'
 export interface Partials {
   /**
    * A new file for the bytes of `digest`. What a dead process, or an earlier download of this one, has kept of it is
-   * taken over: copied and hashed anew, so that `offset` says where to go on.
-   * @throws RegistryError `storage-full` when the disk has no room for `sizeBytes` more: pass it on without storing
+   * taken over (a dead one's is copied and hashed anew), so that `offset` says where to go on.
    */
-  open(digest: Digest, sizeBytes: number | undefined, signal: AbortSignal): Promise<PartialContent>
+  open(digest: Digest, signal: AbortSignal): Promise<PartialContent>
   /** Removes what dead processes have left, before `limit`; answers how many. */
   purge(limit: Date, signal: AbortSignal): Promise<number>
 }
@@ -25,8 +24,14 @@ export interface PartialContent {
   /** The bytes that are there, written and hashed. */
   readonly offset: number
   /**
-   * Appends and hashes; the pieces may be read by others meanwhile. When a write fails it is thrown, once; from then on
-   * nothing is written, `offset` stands still, and what comes is hashed only: `isWhole` goes on telling of all of it.
+   * Says how many bytes it will be: room is set aside for those that are missing.
+   * @throws RegistryError `storage-full` when there is none: pass them on without storing
+   */
+  expect(sizeBytes: number): Promise<void>
+  /**
+   * Appends and hashes; the pieces may be read by others meanwhile. When a write fails it is thrown, once; from then on,
+   * and after `discard`, nothing is written, `offset` stands still, and what comes is hashed only: `isWhole` goes on
+   * telling of all of it.
    */
   append(pieces: readonly Buffer[]): Promise<void>
   /** Fills `buffer` from `position`, below `offset`; answers the bytes read. */
@@ -37,6 +42,7 @@ export interface PartialContent {
   commit(): Promise<void>
   /** Lets go: a later download of this digest goes on from here. */
   keep(): Promise<void>
+  /** Takes the file's name away; once or more often. */
   discard(): Promise<void>
   /** After the last read, and after the end of the writing. */
   close(): Promise<void>

@@ -12,6 +12,8 @@ export interface PartialParts {
   readonly keys: Keys
   readonly durable: Durable
   readonly health: WriteHealth
+  /** Sets room aside. @throws RegistryError `storage-full` */
+  readonly reserve: (missingBytes: number) => Promise<void>
   /** Called once, when nothing more is written; with the hash of what is kept. */
   readonly ended: (kept: Hash | undefined) => void
 }
@@ -25,6 +27,7 @@ export class PartialFile implements PartialContent {
   readonly #reader: OpenFile
   readonly #hash: Hash
   #offset: number
+  #expectedBytes = 0
   #hasFailed = false
   #reads = 0
   #isClosed = false
@@ -49,6 +52,16 @@ export class PartialFile implements PartialContent {
 
   get offset(): number {
     return this.#offset
+  }
+
+  /** What is expected, and not here yet. */
+  get missingBytes(): number {
+    return Math.max(0, this.#expectedBytes - this.#offset)
+  }
+
+  async expect(sizeBytes: number): Promise<void> {
+    await this.#parts.reserve(Math.max(0, sizeBytes - this.#offset))
+    this.#expectedBytes = sizeBytes
   }
 
   async append(pieces: readonly Buffer[]): Promise<void> {
@@ -109,6 +122,7 @@ export class PartialFile implements PartialContent {
   }
 
   async discard(): Promise<void> {
+    this.#hasFailed = true
     await this.#writer.close()
     await this.#parts.durable.dropQuietly(this.path)
     this.#parts.ended(undefined)

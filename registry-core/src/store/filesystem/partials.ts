@@ -21,7 +21,7 @@ interface Options {
   readonly random: Random
   readonly identity: Identity
   readonly presence: Presence
-  readonly space: Pick<Space, 'reserve'>
+  readonly space: Pick<Space, 'requireExpectedStore' | 'reserve'>
 }
 
 /** What a download of this process has left: nobody else writes into it, so it goes on where it is. */
@@ -45,30 +45,26 @@ interface Left {
 export class FilePartials implements Partials {
   readonly #options: Options
   readonly #kept = new Map<Digest, Kept>()
-  readonly #open = new Set<string>()
-  /** Bytes that open files were promised, and that are not written yet. */
-  readonly #awaited = new Map<PartialFile, number>()
+  /** By path; undefined while it is made. */
+  readonly #open = new Map<string, PartialFile | undefined>()
 
   constructor(options: Options) {
     this.#options = options
   }
 
-  async open(digest: Digest, sizeBytes: number | undefined, signal: AbortSignal): Promise<PartialContent> {
+  async open(digest: Digest, signal: AbortSignal): Promise<PartialContent> {
+    this.#options.space.requireExpectedStore()
     await this.#options.presence.appear()
     const kept = this.#kept.get(digest)
     this.#kept.delete(digest)
-    await this.#reserve((sizeBytes ?? 0) - (kept?.offset ?? 0))
-    const file =
-      (kept && (await this.#reopen(digest, kept))) ?? (await this.#begin(digest, sizeBytes, signal))
-    this.#awaited.set(file, sizeBytes ?? 0)
-    return file
+    return (kept && (await this.#reopen(digest, kept))) ?? (await this.#begin(digest, signal))
   }
 
   /** What other downloads still have to write is as good as written. */
   async #reserve(bytes: number): Promise<void> {
-    let awaited = 0
-    for (const [file, sizeBytes] of this.#awaited) awaited += Math.max(0, sizeBytes - file.offset)
-    await this.#options.space.reserve(Math.max(0, bytes) + awaited)
+    let awaited = bytes
+    for (const file of this.#open.values()) awaited += file?.missingBytes ?? 0
+    await this.#options.space.reserve(awaited)
   }
 
   /** Undefined when somebody has removed it. */
@@ -81,16 +77,16 @@ export class FilePartials implements Partials {
     return undefined
   }
 
-  async #begin(digest: Digest, sizeBytes: number | undefined, signal: AbortSignal): Promise<PartialFile> {
+  async #begin(digest: Digest, signal: AbortSignal): Promise<PartialFile> {
     const { keys, durable, identity, random } = this.#options
     const path = `${keys.partial}/${nameOf(digest)}.${identity.process}.${identity.boot}.${random.hex(4)}`
     const writer = await durable.fs.create(path)
     const hash = createHash(algorithmOf(digest))
-    this.#open.add(path)
+    this.#open.set(path, undefined)
     try {
       let offset = 0
       const left = await this.#findLeft(digest)
-      if (left !== undefined && left.sizeBytes <= (sizeBytes ?? Number.POSITIVE_INFINITY)) {
+      if (left !== undefined) {
         offset = await this.#copy(left, writer, hash, signal)
         await durable.fs.unlink(left.path)
       }
@@ -114,12 +110,12 @@ export class FilePartials implements Partials {
     if (reader === undefined) throw new RegistryError('storage-failing', { cause: `${path} has vanished` })
     const ended = (hash: Hash | undefined): void => {
       this.#open.delete(path)
-      this.#awaited.delete(file)
       if (hash !== undefined) this.#kept.set(digest, { path, offset: file.offset, hash })
     }
-    const parts = { keys, durable, health, ended }
+    const reserve = (bytes: number): Promise<void> => this.#reserve(bytes)
+    const parts = { keys, durable, health, reserve, ended }
     const file = new PartialFile({ digest, path, parts, writer, reader, begun })
-    this.#open.add(path)
+    this.#open.set(path, file)
     return file
   }
 

@@ -1,0 +1,271 @@
+import { beforeEach, describe, expect, test } from '@jest/globals'
+
+import { digestOf } from '../store-bench.js'
+import { BlobUpstream } from './blob-upstream.js'
+import { DEBIAN, type Fetching, join, KIB, largeBytes, Machine, settle, stored } from './download-bench.js'
+
+const SIZE = 3000 * KIB
+const BYTES = largeBytes(1, SIZE)
+const DIGEST = digestOf(BYTES)
+const HELD_BACK = 64 * KIB
+
+let machine: Machine
+let core: Fetching
+let upstream: BlobUpstream
+
+beforeEach(async () => {
+  machine = new Machine()
+  core = await machine.start()
+  upstream = new BlobUpstream(BYTES)
+})
+
+describe('one download', () => {
+  test('serves any number of clients, and is linked in every repository that asked', async () => {
+    const clients = Array.from({ length: 32 }, (_, number) =>
+      join(core, upstream, DIGEST, number % 2 === 0 ? {} : { name: DEBIAN }),
+    )
+    for (const client of clients) {
+      expect(await client.ended).toBe('whole')
+      expect(client.bytes().equals(BYTES)).toBe(true)
+    }
+    expect(upstream.firsts).toEqual([0])
+    expect((await stored(core, DIGEST))?.equals(BYTES)).toBe(true)
+    expect((await stored(core, DIGEST, DEBIAN))?.equals(BYTES)).toBe(true)
+    expect(machine.partials()).toEqual([])
+  })
+
+  test('serves ranges, also those that have not come yet', async () => {
+    upstream.allow(0)
+    const middle = join(core, upstream, DIGEST, { first: 1000 * KIB, last: 1001 * KIB - 1 })
+    const end = join(core, upstream, DIGEST, { first: SIZE - 10 })
+    await settle()
+    expect(middle.bytes()).toHaveLength(0)
+    upstream.allow(1500 * KIB)
+    expect(await middle.ended).toBe('whole')
+    expect(middle.bytes().equals(BYTES.subarray(1000 * KIB, 1001 * KIB))).toBe(true)
+    upstream.allow(SIZE)
+    expect(await end.ended).toBe('whole')
+    expect(end.bytes().equals(BYTES.subarray(SIZE - 10))).toBe(true)
+    expect(upstream.firsts).toEqual([0])
+  })
+
+  test('hands bytes on as they come, but the last 64 KiB only when all of them are right', async () => {
+    upstream.allow(0)
+    const client = join(core, upstream, DIGEST)
+    for (const allowed of [1, 100 * KIB, SIZE - HELD_BACK, SIZE - 1]) {
+      upstream.allow(allowed)
+      await settle()
+      expect(client.bytes().equals(BYTES.subarray(0, Math.min(allowed, SIZE - HELD_BACK)))).toBe(true)
+    }
+    expect(await stored(core, DIGEST)).toBeUndefined()
+    upstream.allow(SIZE)
+    expect(await client.ended).toBe('whole')
+    expect(client.bytes().equals(BYTES)).toBe(true)
+  })
+
+  test('answers with the size as soon as the headers are there', async () => {
+    upstream.allow(0)
+    const content = await core.downloads.join(upstream, DEBIAN, DIGEST, new AbortController().signal)
+    expect(content).toMatchObject({ repository: DEBIAN.stored, digest: DIGEST, sizeBytes: SIZE })
+    expect(core.downloads.isFetching(upstream, DIGEST)).toBe(true)
+    expect(core.downloads.isFetching(upstream, digestOf(BYTES.subarray(1)))).toBe(false)
+  })
+
+  test('gives readers that are far behind the bytes of the file', async () => {
+    core = await machine.start(256 * KIB)
+    upstream.allow(SIZE - 1)
+    const first = join(core, upstream, DIGEST)
+    await settle()
+    const late = join(core, upstream, DIGEST)
+    await settle()
+    expect(late.bytes().equals(first.bytes())).toBe(true)
+    expect(late.bytes()).toHaveLength(SIZE - HELD_BACK)
+    upstream.allow(SIZE)
+    expect(await late.ended).toBe('whole')
+    expect(late.bytes().equals(BYTES)).toBe(true)
+  })
+
+  test.each([0, 1, 1000, HELD_BACK, HELD_BACK + 1])(
+    'takes a blob of %d bytes, with or without its length',
+    async (size) => {
+      for (const answer of [{}, { saysBytes: undefined }]) {
+        const bytes = largeBytes(size + Object.keys(answer).length * 7, size)
+        const small = new BlobUpstream(bytes)
+        small.answers = [answer]
+        const client = join(core, small, digestOf(bytes))
+        expect(await client.ended).toBe('whole')
+        expect(client.bytes().equals(bytes)).toBe(true)
+        expect(await stored(core, digestOf(bytes))).toEqual(bytes)
+      }
+    },
+  )
+
+  test('is not begun again for a client that looked just before it ended', async () => {
+    await join(core, upstream, DIGEST).ended
+    const late = join(core, upstream, DIGEST, { first: 10, last: 19 })
+    expect(await late.ended).toBe('whole')
+    expect(late.bytes()).toEqual(BYTES.subarray(10, 20))
+    expect(upstream.firsts).toEqual([0])
+  })
+})
+
+describe('what an upstream does wrong', () => {
+  const wrong = Buffer.from(BYTES)
+  wrong[SIZE - 1] = (wrong[SIZE - 1] ?? 0) ^ 1
+
+  test.each([
+    ['has other bytes', { bytes: wrong }],
+    ['goes on after its length', { saysBytes: SIZE - 100 * KIB }],
+    [
+      'goes on after its length, by one byte',
+      { bytes: Buffer.concat([BYTES, Buffer.from('x')]), saysBytes: SIZE },
+    ],
+    [
+      'ends early without having said its length',
+      { bytes: BYTES.subarray(0, SIZE - 1), saysBytes: undefined },
+    ],
+  ])('a body that %s ends broken for every client, and nothing of it is kept', async (_, answer) => {
+    upstream.answers = [answer]
+    const clients = [join(core, upstream, DIGEST), join(core, upstream, DIGEST)]
+    for (const client of clients) {
+      expect(await client.ended).toMatchObject({ trouble: 'wrong-content' })
+      expect(client.bytes().equals(BYTES)).toBe(false)
+      expect(client.bytes().length).toBeLessThanOrEqual(SIZE - HELD_BACK)
+    }
+    await settle()
+    expect(await stored(core, DIGEST)).toBeUndefined()
+    expect(machine.partials()).toEqual([])
+    const again = join(core, upstream, DIGEST)
+    expect(await again.ended).toBe('whole')
+    expect(again.bytes().equals(BYTES)).toBe(true)
+    expect(upstream.firsts).toEqual([0, 0])
+  })
+
+  test('a body that is cut goes on where it ended, without the client noticing', async () => {
+    upstream.answers = [
+      { cutAt: 500 * KIB },
+      { cutAt: 1000 * KIB, ignoresRange: true },
+      { fails: 'unreachable' },
+    ]
+    const client = join(core, upstream, DIGEST)
+    while (!(await Promise.race([client.ended.then(() => true), settle().then(() => false)])))
+      await machine.clock.wakeNext()
+    expect(await client.ended).toBe('whole')
+    expect(client.bytes().equals(BYTES)).toBe(true)
+    expect(upstream.firsts).toEqual([0, 500 * KIB, 1000 * KIB, 1000 * KIB])
+  })
+
+  test('an upstream that breaks again and again is given up, and a later client goes on from there', async () => {
+    upstream.answers = [
+      { cutAt: 500 * KIB },
+      ...Array.from({ length: 9 }, () => ({ fails: 'timeout' as const })),
+    ]
+    const client = join(core, upstream, DIGEST)
+    while (!(await Promise.race([client.ended.then(() => true), settle().then(() => false)])))
+      await machine.clock.wakeNext()
+    expect(await client.ended).toMatchObject({ trouble: 'timeout' })
+    expect(client.bytes().equals(BYTES.subarray(0, 500 * KIB))).toBe(true)
+    expect(upstream.firsts.length).toBeLessThan(9)
+    upstream.answers = []
+    const again = join(core, upstream, DIGEST)
+    expect(await again.ended).toBe('whole')
+    expect(again.bytes().equals(BYTES)).toBe(true)
+    expect(upstream.firsts.at(-1)).toBe(500 * KIB)
+  })
+
+  test('what it does not have is said at once to all that wait, and asked again by the next', async () => {
+    upstream.answers = [{ fails: 'missing' }]
+    const clients = [join(core, upstream, DIGEST), join(core, upstream, DIGEST)]
+    for (const client of clients) expect(await client.ended).toMatchObject({ trouble: 'missing' })
+    expect(await join(core, upstream, DIGEST).ended).toBe('whole')
+    expect(upstream.firsts).toEqual([0, 0])
+    expect(machine.partials()).toEqual([])
+  })
+})
+
+describe('clients that leave', () => {
+  test('end nothing for the others', async () => {
+    upstream.allow(1000 * KIB)
+    const [one, other] = [join(core, upstream, DIGEST), join(core, upstream, DIGEST)]
+    await settle()
+    one.leave()
+    expect(await one.ended).toMatchObject({ message: 'left' })
+    upstream.allow(SIZE)
+    expect(await other.ended).toBe('whole')
+    expect(other.bytes().equals(BYTES)).toBe(true)
+  })
+
+  test('leave a download that is more than half done to end by itself', async () => {
+    upstream.allow(1600 * KIB)
+    const client = join(core, upstream, DIGEST)
+    await settle()
+    client.leave()
+    await machine.clock.advance(60_000)
+    upstream.allow(SIZE)
+    await settle()
+    expect((await stored(core, DIGEST))?.equals(BYTES)).toBe(true)
+  })
+
+  test('stop one that is less than half done, after a while; its part is kept', async () => {
+    upstream.allow(1000 * KIB)
+    const client = join(core, upstream, DIGEST)
+    await settle()
+    client.leave()
+    await settle()
+    expect(upstream.openBodies).toBe(1)
+    await machine.clock.advance(30_000)
+    await settle()
+    expect(upstream.openBodies).toBe(0)
+    expect(machine.partials()).toHaveLength(1)
+    upstream.allow(SIZE)
+    const later = join(core, upstream, DIGEST)
+    expect(await later.ended).toBe('whole')
+    expect(later.bytes().equals(BYTES)).toBe(true)
+    expect(upstream.firsts).toEqual([0, 1000 * KIB])
+  })
+
+  test('are followed by one that comes in time, and nothing is asked again', async () => {
+    upstream.allow(1000 * KIB)
+    const client = join(core, upstream, DIGEST)
+    await settle()
+    client.leave()
+    await machine.clock.advance(29_000)
+    const later = join(core, upstream, DIGEST)
+    await machine.clock.advance(60_000)
+    upstream.allow(SIZE)
+    expect(await later.ended).toBe('whole')
+    expect(upstream.firsts).toEqual([0])
+  })
+})
+
+describe('the end of a process', () => {
+  test('keeps what has come, and the next one goes on from there', async () => {
+    upstream.allow(1000 * KIB)
+    const client = join(core, upstream, DIGEST)
+    await settle()
+    await core.downloads.close()
+    expect(await client.ended).toMatchObject({ trouble: 'cut' })
+    await core.store.close()
+    const next = await machine.start()
+    upstream.allow(SIZE)
+    const later = join(next, upstream, DIGEST)
+    expect(await later.ended).toBe('whole')
+    expect(later.bytes().equals(BYTES)).toBe(true)
+    expect(upstream.firsts).toEqual([0, 1000 * KIB])
+    expect(machine.partials()).toEqual([])
+  })
+
+  test('by kill -9 leaves a part that the next one copies, and never writes into', async () => {
+    upstream.allow(2000 * KIB)
+    join(core, upstream, DIGEST)
+    await settle()
+    core.fs.kill()
+    const next = await machine.start()
+    const other = new BlobUpstream(BYTES)
+    const later = join(next, other, DIGEST)
+    expect(await later.ended).toBe('whole')
+    expect(later.bytes().equals(BYTES)).toBe(true)
+    expect(other.firsts[0]).toBeGreaterThan(0)
+    expect((await stored(next, DIGEST))?.equals(BYTES)).toBe(true)
+  })
+})
