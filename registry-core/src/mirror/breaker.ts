@@ -95,7 +95,7 @@ export class Breaker {
       case 'counts':
         return this.#failed(error, isProbe)
       case 'with-retry-after':
-        return error.retryAfterMs === undefined ? this.#answered() : this.#failed(error, isProbe)
+        return restOf(error) === 0 ? this.#answered() : this.#failed(error, isProbe)
       case 'answers':
         return this.#answered()
       case 'neutral':
@@ -114,9 +114,11 @@ export class Breaker {
     // What was under way when the rest began says nothing new.
     if (this.#rest !== undefined && !isProbe) return
     this.#failuresInRow += 1
-    if (!isProbe && this.#failuresInRow < FAILURES_LIMIT && failure.retryAfterMs === undefined) return
-    const doubledMs = this.#rest === undefined ? FIRST_REST_MS : this.#rest.lengthMs * 2
-    const lengthMs = Math.min(LONGEST_REST_MS, Math.max(doubledMs, failure.retryAfterMs ?? 0))
+    const askedMs = restOf(failure)
+    if (!isProbe && this.#failuresInRow < FAILURES_LIMIT && askedMs === 0) return
+    const wantedMs =
+      this.#rest === undefined ? askedMs || FIRST_REST_MS : Math.max(askedMs, this.#rest.lengthMs * 2)
+    const lengthMs = Math.min(LONGEST_REST_MS, wantedMs)
     const { clock, random, log, host } = this.#options
     const chance = Number.parseInt(random.hex(2), 16) / 0x10000
     const untilMs = clock.elapsedMs() + lengthMs * (1 + CHANCE_PART * chance)
@@ -126,6 +128,11 @@ export class Breaker {
       `the upstream is left alone for a while: ${failure.message}`,
     )
   }
+}
+
+/** What it asks for itself (`Retry-After`); 0 when it does not. */
+function restOf({ retryAfterMs = 0 }: UpstreamFailure): number {
+  return Math.max(0, retryAfterMs)
 }
 
 /** The upstream, unless it rests: then each request is refused at once. */

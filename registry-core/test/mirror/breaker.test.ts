@@ -176,6 +176,24 @@ describe('Retry-After', () => {
     expect(await ask()).toBe('rate-limited')
   })
 
+  test('of a second is no longer at first, and grows while the upstream goes on asking for it', async () => {
+    scripted.fails(limited(1000))
+    await ask()
+    await clock.advance(1100)
+    expect(await ask()).toBe('rate-limited')
+    await clock.advance(1100)
+    expect(await ask()).toBe('resting')
+    await clock.advance(1100)
+    expect(await ask()).toBe('rate-limited')
+  })
+
+  test('of nothing, or none, is no rest', async () => {
+    for (const retryAfterMs of [0, undefined]) {
+      scripted.fails(new UpstreamFailure('rate-limited', 'too many requests', { status: 429, retryAfterMs }))
+      for (let request = 1; request <= 3; request += 1) expect(await ask()).toBe('rate-limited')
+    }
+  })
+
   test('after a 429 keeps nobody from the bytes of images', async () => {
     scripted.fails(limited(100_000))
     await ask()
