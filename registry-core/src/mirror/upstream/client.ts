@@ -6,7 +6,7 @@ import type { RateLimit } from '../rate-limit.js'
 import { findRateLimit } from './rate-limit-headers.js'
 import { isUpstreamFailure, UpstreamFailure, type UpstreamTrouble } from './upstream-failure.js'
 import type { UrlOrder } from './url-order.js'
-import { discard, type Wire, type WireAnswer } from './wire.js'
+import { discard, drain, type Wire, type WireAnswer } from './wire.js'
 
 /** Questions to an upstream's API, logged in as they need it, at its next URL where one does not work. */
 export interface Client {
@@ -86,7 +86,7 @@ async function askOne(
   if (answer.status !== 401 || !answer.isFromAsked) return answer
   const better = await login.renew(asking, ticket, answer)
   if (better === undefined) return answer
-  discard(answer)
+  await drain(wire, answer)
   return wire.ask({ method, url, headers, authorization: better.authorization, signal })
 }
 

@@ -3,7 +3,7 @@ import { type Challenge, parseChallenges } from './challenge.js'
 import type { Credential } from './credentials.js'
 import { SingleFlight } from './single-flight.js'
 import { fetchToken, type Token, type TokenQuestion } from './token.js'
-import { discard, type Wire, type WireAnswer } from './wire.js'
+import { drain, type Wire, type WireAnswer } from './wire.js'
 
 /** How requests to an upstream show who asks. */
 export interface Login {
@@ -75,7 +75,8 @@ class UpstreamLogin implements Login {
     const scope = named === undefined || named === '' ? question.scope : named
     const key = keyOf(question)
     // Somebody else may have renewed it meanwhile.
-    if (this.#tokens.get(key)?.authorization === refused.authorization) {
+    const kept = this.#tokens.get(key)
+    if (kept !== undefined && kept.authorization === refused.authorization) {
       this.#tokens.delete(key)
       if (refused.isNew && scope === question.scope) return undefined
     }
@@ -90,7 +91,7 @@ class UpstreamLogin implements Login {
       ...{ method: 'GET', url: new URL(`${base.pathname.replace(/\/$/, '')}/v2/`, base), headers: {} },
       ...{ authorization: undefined, signal: closing },
     })
-    discard(answer)
+    await drain(wire, answer)
     const wanted = answer.status === 401 && answer.isFromAsked
     const challenges = wanted ? parseChallenges(answer.header('www-authenticate')) : []
     if (answer.status < 500 && answer.status !== 429) this.#challenges.set(base.href, challenges)

@@ -43,7 +43,7 @@ function findMeant(host: string): string | undefined {
   const name = host.toLowerCase()
   if (isIP(name) !== 0 || KNOWN_HOSTS.includes(name)) return undefined
   const domain = getDomain(name)
-  if (domain !== null && KNOWN_DOMAINS.includes(domain)) return undefined
+  if (domain !== null && [...KNOWN_DOMAINS, ...KNOWN_HOSTS].includes(domain)) return undefined
   const byName = KNOWN_HOSTS.find((known) => isOneLetterOff(name, known))
   return byName ?? KNOWN_DOMAINS.find((known) => domain !== null && isOneLetterOff(domain, known))
 }

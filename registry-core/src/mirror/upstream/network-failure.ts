@@ -108,6 +108,7 @@ function notHttp(code: string): readonly [UpstreamTrouble, string | undefined] {
 /** Of several addresses that failed, the first one's: they mostly fail alike. */
 function codeIn(error: unknown): string | undefined {
   const own = errorCode(error)
-  if (own !== undefined || !Error.isError(error) || !('errors' in error)) return own
-  return Array.isArray(error.errors) ? errorCode(error.errors[0]) : undefined
+  if (own !== undefined || !Error.isError(error)) return own
+  if (error.name === 'HTTPParserError') return 'HPE_INVALID'
+  return 'errors' in error && Array.isArray(error.errors) ? errorCode(error.errors[0]) : undefined
 }

@@ -47,7 +47,7 @@ function matches(pattern: string, host: string, port: string): boolean {
   const [, name = '', wanted] =
     /^\[?(.*?)\]?(?::(\d+))?$/.exec(isIP(pattern) === 6 ? `[${pattern}]` : pattern) ?? []
   if (wanted !== undefined && wanted !== port) return false
-  if (isIP(name) !== 0) return name === host
+  if (isIP(name) !== 0 || isIP(host) !== 0) return name === host
   const below = name.replace(/^\*/, '')
   if (below.startsWith('.')) return host.endsWith(below)
   return host === below || host.endsWith(`.${below}`)

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises'
 import { type Dispatcher, request } from 'undici'
 import type { UpstreamSettings } from '../mirror-settings.js'
 import { errorCode } from '../../store/fs.js'
@@ -56,6 +57,7 @@ interface Parts {
 
 /** So much of an answer that nobody wants is read, so that the connection can be used again. */
 const DISCARD_BYTES = 64 * 1024
+const DRAIN_MS = 1000
 
 export function openWire(settings: UpstreamSettings, options: WireOptions): Wire {
   const { clock, environment, timeouts } = options
@@ -74,6 +76,14 @@ export function openWire(settings: UpstreamSettings, options: WireOptions): Wire
 export function discard({ body }: WireAnswer): void {
   // It was not wanted, so it does not matter whether it came.
   body.dump({ limit: DISCARD_BYTES }).catch(() => undefined)
+}
+
+/** The same, and when it is done its connection is free for what comes next. */
+export async function drain(wire: Wire, { body }: WireAnswer): Promise<void> {
+  const stop = wire.clock.after(DRAIN_MS, () => body.destroy())
+  await body.dump({ limit: DISCARD_BYTES }).catch(() => undefined)
+  stop()
+  await setImmediate() // undici looks at it again in the next turn only
 }
 
 /** Once the origin has changed, the credential stays behind, also when a further redirect leads back (attack row 50). */

@@ -15,7 +15,7 @@ export const ALPINE = parseRepositoryName('library/alpine')
 export const LATEST = parseReference('latest')
 
 /** Loopback is where the tests' servers are. */
-export function loopback(): BlockList {
+function loopback(): BlockList {
   const list = new BlockList()
   list.addSubnet('127.0.0.0', 8, 'ipv4')
   return list
