@@ -22,8 +22,8 @@ export interface UpstreamGauges {
 export interface MirrorMetrics {
   upstream(host: string): UpstreamCounters
   watch(host: string, gauges: UpstreamGauges): void
-  /** The upstream is no more; its counts stay. */
-  forget(host: string): void
+  /** The upstream is no more; its counts stay. Nothing where others watch it meanwhile, after a reload. */
+  forget(host: string, gauges: UpstreamGauges): void
 }
 
 const OPEN = { closed: 0, probing: 0.5, open: 1 } as const
@@ -55,7 +55,9 @@ export function openMirrorMetrics(register: Registry): MirrorMetrics {
       revalidated: (outcome) => counts.revalidations.inc({ upstream, outcome }),
     }),
     watch: (host, gauges) => void watched.set(host, gauges),
-    forget: (host) => void watched.delete(host),
+    forget: (host, gauges) => {
+      if (watched.get(host) === gauges) watched.delete(host)
+    },
   }
 }
 

@@ -1,10 +1,14 @@
 import { beforeEach, expect, test } from '@jest/globals'
 import { withCounters } from '#core/mirror/counted-upstream.js'
+import { watchUpstream } from '#core/mirror/watched-upstream.js'
 import { UpstreamFailure } from '#core/mirror/upstream/upstream-failure.js'
 import { parseDigest } from '#core/oci/digest.js'
 import { parseReference } from '#core/oci/reference.js'
 import { parseRepositoryName } from '#core/oci/repository.js'
 import { type Metrics, openMetrics } from '#core/system/metrics.js'
+import { FakeClock } from '../fake-clock.js'
+import { seededRandom } from '../seeded-chance.js'
+import { silentLog } from '../simulated-store.js'
 import { fetched, ScriptedUpstream } from './scripted-upstream.js'
 
 const REPOSITORY = parseRepositoryName('library/alpine')
@@ -38,18 +42,42 @@ test('requests are counted by what came of them, and the bytes of manifests and 
   ])
 })
 
+function watch(scripted: ScriptedUpstream) {
+  const parts = { metrics: metrics.mirrors, clock: new FakeClock(), random: seededRandom(1), log: silentLog }
+  return watchUpstream(
+    'docker.io',
+    (onRateLimit) => {
+      onRateLimit({ limit: 100, remaining: 7, windowSeconds: undefined })
+      return scripted
+    },
+    parts,
+  )
+}
+
+async function gauges(): Promise<readonly string[]> {
+  return (await lines()).filter((line) => /breaker|ratelimit/.test(line))
+}
+
 test('gauges are asked when somebody reads them, and an upstream that is no more has none', async () => {
-  metrics.mirrors.watch('docker.io', {
-    breaker: () => 'open',
-    rateLimit: () => ({ limit: 100, remaining: 7 }),
-  })
-  metrics.mirrors.watch('quay.io', { breaker: () => 'probing', rateLimit: () => undefined })
-  expect(await lines()).toEqual([
-    'registry_upstream_breaker_open{upstream="docker.io"} 1',
-    'registry_upstream_breaker_open{upstream="quay.io"} 0.5',
+  const scripted = new ScriptedUpstream()
+  const watched = watch(scripted)
+  const limits = [
     'registry_upstream_ratelimit_limit{upstream="docker.io"} 100',
     'registry_upstream_ratelimit_remaining{upstream="docker.io"} 7',
-  ])
-  metrics.mirrors.forget('docker.io')
-  expect(await lines()).toEqual(['registry_upstream_breaker_open{upstream="quay.io"} 0.5'])
+  ]
+  expect(await gauges()).toEqual(['registry_upstream_breaker_open{upstream="docker.io"} 0', ...limits])
+  scripted.fails(new UpstreamFailure('dns', 'no address'))
+  for (let request = 1; request <= 3; request += 1)
+    await expect(watched.upstream.resolve(REPOSITORY, LATEST, signal)).rejects.toThrow('no address')
+  expect(await gauges()).toEqual(['registry_upstream_breaker_open{upstream="docker.io"} 1', ...limits])
+  expect(await lines()).toContain('registry_upstream_requests_total{upstream="docker.io",outcome="dns"} 2')
+  await watched.close()
+  expect(await gauges()).toEqual([])
+})
+
+test('an upstream that is opened anew keeps its gauges when the old one is closed', async () => {
+  const old = watch(new ScriptedUpstream())
+  watch(new ScriptedUpstream())
+  await old.close()
+  expect((await gauges()).length).toBe(3)
 })
