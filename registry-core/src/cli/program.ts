@@ -47,5 +47,25 @@ export function makeRegistryCore({ terminal, environment, done }: Run): Command 
       const { health } = await import('./health.js')
       done(await health(config, options.json ?? false, environment, terminal))
     })
+  addUpstream(program, { terminal, environment, done })
   return program
+}
+
+function addUpstream(program: Command, { terminal, environment, done }: Run): void {
+  program
+    .command('upstream')
+    .description('What concerns the registries that are mirrored.')
+    .command('check')
+    .description(
+      'Goes the way of a pull to an upstream: DNS, TCP, TLS, /v2/, token, manifest; says where it ends and what helps.',
+    )
+    .argument('<host>', 'the host of the upstream, or one of its aliases')
+    .argument('[config]', 'the configuration file that names it; without one it is asked as nobody')
+    .option('--image <name>', 'the image to ask for; when missing, one that is known to be there')
+    .option('--json', 'one JSON object instead of sentences')
+    .action(async (host: string, config: string | undefined, options: { image?: string; json?: boolean }) => {
+      const { checkUpstream } = await import('./upstream.js')
+      const { image, json: isJson = false } = options
+      done(await checkUpstream({ host, config, image, isJson }, environment, terminal))
+    })
 }

@@ -1,7 +1,8 @@
-import tls from 'node:tls'
 import { Agent, buildConnector, type Dispatcher, Pool, ProxyAgent } from 'undici'
 import type { UpstreamSettings } from '../mirror-settings.js'
 import type { AddressGuard } from './address-guard.js'
+import { authorities } from './authorities.js'
+import { lazily } from './lazily.js'
 import { guardedLookup, type Resolve } from './name-servers.js'
 import { type Environment, findProxy } from './proxies.js'
 import type { Timeouts } from './timeouts.js'
@@ -77,23 +78,5 @@ function connecting({ resolve, timeouts }: Options, guard: AddressGuard | undefi
 
 /** A certificate that does not verify is an outage, and no setting makes it less (attack row 77). */
 function connectingSecurely({ ca }: UpstreamSettings, options: Options, guard: AddressGuard | undefined) {
-  return { ...connecting(options, guard), rejectUnauthorized: true, secureContext: trusting(ca) }
-}
-
-/** Besides Node's own authorities the machine's, where people put their company's. */
-function trusting(further: string | undefined): tls.SecureContext {
-  if (further === undefined) return common()
-  return tls.createSecureContext({ ca: [...known(), further] })
-}
-
-const known = lazily(() => [...tls.getCACertificates('default'), ...tls.getCACertificates('system')])
-/** Reading some hundred certificates takes a while: once for all upstreams. */
-const common = lazily(() => tls.createSecureContext({ ca: known() }))
-
-function lazily<T>(make: () => T): () => T {
-  let made: { readonly value: T } | undefined
-  return () => {
-    made ??= { value: make() }
-    return made.value
-  }
+  return { ...connecting(options, guard), rejectUnauthorized: true, secureContext: authorities(ca) }
 }

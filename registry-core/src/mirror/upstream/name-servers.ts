@@ -13,6 +13,7 @@ export type Resolve = (hostname: string) => Promise<readonly LookupAddress[]>
 const ANSWER_WITHIN_MS = 4000
 /** When one family has answered, the other is waited for a moment only (RFC 8305 §3). */
 const SECOND_FAMILY_MS = 300
+const PLAINLY_MS = 500
 
 /** Names by the name servers of the upstream's `dns`; without any, by the system. */
 export function openResolve(upstream: string, servers: readonly string[], clock: Clock): Resolve {
@@ -63,10 +64,19 @@ export function guardedLookup(resolve: Resolve, guard: AddressGuard | undefined)
 function askSystem(hostname: string): Promise<readonly LookupAddress[]> {
   return new Promise((resolve, reject) => {
     systemLookup(hostname, { all: true }, (error, addresses) => {
-      if (error) reject(error)
-      else resolve(addresses)
+      if (error === null) resolve(addresses)
+      else if (error.code === 'EAI_AGAIN') resolve(askPlainly(hostname, error))
+      else reject(error)
     })
   })
+}
+
+/** The system says "try again" for whatever its name servers do; asked plainly they say what it is. */
+async function askPlainly(hostname: string, systemError: Error): Promise<readonly LookupAddress[]> {
+  const resolver = new promises.Resolver({ timeout: PLAINLY_MS, tries: 1 })
+  const found = await resolver.resolve4(hostname)
+  if (found.length === 0) throw systemError
+  return found.map((address) => ({ address, family: 4 }))
 }
 
 function askServers(servers: readonly string[], clock: Clock): Resolve {
@@ -106,7 +116,7 @@ function sentenceOf(error: unknown, { upstream, hostname, asked }: Asked): strin
     case 'ENODATA':
       return `${asked} know no address of ${hostname}: look for a typing error in urls, or ${cure}`
     case 'ECONNREFUSED':
-      return `connection refused by the resolver: ${asked} do not serve, so ${hostname} has no address; ${cure}`
+      return `connection refused by the resolver: ${asked} do not serve, so ${hostname} has no address: ${cure}`
     case 'ETIMEOUT':
     case 'ETIMEDOUT':
       return `${asked} did not answer within ${ANSWER_WITHIN_MS / 1000} s when asked for ${hostname}: ${cure}`
