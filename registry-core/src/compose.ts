@@ -13,7 +13,7 @@ import { openReporter } from './http/report.js'
 import { openEdge } from './http/server.js'
 import { type Certificates, openCertificates } from './http/tls/renewal.js'
 import { type Notifications, openNotifications } from './notifications/open-notifications.js'
-import { NO_MIRRORS } from './mirror/mirrors.js'
+import { type OpenMirrors, openMirrors } from './mirror/open-mirrors.js'
 import { openPost } from './notifications/post.js'
 import type { NotificationSettings } from './notifications/settings.js'
 import { openRegistry } from './registry/open-registry.js'
@@ -53,7 +53,7 @@ export async function compose(
   const certificates = settings.tls && openCertificates(settings.tls, clock)
   const load = { requests: 0, uploads: 0 }
   const metrics = openMetrics({ load, droppedLogLines: () => sink.dropped })
-  const { store, root, notifications, registry } = await openContent(live, parts, { metrics, log })
+  const { store, root, notifications, registry, mirrors } = await openContent(live, parts, { metrics, log })
   const health = openHealth({ checks: checksOf(settings.health, { fs: nodeFs, root, clock }), log })
   const readiness = openReadiness({
     failing: () => [store.refusal(), ...health.sentences()],
@@ -68,7 +68,7 @@ export async function compose(
   })
   parts.defer(() => operations.stop())
   const access = openAccess(settings.access, { secret: store.secret, clock, random, log })
-  applyChanges(live, { access, housekeeping, notifications, store, certificates }, log)
+  applyChanges(live, { access, mirrors, housekeeping, notifications, store, certificates }, log)
   const edge = await openEdge({
     ...{ clock, random, load, log, certificates, prefix: settings.prefix },
     listeners: settings.listeners,
@@ -78,7 +78,7 @@ export async function compose(
     },
     parts: partsOf(live, {
       ...{ registry, access, readiness, clock, content: store.content, space: store.space },
-      views: viewsOf(live, { registry, store }),
+      views: viewsOf(live, { registry, store, mirrors }),
       countDroppedLogin: () => undefined,
     }),
     ...openReporter({ metrics, log, hasAccessLog: () => live.current.log.hasAccessLog }),
@@ -112,7 +112,11 @@ async function openContent(
   const { wishes } = notifications
   const registry = openRegistry({ store, clock, log, wishes, manifestUrls: settings.manifestUrls })
   parts.defer(() => registry.close())
-  return { store, root, notifications, registry }
+  const mirrors = openMirrors(settings.mirrors, {
+    ...{ store, registry, clock, random, log, metrics: metrics.mirrors, environment: process.env },
+  })
+  parts.defer(() => mirrors.close())
+  return { store, root, notifications, registry, mirrors }
 }
 
 /** Who hears of a file that was read anew, in this order: whoever is out by it does not stay in while others wait. */
@@ -120,6 +124,7 @@ function applyChanges(
   live: LiveSettings,
   parts: {
     readonly access: Access
+    readonly mirrors: OpenMirrors
     readonly housekeeping: OpenHousekeeping
     readonly notifications: Notifications
     readonly store: OpenedStore
@@ -127,8 +132,9 @@ function applyChanges(
   },
   log: Log,
 ): void {
-  const { access, housekeeping, notifications, store, certificates } = parts
+  const { access, mirrors, housekeeping, notifications, store, certificates } = parts
   live.onChange((changed) => access.replace(changed.access))
+  live.onChange((changed) => mirrors.replace(changed.mirrors))
   live.onChange((changed) => {
     sayNotices(changed, log)
     for (const sentence of accessWarnings(changed.access)) log.warn({}, sentence)
@@ -151,10 +157,11 @@ function sayNotices({ reading }: Settings, log: Log): void {
 
 function viewsOf(
   live: LiveSettings,
-  { registry, store }: { readonly registry: Registry; readonly store: OpenedStore },
+  parts: { readonly registry: Registry; readonly store: OpenedStore; readonly mirrors: OpenMirrors },
 ): Views {
+  const { registry, store, mirrors } = parts
   return openViews({
-    ...{ registry, links: store.links, origins: store.origins, clock, mirrors: NO_MIRRORS },
+    ...{ registry, links: store.links, origins: store.origins, clock, mirrors },
     ...{ overlay: () => live.current.overlay, isReadOnly: live.current.isReadOnly },
   })
 }

@@ -45,17 +45,19 @@ export function originTests({ store, another, damage }: StoreBench): void {
       Buffer.from('{'),
     )
     expect(store().origins.provenance(APP, one)).toEqual({ kind: 'unknown' })
+    expect(await store().origins.isLocal(APP, 'counts')).toBe(true)
+    expect(await store().origins.isLocal(APP, 'does not count')).toBe(false)
     await store().origins.publishRevision(APP, one, HUB)
     expect(store().origins.provenance(APP, one)).toMatchObject({ kind: 'fetched' })
   })
 
   test('a repository is local from the first push into it on', async () => {
-    expect(await store().origins.isLocal(APP)).toBe(false)
+    expect(await store().origins.isLocal(APP, 'counts')).toBe(false)
     await store().origins.publishRevision(APP, one, HUB)
-    expect(await store().origins.isLocal(APP)).toBe(false)
+    expect(await store().origins.isLocal(APP, 'counts')).toBe(false)
     await putRevision(store(), bytesOf(2))
-    expect(await store().origins.isLocal(APP)).toBe(true)
-    expect(await store().origins.isLocal(OTHER)).toBe(false)
+    expect(await store().origins.isLocal(APP, 'counts')).toBe(true)
+    expect(await store().origins.isLocal(OTHER, 'counts')).toBe(false)
   })
 
   test('a mirror\u2019s tag moves with its upstream, and says so in every process', async () => {

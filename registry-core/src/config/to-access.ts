@@ -3,14 +3,16 @@ import type { AnonymousLevel } from '../access/caller.js'
 import type { ParsedFile } from './schema.js'
 
 /** Who may do what, out of `access`, `auth`, `listeners` and `http.host`. */
-export function toAccess({ access, auth, listeners, http }: ParsedFile): AccessSettings {
+export function toAccess({ access, auth, listeners, http, proxy }: ParsedFile): AccessSettings {
   const { htpasswd, token } = auth
   const { accounts, immutable } = access
   const level = access.anonymous ?? defaultLevel(canLogIn({ accounts, htpasswd, token }))
   return {
     anonymous: [
-      ...(http.addr === undefined ? [] : [level]),
-      ...listeners.map(({ anonymous }) => anonymous ?? level),
+      ...(http.addr === undefined ? [] : [proxy.remoteurl === undefined ? level : mirrorLevel(level)]),
+      ...listeners.map(({ anonymous, view }) =>
+        view === 'mirror' || view === 'upstream' ? mirrorLevel(anonymous ?? level) : (anonymous ?? level),
+      ),
     ],
     accounts: accounts.map(({ until, ...account }) => ({ ...account, until })), // there, also when undefined
     htpasswd,
@@ -27,6 +29,11 @@ export function toAccess({ access, auth, listeners, http }: ParsedFile): AccessS
     externalUrl: http.host?.replace(/\/+$/, ''),
     ...(http.prefix !== '' && { tokenPath: `${http.prefix.replace(/\/$/, '')}/token` }),
   }
+}
+
+/** Mirrors take no pushes from anybody. */
+function mirrorLevel(level: AnonymousLevel): AnonymousLevel {
+  return level === 'push' ? 'pull' : level
 }
 
 /** As registry:2 without `auth`: everybody may push; where somebody can log in, nobody else may anything. */

@@ -28,7 +28,7 @@ describe('the proxy of registry:2', () => {
     const { mirrors, listeners } = parse(
       '{remoteurl: "https://registry-1.docker.io", username: me, password: 0123}',
     )
-    expect(listeners).toMatchObject([{ view: { upstream: 'docker.io' } }])
+    expect(listeners).toMatchObject([{ view: 'mirror' }])
     expect(mirrors).toMatchObject({
       defaultHost: 'docker.io',
       upstreams: [

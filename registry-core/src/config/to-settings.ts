@@ -103,15 +103,13 @@ function listenersOf(
   { http, listeners, proxy }: ParsedFile,
   mirrors: MirrorSettings,
 ): Settings['listeners'] {
-  const { defaultHost } = mirrors
-  const isProxy = proxy.remoteurl !== undefined && defaultHost !== undefined
   const first: Settings['listeners'] =
     http.addr === undefined
       ? []
       : [
           {
             address: http.net === 'unix' ? socketAt(http.addr) : tcpAt(file, http.addr),
-            view: isProxy ? { upstream: defaultHost } : 'registry',
+            view: proxy.remoteurl === undefined ? 'registry' : 'mirror',
           },
         ]
   const further = listeners.map(({ addr, socket, view, upstream }, index) => ({

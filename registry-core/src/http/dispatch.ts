@@ -3,7 +3,7 @@ import { refusalOf } from '../access/refusal.js'
 import { isRegistryError, RegistryError } from '../oci/failure.js'
 import type { RepositoryName } from '../oci/repository.js'
 import type { View } from '../views/views.js'
-import type { Answer } from './answer.js'
+import { type Answer, warningHeader } from './answer.js'
 import type { RequestContext } from './context.js'
 import { allowedMethods, findEndpoint, findRoute, type RepositoryRoute } from './routes.js'
 import type { Call, CallKind, CallOf, RepositoryCallKind } from './target.js'
@@ -35,11 +35,13 @@ async function inRepository<K extends RepositoryCallKind>(
   const mayPull = (name: RepositoryName): boolean => may(caller, 'pull', name)
   const opened = context.parts.views.open({ ...call, place, mayPull, isKnown: caller.account !== '' })
   const view = opened instanceof Promise ? await opened : opened
+  // Whoever pushes to a mirror is told where to push, whatever they may.
+  if (view.push === undefined && route.action !== 'pull' && place.kind !== 'registry') throw view.refusal()
   if (!view.rightsOn.some((name) => may(caller, route.action, name))) throw refusalAt(context, route, call)
   context.served = { origin: view.origin, cache: 'bypass' }
   const answer = await route.endpoint(call, view, context)
   if (answer.served) context.served = answer.served
-  return withNamespace(answer, view)
+  return furtherHeaders(answer, view)
 }
 
 /** Clients of a mirror are never asked to log in: they would send the password of another registry (clients.md §7). */
@@ -53,11 +55,16 @@ function refusalAt<K extends RepositoryCallKind>(
     : new RegistryError('name-unknown', { name: repository })
 }
 
-/** distribution-spec, "Registry Proxying": whoever names a namespace is told that it was understood. */
-function withNamespace(answer: Answer, { namespace }: View): Answer {
-  return namespace === undefined
-    ? answer
-    : { ...answer, headers: { ...answer.headers, 'OCI-Namespace': namespace } }
+/** Whoever names a namespace is told that it was understood (distribution-spec, "Registry Proxying"); what may be old says so. */
+function furtherHeaders(answer: Answer, { namespace }: View): Answer {
+  const warning = answer.served?.warning
+  if (namespace === undefined && warning === undefined) return answer
+  const headers = {
+    ...answer.headers,
+    ...(namespace !== undefined && { 'OCI-Namespace': namespace }),
+    ...(warning !== undefined && warningHeader([warning])),
+  }
+  return { ...answer, headers }
 }
 
 /**

@@ -20,8 +20,8 @@ export interface Downloads {
    * @throws UpstreamFailure when the upstream does not give it
    */
   join(upstream: Upstream, name: MirroredName, digest: Digest, signal: AbortSignal): Promise<GrowingContent>
-  /** Whether a download of it runs, for whichever repository. */
-  isFetching(upstream: Upstream, digest: Digest): boolean
+  /** For which repositories of the store a download of it runs. */
+  fetchedFor(upstream: Upstream, digest: Digest): ReadonlySet<RepositoryName> | undefined
   /** Stops what runs; what has come is kept for the next process. */
   close(): Promise<void>
 }
@@ -165,8 +165,8 @@ class SharedDownloads implements Downloads {
     yield* content.read(first, last, signal)
   }
 
-  isFetching(upstream: Upstream, digest: Digest): boolean {
-    return this.#running.has(keyOf(upstream, digest))
+  fetchedFor(upstream: Upstream, digest: Digest): ReadonlySet<RepositoryName> | undefined {
+    return this.#running.get(keyOf(upstream, digest))?.repositories
   }
 
   async close(): Promise<void> {

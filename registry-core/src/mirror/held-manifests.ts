@@ -3,6 +3,7 @@ import { isRegistryError } from '../oci/failure.js'
 import { type Manifest, parseStoredManifest } from '../oci/manifest.js'
 import { findMediaType, OCTET_STREAM, otherMediaType } from '../oci/other-media-type.js'
 import type { Tag } from '../oci/reference.js'
+import type { RepositoryName } from '../oci/repository.js'
 import { addReferrer } from '../registry/referrers.js'
 import type { Registry, StoredManifest } from '../registry/source.js'
 import { errorCode } from '../store/fs.js'
@@ -34,6 +35,8 @@ interface Parts {
   readonly store: Pick<Store, 'content' | 'links' | 'origins' | 'space'>
   readonly registry: Registry
   readonly log: Log
+  /** What the note says of a repository's visibility, where it is known. */
+  readonly isKnownPublic?: (stored: RepositoryName) => true | undefined
 }
 
 /** The manifests of upstreams that are here. What another upstream gave is not here, nor what nobody knows the origin of (design §4). */
@@ -99,7 +102,9 @@ export class HeldManifests {
         const sizeBytes = bytes.length
         if (manifest !== undefined)
           await addReferrer(store.links, name.stored, { digest, manifest, sizeBytes })
-        await store.origins.publishRevision(name.stored, digest, { host: name.host, etag, mediaType })
+        const isPublic = this.#parts.isKnownPublic?.(name.stored)
+        const from = { host: name.host, etag, mediaType, isPublic }
+        await store.origins.publishRevision(name.stored, digest, from)
         if ((await store.content.look('revision', name.stored, digest)) !== undefined) return true
       }
       return false

@@ -15,6 +15,8 @@ export interface Mirrors {
 export interface Mirror {
   /** Its name in the store and in `ns`. */
   readonly host: string
+  /** Its names in the store have no host before them (`proxy.remoteurl`). */
+  readonly isBare: boolean
   /** `alpine` of Docker Hub is `library/alpine`. */
   name(remote: RepositoryName): MirroredName | undefined
   /** @param isKnown the client has said who it is: it may see more than anybody (`expose`) */

@@ -78,8 +78,8 @@ export function failureWithoutCopy(
 }
 
 /** The sentence of `Warning` for what is served although the upstream could not confirm it. */
-export function staleSentence(trouble: UpstreamTrouble, host: string, checkedAt: Date): string {
-  return `${sentenceOf(trouble, host)}${lastChecked(checkedAt)}`
+export function staleSentence(trouble: UpstreamTrouble, host: string, checkedAt?: Date): string {
+  return `${sentenceOf(trouble, host)}${checkedAt === undefined ? '' : lastChecked(checkedAt)}`
 }
 
 /** The same where the upstream was not asked, to spare what it still gives (rate-limit.ts). */

@@ -55,6 +55,8 @@ export interface FetchedFrom {
   readonly etag: string | undefined
   /** As the upstream said it; of manifests whose bytes do not say it alone. */
   readonly mediaType?: string | undefined
+  /** The upstream gave it to everybody, not only to our account. */
+  readonly isPublic?: true | undefined
 }
 
 /** A tag that a mirror wrote. */
@@ -82,6 +84,9 @@ export interface Origins {
   publishTag(repository: RepositoryName, tag: Tag, digest: Digest, from: FetchedFrom): Promise<boolean>
   /** The upstream has said just now that the tag still stands for this digest. Nothing when the tag is another one meanwhile. */
   noteChecked(repository: RepositoryName, tag: Tag, digest: Digest): Promise<void>
-  /** True when a client has pushed something into it: any revision with a valid `pushed`, or without a valid `upstream` in an adopted store. */
-  isLocal(repository: RepositoryName): Promise<boolean>
+  /**
+   * True when a client has pushed something into it: any revision with a valid `pushed`.
+   * @param unknown whether one of which nobody says where it came from counts too: registry:2 left no notes
+   */
+  isLocal(repository: RepositoryName, unknown: 'counts' | 'does not count'): Promise<boolean>
 }

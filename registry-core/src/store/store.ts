@@ -59,6 +59,8 @@ export interface Content {
     digests: readonly Digest[],
     renew: boolean,
   ): Promise<ReadonlyMap<Digest, StoredContent>>
+  /** Bytes that we have hashed, whoever links them: for whoever knows otherwise that its repository holds them. */
+  lookAtBytes(digest: Digest): Promise<{ readonly sizeBytes: number } | undefined>
   /** The bytes from `first` to `last` (inclusive). @throws code `EIO` and the like when they cannot be read */
   read(content: StoredContent, first: number, last: number, signal: AbortSignal): AsyncIterable<Buffer>
   /** All bytes of something small, verified against the digest; undefined (and quarantined) when they are not what they should be. */

@@ -27,14 +27,16 @@ export class Residents {
     this.#clock = options.clock
   }
 
-  isLocal(repository: RepositoryName): boolean | Promise<boolean> {
+  /** @param isBare the name may be a local one or an upstream's: only what was pushed tells, or that no upstream has such names */
+  isLocal(repository: RepositoryName, isBare: boolean): boolean | Promise<boolean> {
     const known = this.#known.get(repository)
     if (known !== undefined && this.#clock.elapsedMs() - known.atMs < KNOWN_FOR_MS) return known.isLocal
-    return this.#links.hasRepository(repository) && this.#find(repository)
+    return this.#links.hasRepository(repository) && this.#find(repository, isBare)
   }
 
-  async #find(repository: RepositoryName): Promise<boolean> {
-    const isLocal = await this.#origins.isLocal(repository)
+  async #find(repository: RepositoryName, isBare: boolean): Promise<boolean> {
+    const isUnclear = isBare && repository.includes('/')
+    const isLocal = await this.#origins.isLocal(repository, isUnclear ? 'does not count' : 'counts')
     if (this.#known.size >= KNOWN_LIMIT) this.#known.clear()
     this.#known.set(repository, { isLocal, atMs: this.#clock.elapsedMs() })
     return isLocal

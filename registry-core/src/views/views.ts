@@ -1,7 +1,7 @@
 import type { Mirror, Mirrors } from '../mirror/mirrors.js'
 import type { MirroredName } from '../mirror/mirrored-name.js'
 import { RegistryError } from '../oci/failure.js'
-import { findRepositoryName, parseRepositoryName, type RepositoryName } from '../oci/repository.js'
+import { findRepositoryName, type RepositoryName } from '../oci/repository.js'
 import type { LocalRepository, Registry, Source } from '../registry/source.js'
 import type { Origins } from '../store/fetched.js'
 import type { Links } from '../store/store.js'
@@ -64,10 +64,6 @@ export function openViews(options: ViewsOptions): Views {
   return new NamedViews(options)
 }
 
-/** A name to try how names are stored. */
-const BARE = parseRepositoryName('library/busybox')
-const PUSH_TO = 'the address of the registry, under a name that begins with no upstream'
-
 class NamedViews implements Views {
   readonly #options: ViewsOptions
   readonly #residents: Residents
@@ -103,8 +99,7 @@ class NamedViews implements Views {
   catalog(place: Place): Catalog {
     const { registry, mirrors, overlay } = this.#options
     if (place.kind === 'registry') return registry
-    const isBare = mirrors.default?.name(BARE)?.stored === BARE
-    if (isBare) return registry
+    if (mirrors.default?.isBare === true) return registry
     if (place.kind === 'upstream') return belowHost(place.host, registry)
     const { show, hide } = overlay()
     const isShown = (name: RepositoryName): boolean =>
@@ -115,7 +110,7 @@ class NamedViews implements Views {
   /** A name of an upstream, unless clients have pushed into it: then it is theirs (design §3). */
   #upstream(asked: Asked, mirror: Mirror, remote: RepositoryName): View | Promise<View> {
     const name = nameIn(mirror, remote)
-    const resident = this.#residents.isLocal(name.stored)
+    const resident = this.#residents.isLocal(name.stored, mirror.isBare)
     if (typeof resident === 'boolean') return this.#upstreamView(asked, mirror, name, resident)
     return resident.then((isLocal) => this.#upstreamView(asked, mirror, name, isLocal))
   }
@@ -150,26 +145,35 @@ class NamedViews implements Views {
   }
 
   /** A bare name on the mirror view: local repositories that show through, then the default upstream (design §3). */
-  #mirror({ repository, mayPull, isKnown }: Asked): View {
-    const { mirrors, registry, links } = this.#options
-    const settings = this.#options.overlay()
-    const here = localNames(repository, settings).filter((name) => links.hasRepository(name) && mayPull(name))
-    const name = mirrors.default?.name(repository)
-    const isAsked = name !== undefined && !matches(settings.localOnly, repository)
-    const upstream =
-      isAsked && (mayPull(name.stored) || mayPull(repository))
-        ? mirrors.default?.open(name, isKnown)
-        : undefined
+  #mirror(asked: Asked): View | Promise<View> {
+    const { mirrors, links, overlay } = this.#options
+    const here = localNames(asked.repository, overlay()).filter(
+      (name) => links.hasRepository(name) && asked.mayPull(name),
+    )
+    // Without hosts in the store's names, what is here may be a mirror's.
+    if (mirrors.default?.isBare !== true) return this.#overlay(asked, here)
+    const judged = here.map(async (name) => ((await this.#residents.isLocal(name, true)) ? [name] : []))
+    return Promise.all(judged).then((names) => this.#overlay(asked, names.flat()))
+  }
+
+  #overlay({ repository, mayPull, isKnown }: Asked, here: readonly RepositoryName[]): View {
+    const { mirrors, registry } = this.#options
+    const { localOnly, fallThrough, prefer } = this.#options.overlay()
+    const mirror = mirrors.default
+    const name = matches(localOnly, repository) ? undefined : mirror?.name(repository)
+    const mayAsk = name !== undefined && (mayPull(name.stored) || mayPull(repository))
+    const upstream = mayAsk ? mirror?.open(name, isKnown) : undefined
     const locals = here.map((local) => new LocalSource(registry.repository(local)))
-    const isShared = matches(settings.fallThrough, repository)
     return {
-      pull: openOverlay({ locals, upstream, prefer: settings.prefer, isShared }),
-      ...{ push: undefined, refusal: () => mirrored(repository, mirrors.default), namespace: undefined },
-      origin: locals.length > 0 || !mirrors.default ? 'local' : mirrors.default.host,
+      pull: openOverlay({ locals, upstream, prefer, isShared: matches(fallThrough, repository) }),
+      ...{ push: undefined, refusal: () => mirrored(repository, mirror), namespace: undefined },
+      origin: locals.length > 0 || !mirror ? 'local' : mirror.host,
       rightsOn: [...here, repository, ...(name ? [name.stored] : [])],
     }
   }
 }
+
+const PUSH_TO = 'the address of the registry, under a name that begins with no upstream'
 
 function readOnly(): RegistryError {
   return new RegistryError('read-only', {})

@@ -67,8 +67,8 @@ describe('one download', () => {
     upstream.allow(0)
     const content = await core.downloads.join(upstream, DEBIAN, DIGEST, new AbortController().signal)
     expect(content).toMatchObject({ repository: DEBIAN.stored, digest: DIGEST, sizeBytes: SIZE })
-    expect(core.downloads.isFetching(upstream, DIGEST)).toBe(true)
-    expect(core.downloads.isFetching(upstream, digestOf(BYTES.subarray(1)))).toBe(false)
+    expect(core.downloads.fetchedFor(upstream, DIGEST)).toEqual(new Set([DEBIAN.stored]))
+    expect(core.downloads.fetchedFor(upstream, digestOf(BYTES.subarray(1)))).toBeUndefined()
   })
 
   test('gives readers that are far behind the bytes of the file', async () => {

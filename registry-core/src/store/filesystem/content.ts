@@ -51,6 +51,12 @@ export class FileContent implements Content {
     return this.#find(linkage, repository, digest, true)
   }
 
+  async lookAtBytes(digest: Digest): Promise<{ readonly sizeBytes: number } | undefined> {
+    if (this.#durable.fs.statNow(this.#keys.lease(digest)) === undefined) return undefined
+    const data = await this.#looker.look({ kind: 'data', digest }, false)
+    return data && { sizeBytes: data.stat.sizeBytes }
+  }
+
   async lookAtMentioned(
     repository: RepositoryName,
     digests: readonly Digest[],

@@ -18,10 +18,10 @@ export interface OriginNote extends FetchedFrom {
 
 /** The bytes of a note. */
 export function originBytes(
-  { host, etag, mediaType }: FetchedFrom,
+  { host, etag, mediaType, isPublic }: FetchedFrom,
   tag?: { readonly digest: Digest; readonly previous: Digest | undefined },
 ): Buffer {
-  return Buffer.from(JSON.stringify({ host, etag, mediaType, ...tag }))
+  return Buffer.from(JSON.stringify({ host, etag, mediaType, isPublic, ...tag }))
 }
 
 /** Undefined when there is none, or it is damaged: then nobody says where the thing came from. */
@@ -39,6 +39,7 @@ function parse(bytes: Buffer, atMs: number): OriginNote | undefined {
       host: json['host'],
       etag: typeof json['etag'] === 'string' ? json['etag'] : undefined,
       mediaType: typeof json['mediaType'] === 'string' ? json['mediaType'] : undefined,
+      isPublic: json['isPublic'] === true ? true : undefined,
       digest: findDigest(String(json['digest'])),
       previous: findDigest(String(json['previous'])),
       atMs,
@@ -60,6 +61,6 @@ export function provenanceOf(
   if ((fs.statNow(`${folder}/pushed`)?.mtimeMs ?? -1) >= link.mtimeMs) return { kind: 'pushed' }
   const note = readOrigin(fs, `${folder}/upstream`)
   if (note === undefined || note.atMs < link.mtimeMs) return { kind: 'unknown' }
-  const { host, etag, mediaType, atMs } = note
-  return { kind: 'fetched', from: { host, etag, mediaType }, at: new Date(atMs) }
+  const { host, etag, mediaType, isPublic, atMs } = note
+  return { kind: 'fetched', from: { host, etag, mediaType, isPublic }, at: new Date(atMs) }
 }

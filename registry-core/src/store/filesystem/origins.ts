@@ -77,7 +77,7 @@ export class FileOrigins implements Origins {
   }
 
   /** Costs two looks a revision, where all of them were fetched; the first one that was not ends it. */
-  async isLocal(repository: RepositoryName): Promise<boolean> {
+  async isLocal(repository: RepositoryName, unknown: 'counts' | 'does not count'): Promise<boolean> {
     const { keys, listings } = this.#options
     let looks = 0
     for (const algorithm of ALGORITHMS) {
@@ -87,7 +87,7 @@ export class FileOrigins implements Origins {
         if (looks % LOOKS_A_TURN === 0) await nextTurn()
         const digest = findDigest(`${algorithm}:${hex}`)
         const found = digest && this.provenance(repository, digest)
-        if (found !== undefined && found.kind !== 'fetched') return true
+        if (found?.kind === 'pushed' || (found?.kind === 'unknown' && unknown === 'counts')) return true
       }
     }
     return false

@@ -1,0 +1,168 @@
+import type { Digest } from '../oci/digest.js'
+import type { Descriptor } from '../oci/manifest.js'
+import { findTag, type Reference } from '../oci/reference.js'
+import { listReferrers } from '../registry/referrers.js'
+import type {
+  Blob,
+  BlobRequest,
+  ManifestRequest,
+  PageRequest,
+  Pulled,
+  PulledManifest,
+  ReferrersPage,
+  ReferrersRequest,
+  Served,
+  Source,
+  TagsPage,
+} from '../registry/source.js'
+import type { Store, StoredContent } from '../store/store.js'
+import type { UpstreamCounters } from '../system/mirror-metrics.js'
+import type { Downloads } from './downloads.js'
+import type { Manifests } from './manifests.js'
+import type { MirroredName } from './mirrored-name.js'
+import { failureWithoutCopy, staleSentence, type Wanted } from './outage.js'
+import { isUpstreamFailure, type UpstreamFailure } from './upstream/upstream-failure.js'
+import type { Upstream } from './upstream/upstream.js'
+
+/** The most that one page of referrers holds. */
+const REFERRERS_LIMIT = 1000
+
+/** What the repositories of one upstream share. */
+export interface MirrorParts {
+  readonly store: Store
+  readonly upstream: Upstream
+  readonly manifests: Manifests
+  readonly downloads: Downloads
+  readonly counters: Pick<UpstreamCounters, 'answered' | 'saved'>
+  readonly whenMissing: 404 | 503
+}
+
+/** A repository of an upstream: a source that fills itself. */
+export class MirroredRepository implements Source {
+  readonly #name: MirroredName
+  readonly #parts: MirrorParts
+
+  constructor(name: MirroredName, parts: MirrorParts) {
+    this.#name = name
+    this.#parts = parts
+  }
+
+  async manifest(
+    reference: Reference,
+    request: ManifestRequest,
+  ): Promise<Pulled<PulledManifest> | undefined> {
+    const found = await this.#parts.manifests.manifest(this.#name, reference, request)
+    this.#count(found.served, found.value.bytes.length)
+    return found
+  }
+
+  /** From the store, else from the download that runs, else from one that begins now. */
+  async blob(digest: Digest, { wantsBytes, signal }: BlobRequest): Promise<Pulled<Blob> | undefined> {
+    const { store, upstream, downloads } = this.#parts
+    const { stored, remote, host } = this.#name
+    const here = await store.content.look('layer', stored, digest)
+    if (here !== undefined) {
+      const served = this.#served('hit')
+      this.#count(served, wantsBytes ? here.sizeBytes : 0)
+      return { value: { kind: 'stored', content: here }, served }
+    }
+    const wanted: Wanted = { kind: 'blob', repository: stored, digest }
+    return this.#asking(wanted, async () => {
+      if (!wantsBytes) {
+        const { sizeBytes } = await upstream.describeBlob(remote, digest, signal())
+        const content = { repository: stored, digest, sizeBytes }
+        return { value: { kind: 'described', content }, served: this.#served('miss') }
+      }
+      const known = await this.#linkKnown(digest, signal())
+      if (known) return { value: { kind: 'stored', content: known }, served: this.#served('hit') }
+      const content = await downloads.join(upstream, this.#name, digest, signal())
+      return { value: { kind: 'growing', content }, served: { origin: host, cache: 'miss' } }
+    })
+  }
+
+  /** Bytes that are here, or on their way, for another repository: for this one too, once the upstream says that it has them. */
+  async #linkKnown(digest: Digest, signal: AbortSignal): Promise<StoredContent | undefined> {
+    const { store, upstream, downloads } = this.#parts
+    const { remote, stored } = this.#name
+    const bytes = await store.content.lookAtBytes(digest)
+    const others = downloads.fetchedFor(upstream, digest)
+    if (others?.has(stored) === true || (bytes === undefined && others === undefined)) return undefined
+    await upstream.describeBlob(remote, digest, signal)
+    if (bytes === undefined) return undefined
+    await store.links.publishLayer(stored, digest, digest)
+    return store.content.look('layer', stored, digest)
+  }
+
+  /** As the upstream lists them; those that are here while it cannot be asked. */
+  async tags(page: PageRequest, signal: () => AbortSignal): Promise<Pulled<TagsPage> | undefined> {
+    const { upstream, store } = this.#parts
+    const { remote, stored } = this.#name
+    try {
+      const { tags, more } = await upstream.tags(remote, page, signal())
+      const known = tags.map(findTag).filter((tag) => tag !== undefined)
+      return { value: { tags: known, more }, served: this.#served('miss') }
+    } catch (error) {
+      if (!isUpstreamFailure(error)) throw error
+      const limit = page.limit ?? Number.POSITIVE_INFINITY
+      const value = await store.links.tags(stored, page.last, limit)
+      if (value === undefined || (value.tags.length === 0 && page.last === undefined))
+        throw this.#refusal(error, { kind: 'repository', repository: stored })
+      return { value, served: this.#stale(error) }
+    }
+  }
+
+  /** The upstream's list; ours, of what was fetched, while it cannot be asked. */
+  async referrers(
+    subject: Digest,
+    request: ReferrersRequest,
+    signal: () => AbortSignal,
+  ): Promise<Pulled<ReferrersPage>> {
+    const { upstream, store } = this.#parts
+    const { remote, stored } = this.#name
+    try {
+      const all = await upstream.referrers(remote, subject, signal())
+      return { value: pageOf(all, request), served: this.#served('miss') }
+    } catch (error) {
+      if (!isUpstreamFailure(error)) throw error
+      return { value: await listReferrers(store, stored, subject, request), served: this.#stale(error) }
+    }
+  }
+
+  /** What was served without asking is what the upstream's link was spared. */
+  #count({ cache }: Served, sizeBytes: number): void {
+    const { counters } = this.#parts
+    counters.answered(cache)
+    if (cache === 'hit' || cache === 'stale') counters.saved(sizeBytes)
+  }
+
+  async #asking<T>(wanted: Wanted, ask: () => Promise<T>): Promise<T> {
+    try {
+      return await ask()
+    } catch (error) {
+      throw isUpstreamFailure(error) ? this.#refusal(error, wanted) : error
+    }
+  }
+
+  #refusal(failure: UpstreamFailure, wanted: Wanted): Error {
+    return failureWithoutCopy(failure, this.#name.host, wanted, this.#parts.whenMissing)
+  }
+
+  #served(cache: Served['cache']): Served {
+    return { origin: this.#name.host, cache }
+  }
+
+  #stale({ trouble }: UpstreamFailure): Served {
+    const { host } = this.#name
+    return { origin: host, cache: 'stale', warning: staleSentence(trouble, host) }
+  }
+}
+
+/** After `last`, which is the digest that a page ended with. */
+function pageOf(all: readonly Descriptor[], request: ReferrersRequest): ReferrersPage {
+  const { artifactType, last } = request
+  const fitting = artifactType === undefined ? all : all.filter((one) => one.artifactType === artifactType)
+  const from = last === undefined ? 0 : fitting.findIndex(({ digest }) => digest === last) + 1
+  const limit = Math.min(request.limit ?? REFERRERS_LIMIT, REFERRERS_LIMIT)
+  const manifests = fitting.slice(from, from + limit)
+  return { manifests, next: from + limit < fitting.length ? manifests.at(-1)?.digest : undefined }
+}

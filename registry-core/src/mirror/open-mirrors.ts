@@ -1,0 +1,114 @@
+import { isDeepStrictEqual } from 'node:util'
+import type { Registry } from '../registry/source.js'
+import type { Store } from '../store/store.js'
+import type { Clock } from '../system/clock.js'
+import type { Log } from '../system/log.js'
+import type { MirrorMetrics } from '../system/mirror-metrics.js'
+import type { Random } from '../system/random.js'
+import { type Downloads, openDownloads } from './downloads.js'
+import type { MirrorSettings, UpstreamSettings } from './mirror-settings.js'
+import type { Mirror, Mirrors } from './mirrors.js'
+import { type MirrorState, RunningMirror } from './running-mirror.js'
+import type { Environment } from './upstream/proxies.js'
+
+export interface MirrorsOptions {
+  readonly store: Store
+  readonly registry: Registry
+  readonly clock: Clock
+  readonly random: Random
+  readonly log: Log
+  readonly metrics: MirrorMetrics
+  /** Where proxies are named (`HTTPS_PROXY`, `NO_PROXY`). */
+  readonly environment: Environment
+}
+
+/** All upstreams, while the process runs. */
+export interface OpenMirrors extends Mirrors {
+  states(): readonly MirrorState[]
+  /** Other upstreams from now on; those that stay as they were keep what they know. */
+  replace(settings: MirrorSettings): void
+  close(): Promise<void>
+}
+
+/** Connects to nothing before a client asks: a registry whose upstreams are all down starts like any other. */
+export function openMirrors(settings: MirrorSettings, options: MirrorsOptions): OpenMirrors {
+  return new RunningMirrors(settings, options)
+}
+
+class RunningMirrors implements OpenMirrors {
+  readonly #options: MirrorsOptions
+  readonly #downloads: Downloads
+  #mirrors: readonly RunningMirror[] = []
+  #byName: ReadonlyMap<string, RunningMirror> = new Map()
+  #default: RunningMirror | undefined
+
+  constructor(settings: MirrorSettings, options: MirrorsOptions) {
+    this.#options = options
+    this.#downloads = openDownloads(options)
+    this.replace(settings)
+  }
+
+  get default(): Mirror | undefined {
+    return this.#default
+  }
+
+  get isEmpty(): boolean {
+    return this.#mirrors.length === 0
+  }
+
+  find(host: string): Mirror | undefined {
+    return this.#byName.get(host) ?? this.#byName.get(host.toLowerCase().replace(/:(\d+)$/, '_$1'))
+  }
+
+  states(): readonly MirrorState[] {
+    return this.#mirrors.map((mirror) => mirror.state())
+  }
+
+  replace({ upstreams, defaultHost }: MirrorSettings): void {
+    const before = this.#mirrors
+    this.#mirrors = upstreams.map(
+      (settings) =>
+        before.find((mirror) => isSame(mirror.settings, settings)) ??
+        new RunningMirror(settings, this.#downloads, this.#options),
+    )
+    this.#byName = new Map(
+      this.#mirrors.flatMap((mirror) =>
+        [mirror.host, ...mirror.settings.aliases].map((name) => [name, mirror] as const),
+      ),
+    )
+    this.#default = defaultHost === undefined ? undefined : this.#byName.get(defaultHost)
+    for (const mirror of before) if (!this.#mirrors.includes(mirror)) void this.#retire(mirror)
+  }
+
+  /** What runs through it ends with an error, and the client's next try meets the new settings. */
+  async #retire(mirror: RunningMirror): Promise<void> {
+    try {
+      await mirror.close()
+    } catch (error) {
+      this.#options.log.warn({ err: error, upstream: mirror.host }, 'the old connections could not be closed')
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#downloads.close()
+    await Promise.all(this.#mirrors.map((mirror) => mirror.close()))
+  }
+}
+
+/** By what was written: compiled patterns and address lists hide what they hold. */
+function isSame(a: UpstreamSettings, b: UpstreamSettings): boolean {
+  return isDeepStrictEqual(writtenForm(a), writtenForm(b))
+}
+
+function writtenForm({ urls, allowAddresses, freshFor, proxy, ...rest }: UpstreamSettings): object {
+  return {
+    ...rest,
+    urls: urls.map(({ href }) => href),
+    allowAddresses: allowAddresses.rules,
+    freshFor: {
+      ...freshFor,
+      rules: freshFor.rules.map(({ repository, tag, ms }) => [repository.text, tag.text, ms]),
+    },
+    proxy: proxy && { ...proxy, url: proxy.url.href },
+  }
+}

@@ -1,0 +1,110 @@
+import { isIP } from 'node:net'
+import { findRepositoryName, type RepositoryName } from '../oci/repository.js'
+import type { Source } from '../registry/source.js'
+import type { BreakerState } from './breaker.js'
+import type { Downloads } from './downloads.js'
+import { HeldManifests } from './held-manifests.js'
+import { Manifests } from './manifests.js'
+import type { MirroredName } from './mirrored-name.js'
+import { MirroredRepository } from './mirrored-repository.js'
+import type { UpstreamSettings } from './mirror-settings.js'
+import type { Mirror } from './mirrors.js'
+import type { MirrorsOptions } from './open-mirrors.js'
+import type { RateLimit } from './rate-limit.js'
+import { openUpstream } from './upstream/open-upstream.js'
+import { PublicOnly, Visibility } from './visibility.js'
+import { watchUpstream, type WatchedUpstream } from './watched-upstream.js'
+
+/** Docker Hub keeps what has no owner under this name. */
+const HUB = 'docker.io'
+const HUB_OFFICIAL = 'library/'
+
+/** What `status` tells of an upstream. */
+export interface MirrorState {
+  readonly host: string
+  readonly breaker: BreakerState
+  /** In words, after the host: why it rests, and for how long. */
+  readonly sentence: string
+  readonly rateLimit: RateLimit | undefined
+  /** Tags that are here, and that the upstream has no more. */
+  readonly gone: readonly { readonly name: string; readonly since: Date }[]
+}
+
+/** One upstream with all that stands between it and its clients, as long as its settings stay. */
+export class RunningMirror implements Mirror {
+  readonly settings: UpstreamSettings
+  readonly #store: MirrorsOptions['store']
+  readonly #downloads: Downloads
+  readonly #watched: WatchedUpstream
+  readonly #visibility: Visibility
+  readonly #manifests: Manifests
+
+  constructor(settings: UpstreamSettings, downloads: Downloads, options: MirrorsOptions) {
+    const { clock, log, store, registry, environment } = options
+    this.settings = settings
+    this.#store = store
+    this.#downloads = downloads
+    this.#watched = watchUpstream(
+      settings.host,
+      (onRateLimit) => openUpstream(settings, { clock, log, environment, onRateLimit }),
+      options,
+    )
+    const { upstream, rateLimit, counters } = this.#watched
+    const visibility = new Visibility({ upstream, origins: store.origins })
+    this.#visibility = visibility
+    const isKnownPublic = (stored: RepositoryName): true | undefined => visibility.isKnownPublic(stored)
+    this.#manifests = new Manifests({
+      ...{ upstream, rateLimit, counters, clock, log, settings: () => settings },
+      held: new HeldManifests({ store, registry, log, isKnownPublic }),
+      isPrivate: () => settings.urls.every(({ hostname }) => isNextDoor(hostname)),
+    })
+  }
+
+  get host(): string {
+    return this.settings.host
+  }
+
+  get isBare(): boolean {
+    return this.settings.naming === 'bare'
+  }
+
+  name(remote: RepositoryName): MirroredName | undefined {
+    const { host } = this
+    const isOfficial = host === HUB && !this.isBare && !remote.includes('/')
+    const there = isOfficial ? findRepositoryName(`${HUB_OFFICIAL}${remote}`) : remote
+    const stored = this.isBare ? there : there && findRepositoryName(`${host}/${there}`)
+    return there && stored && { host, remote: there, stored }
+  }
+
+  open(name: MirroredName, isKnown: boolean): Source {
+    const { upstream, counters } = this.#watched
+    const { whenMissing, credentials, expose } = this.settings
+    const repository = new MirroredRepository(name, {
+      ...{ store: this.#store, upstream, counters, whenMissing },
+      ...{ manifests: this.#manifests, downloads: this.#downloads },
+    })
+    const isOpen = credentials === undefined || expose === 'all' || (expose === 'accounts' && isKnown)
+    return isOpen ? repository : new PublicOnly(repository, name, this.#visibility)
+  }
+
+  state(): MirrorState {
+    const { breaker, rateLimit } = this.#watched
+    return {
+      ...{ host: this.host, breaker: breaker.state, sentence: breaker.describe() },
+      ...{ rateLimit: rateLimit.current(), gone: this.#manifests.gone() },
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#manifests.close()
+    await this.#watched.close()
+  }
+}
+
+const PRIVATE_ADDRESS = /^(?:10\.|127\.|192\.168\.|172\.(?:1[6-9]|2\d|3[01])\.|169\.254\.|::1$|f[cd]|fe80:)/i
+
+/** A registry of one's own: a name without a dot, or an address of a private network. */
+function isNextDoor(hostname: string): boolean {
+  const address = hostname.replace(/^\[|\]$/g, '')
+  return isIP(address) === 0 ? !hostname.includes('.') : PRIVATE_ADDRESS.test(address)
+}
