@@ -1,5 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import { digestOfBytes } from '#core/oci/digest.js'
+import { makeAuthority } from '../mirror/certificates.js'
+import { openScriptedProxy } from '../mirror/scripted-proxy.js'
 import {
   answer,
   challenge,
@@ -10,7 +12,7 @@ import {
   openScriptedServer,
   type ScriptedServer,
 } from '../mirror/scripted-server.js'
-import { makeConfig, run } from './process.js'
+import { BINARY, makeConfig, run, runWith } from './process.js'
 
 const BYTES = manifestBytes('alpine')
 const MANIFEST = '/v2/team/app/manifests/latest'
@@ -85,6 +87,21 @@ describe('upstream check', () => {
     const { code, stdout } = await check({ urls: [`https://${server.host}`] })
     expect([code, stdout]).toEqual([1, expect.stringContaining('TLS       FAILS: ')])
     expect(stdout).toContain('does not speak TLS')
+  })
+  test('row 77: trusts no unknown certificate, whatever the environment says', async () => {
+    const authority = makeAuthority()
+    const secure = await openScriptedServer({ tls: authority.sign(['far.lan']) })
+    const proxy = await openScriptedProxy(secure.url)
+    // Through the proxy it is the client of a pull that verifies, not a step of its own.
+    const upstream = { host: 'far.lan', proxy: proxy.url.href }
+    const config = makeConfig({ mirrors: { upstreams: [upstream] } })
+    const careless = { NODE_TLS_REJECT_UNAUTHORIZED: '0' }
+    const { code, stdout } = await runWith(careless, BINARY, 'upstream', 'check', 'far.lan', config.file)
+    expect([code, stdout]).toEqual([1, expect.stringContaining('/v2/      FAILS: ')])
+    expect(stdout).toContain('an authority that is not known here: set ca:')
+    config.remove()
+    authority.remove()
+    await Promise.all([proxy.close(), secure.close()])
   })
   test('says that the file has no such upstream', async () => {
     const config = makeConfig()

@@ -4,7 +4,7 @@ import type { Client } from './client.js'
 import type { Gate, Pace } from './limits.js'
 import { bodyFailure } from './network-failure.js'
 import type { FetchedBlob } from './upstream.js'
-import { UpstreamFailure } from './upstream-failure.js'
+import { isUpstreamFailure, UpstreamFailure } from './upstream-failure.js'
 import type { UrlOrder } from './url-order.js'
 import { discard, type WireAnswer } from './wire.js'
 
@@ -24,7 +24,7 @@ export interface BlobQuestion {
   readonly signal: AbortSignal
 }
 
-/** HEAD of a blob; where that does not say the size, the headers of a GET. */
+/** HEAD of a blob; where that does not say the size, or a blob store takes no HEAD, the headers of a GET. */
 export async function describeBlob(
   { client }: Parts,
   repository: RepositoryName,
@@ -32,9 +32,13 @@ export async function describeBlob(
   signal: AbortSignal,
 ): Promise<{ readonly sizeBytes: number }> {
   const question = { repository, path: `blobs/${digest}`, signal }
-  const sizeBytes = await client.ask({ ...question, method: 'HEAD' }, async (answer) => {
+  const head = client.ask({ ...question, method: 'HEAD' }, async (answer) => {
     discard(answer)
     return lengthOf(answer)
+  })
+  const sizeBytes = await head.catch((error: unknown) => {
+    if (isUpstreamFailure(error) && error.trouble === 'denied') return undefined
+    throw error
   })
   if (sizeBytes !== undefined) return { sizeBytes }
   return client.ask({ ...question, method: 'GET' }, async (answer) => {
@@ -52,11 +56,12 @@ export async function fetchBlob(parts: Parts, question: BlobQuestion): Promise<F
   const leave = await gate.enter(question, signal)
   try {
     return await client.ask(
-      { method: 'GET', repository, path: `blobs/${digest}`, first, signal },
+      { method: 'GET', repository, path: `blobs/${digest}`, first, signal, isTransfer: true },
       async (answer, base) => {
         const range = rangeOf(answer, first)
         answer.body.once('close', leave)
-        return { ...range, body: bytesOf(parts, answer, { ...range, base, signal }) }
+        const bytes = bytesOf(parts, answer, { ...range, base, signal })
+        return { ...range, body: closing(bytes, answer) }
       },
     )
   } catch (error) {
@@ -86,6 +91,18 @@ interface Body {
   readonly sizeBytes: number | undefined
   readonly base: URL
   readonly signal: AbortSignal
+}
+
+/** Whoever leaves before the first byte ends the transfer too: a generator that was not begun would not notice. */
+function closing(bytes: AsyncGenerator<Buffer>, { body }: WireAnswer): AsyncIterable<Buffer> {
+  const iterator: AsyncIterator<Buffer> = {
+    next: () => bytes.next(),
+    return() {
+      body.destroy()
+      return bytes.return(undefined)
+    },
+  }
+  return { [Symbol.asyncIterator]: () => iterator }
 }
 
 async function* bytesOf({ pace, urls }: Parts, answer: WireAnswer, expected: Body): AsyncGenerator<Buffer> {

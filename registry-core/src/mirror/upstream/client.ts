@@ -1,6 +1,7 @@
 import { withoutParameters } from '../../oci/media-type.js'
 import type { RepositoryName } from '../../oci/repository.js'
 import { answerFailure } from './answer-failure.js'
+import type { Gate } from './limits.js'
 import type { Login, LoginQuestion } from './login.js'
 import type { RateLimit } from '../rate-limit.js'
 import { findRateLimit } from './rate-limit-headers.js'
@@ -26,6 +27,8 @@ export interface Question {
   readonly accept?: string
   /** Bytes from here on. */
   readonly first?: number
+  /** A body that is streamed waits in a queue of its own (blobs.ts), and hinders none of the others. */
+  readonly isTransfer?: true
   /** As nobody, although there is an account. */
   readonly isAnonymous?: boolean
   readonly signal: AbortSignal
@@ -36,6 +39,8 @@ interface Options {
   readonly login: Login
   readonly urls: UrlOrder
   readonly onRateLimit: (limit: RateLimit) => void
+  /** For all questions but transfers: names that nobody has are asked for too, as many as somebody likes. */
+  readonly room: Gate
 }
 
 /** What another URL of the same upstream may do better; the others are its answers. */
@@ -44,29 +49,45 @@ const GO_ON: ReadonlySet<UpstreamTrouble> = new Set<UpstreamTrouble>([
   ...(['redirect', 'cut', 'wrong-content'] as const),
 ])
 
-export function openClient({ wire, login, urls, onRateLimit }: Options): Client {
+export function openClient(options: Options): Client {
   return {
-    wire,
+    wire: options.wire,
     async ask(question, read) {
-      let first: UpstreamFailure | undefined
-      for (const base of urls.now()) {
-        try {
-          const answer = await askOne({ wire, login }, question, base)
-          const limit = findRateLimit(answer.header)
-          if (limit !== undefined) onRateLimit(limit)
-          const value = await read(checked(wire, answer, question), base)
-          urls.worked(base)
-          return value
-        } catch (error) {
-          question.signal.throwIfAborted()
-          if (!isUpstreamFailure(error) || !GO_ON.has(error.trouble)) throw error
-          urls.failed(base)
-          first ??= error
-        }
+      if (question.isTransfer) return askInTurn(options, question, read)
+      const { repository, signal } = question
+      const leave = await options.room.enter({ repository, sizeBytes: undefined }, signal)
+      try {
+        return await askInTurn(options, question, read)
+      } finally {
+        leave()
       }
-      throw first ?? new UpstreamFailure('unreachable', 'the upstream has no url')
     },
   }
+}
+
+/** Each URL in its turn, until one has an answer. */
+async function askInTurn<T>(
+  { wire, login, urls, onRateLimit }: Options,
+  question: Question,
+  read: (answer: WireAnswer, base: URL) => Promise<T>,
+): Promise<T> {
+  let first: UpstreamFailure | undefined
+  for (const base of urls.now()) {
+    try {
+      const answer = await askOne({ wire, login }, question, base)
+      const limit = findRateLimit(answer.header)
+      if (limit !== undefined) onRateLimit(limit)
+      const value = await read(checked(wire, answer, question), base)
+      urls.worked(base)
+      return value
+    } catch (error) {
+      question.signal.throwIfAborted()
+      if (!isUpstreamFailure(error) || !GO_ON.has(error.trouble)) throw error
+      urls.failed(base)
+      first ??= error
+    }
+  }
+  throw first ?? new UpstreamFailure('unreachable', 'the upstream has no url')
 }
 
 async function askOne(

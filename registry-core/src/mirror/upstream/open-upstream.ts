@@ -31,6 +31,9 @@ export interface UpstreamOptions {
   readonly resolve?: Resolve
 }
 
+/** So many questions run at once, besides the transfers. */
+const QUESTIONS = 64
+
 /** Connects to nothing before it is asked. */
 export function openUpstream(settings: UpstreamSettings, options: UpstreamOptions): Upstream {
   const { clock, log, environment, resolve } = options
@@ -43,7 +46,10 @@ export function openUpstream(settings: UpstreamSettings, options: UpstreamOption
   const credential = openCredentials(settings, clock)
   const login = openLogin({ wire, settings, credential, closing: closing.signal })
   const urls = openUrlOrder(settings.urls, clock)
-  const client = openClient({ wire, login, urls, onRateLimit: options.onRateLimit ?? (() => undefined) })
+  const client = openClient({
+    ...{ wire, login, urls, room: openGate(QUESTIONS) },
+    onRateLimit: options.onRateLimit ?? (() => undefined),
+  })
   const gate = openGate(settings.maxConnections)
   const pace = openPace(settings.maxBytesPerSecond, clock)
   const parts = { client, gate, pace, urls }

@@ -12,7 +12,7 @@ import { authorities } from './authorities.js'
 import { parseChallenges } from './challenge.js'
 import { openClient } from './client.js'
 import { openCredentials } from './credentials.js'
-import { openPace } from './limits.js'
+import { openGate, openPace } from './limits.js'
 import { openLogin } from './login.js'
 import { resolveManifest } from './manifests.js'
 import { guardedLookup, openResolve } from './name-servers.js'
@@ -220,7 +220,13 @@ class Asked {
     const onRateLimit = (told: RateLimit): void => {
       limit = told
     }
-    const client = openClient({ wire: this.#wire, login: this.#login(), urls, onRateLimit })
+    const client = openClient({
+      wire: this.#wire,
+      login: this.#login(),
+      urls,
+      onRateLimit,
+      room: openGate(1),
+    })
     const parts = { client, pace: openPace(undefined, clock) }
     const { digest } = await resolveManifest(parts, repository, reference, this.#closing.signal)
     const rest = restOf(limit)

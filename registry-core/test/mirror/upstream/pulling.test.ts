@@ -116,6 +116,27 @@ describe('blobs', () => {
     server.play(BLOB_PATH, answer(200, {}, BLOB))
     expect(await upstream().describeBlob(ALPINE, BLOB_DIGEST, inTime())).toEqual({ sizeBytes: BLOB.length })
   })
+  test('a blob store that takes no HEAD is asked for the beginning of a GET', async () => {
+    server.play(BLOB_PATH, (request, response) =>
+      (request.method === 'HEAD' ? answer(403) : answer(200, {}, BLOB))(request, response),
+    )
+    expect(await upstream().describeBlob(ALPINE, BLOB_DIGEST, inTime())).toEqual({ sizeBytes: BLOB.length })
+  })
+  test('a reader that leaves before the first byte gives its place back', async () => {
+    server.play(BLOB_PATH, answer(200, {}, Buffer.alloc(50_000_000)))
+    const { upstream: one } = open(settingsFor([server.url], { maxConnections: 1 }))
+    const { body } = await one.blob(ALPINE, BLOB_DIGEST, 0, inTime())
+    await body[Symbol.asyncIterator]().return?.()
+    expect((await one.blob(ALPINE, BLOB_DIGEST, 0, inTime())).first).toBe(0)
+  })
+  test('a reader that is aborted before the first byte gives its place back', async () => {
+    server.play(BLOB_PATH, answer(200, {}, Buffer.alloc(50_000_000)))
+    const { upstream: one } = open(settingsFor([server.url], { maxConnections: 1 }))
+    const leaving = new AbortController()
+    await one.blob(ALPINE, BLOB_DIGEST, 0, leaving.signal)
+    leaving.abort()
+    expect((await one.blob(ALPINE, BLOB_DIGEST, 0, inTime())).first).toBe(0)
+  })
   test('a reader that leaves closes the connection and gives its place back', async () => {
     server.play(BLOB_PATH, answer(200, {}, Buffer.alloc(50_000_000)))
     const { upstream: one } = open(settingsFor([server.url], { maxConnections: 1 }))

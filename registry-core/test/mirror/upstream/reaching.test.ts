@@ -2,6 +2,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { BlockList } from 'node:net'
 import type { UpstreamSettings } from '#core/mirror/mirror-settings.js'
 import { digestOfBytes } from '#core/oci/digest.js'
+import { parseRepositoryName } from '#core/oci/repository.js'
 import { type Authority, makeAuthority } from '../certificates.js'
 import { type NameAnswer, type NameServer, openNameServer } from '../name-server.js'
 import { openScriptedProxy, type ScriptedProxy } from '../scripted-proxy.js'
@@ -184,6 +185,24 @@ describe('transfers', () => {
       held.shift()?.()
     }
     expect(await Promise.all(transfers)).toEqual(transfers.map(() => BLOB.length))
+  })
+  test('of questions no more than 64 are asked at once, however many names somebody thinks of', async () => {
+    const held: (() => void)[] = []
+    server.play('*', (request, response) => {
+      held.push(() => answer(404)(request, response))
+    })
+    const one = upstream(server.url)
+    const questions = Array.from({ length: 200 }, (_, name) =>
+      troubleOf(one.resolve(parseRepositoryName(`name${name}`), LATEST, inTime())),
+    )
+    let most = 0
+    for (let done = 0; done < 200; done += 1) {
+      while (held.length < Math.min(64, 200 - done)) await new Promise(setImmediate)
+      most = Math.max(most, held.length)
+      held.shift()?.()
+    }
+    expect(new Set(await Promise.all(questions))).toEqual(new Set(['missing']))
+    expect(most).toBe(64)
   })
   test('come no faster than maxBytesPerSecond, all together', async () => {
     const one = upstream(server.url, { maxBytesPerSecond: 400_000 })
