@@ -9,6 +9,10 @@ const COMMON = {
   storeRoot: `${GOLDEN_FOLDER}/store`,
 }
 const PLAIN = { kind: 'http', address: '127.0.0.1', port: 5000 } as const
+const VIRTUAL_HOSTS = [
+  { names: ['docker.io', 'index.docker.io', 'registry-1.docker.io'], view: { upstream: 'docker.io' } },
+  { names: ['registry.example'], view: { upstream: 'registry.example:5000' } },
+] as const
 const TLS = {
   kind: 'tls',
   port: 5443,
@@ -35,5 +39,17 @@ export const GOLDEN_EXAMPLES: Readonly<Record<string, FrontSettings>> = {
       { ...TLS, address: '::1' },
     ],
     maxUploadSize: '0',
+  },
+  'views-1.22': {
+    ...COMMON,
+    nginxVersion: '1.22.1',
+    listeners: [
+      { ...PLAIN, virtualHosts: VIRTUAL_HOSTS },
+      { ...PLAIN, port: 5002, view: { upstream: 'quay.io' } },
+      {
+        ...{ ...TLS, address: '127.0.0.1', view: 'mirror' },
+        virtualHosts: [{ names: ['push.example'], view: 'registry' }],
+      },
+    ],
   },
 }

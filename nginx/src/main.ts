@@ -1,7 +1,13 @@
 import { execFileSync } from 'node:child_process'
 import { parseArgs } from 'node:util'
 
-import { type FrontSettings, type Listener, SettingRefused } from './render.js'
+import {
+  type FrontSettings,
+  type Listener,
+  type ListenerView,
+  SettingRefused,
+  type VirtualHost,
+} from './render.js'
 import { writeFront } from './write-front.js'
 
 const USAGE = `Usage: render-front --prefix FOLDER --core-socket SOCKET --store-root FOLDER --http ADDRESS:PORT [...]
@@ -11,8 +17,10 @@ Writes the front's whole nginx configuration into a folder of its own, and says 
   --prefix FOLDER          nginx's own folder: configuration, pid, logs, temporary files
   --core-socket SOCKET     the unix socket that registry-core listens on
   --store-root FOLDER      the folder that holds docker/registry/v2
-  --http ADDRESS:PORT      a plain listener; may be given several times
-  --tls ADDRESS:PORT       a TLS listener; may be given several times
+  --http ADDRESS:PORT      a plain listener; may be given several times, and followed by =VIEW
+  --tls ADDRESS:PORT       a TLS listener; may be given several times, and followed by =VIEW
+  --virtual-host HOST      a Host that stands for the upstream of this name, on every listener; may be given several
+                           times, and followed by =VIEW
   --certificate FILE       the certificate chain of the TLS listeners, PEM
   --key FILE               its key, PEM
   --user NAME              whom workers run as when nginx is started by root: the user of registry-core
@@ -22,6 +30,8 @@ Writes the front's whole nginx configuration into a folder of its own, and says 
   --timeout-seconds N      how long either side may stay silent (default 900)
   --nginx-version X.Y.Z    the version to render for (default: what "nginx -v" says)
   --help
+
+VIEW is registry (as shipped), mirror (what docker's registry-mirrors asks), or the host of an upstream: quay.io
 `
 
 /** Something typed wrongly: exit code 2. */
@@ -37,17 +47,7 @@ function settingsOf(args: readonly string[]): FrontSettings | undefined {
     prefix: needed('--prefix', values.prefix),
     coreSocket: needed('--core-socket', values['core-socket']),
     storeRoot: needed('--store-root', values['store-root']),
-    listeners: [
-      ...(values.http ?? []).map((text): Listener => ({ kind: 'http', ...addressOf(text) })),
-      ...(values.tls ?? []).map(
-        (text): Listener => ({
-          kind: 'tls',
-          ...addressOf(text),
-          certificate: needed('--certificate', values.certificate),
-          key: needed('--key', values.key),
-        }),
-      ),
-    ],
+    listeners: listenersOf(values),
     nginxVersion: values['nginx-version'] ?? installedVersion(),
     ...(user === undefined ? {} : { user }),
     ...(group === undefined ? {} : { group }),
@@ -55,6 +55,22 @@ function settingsOf(args: readonly string[]): FrontSettings | undefined {
     ...(maxUploadSize === undefined ? {} : { maxUploadSize }),
     ...(timeoutSeconds === undefined ? {} : { timeoutSeconds: Number(timeoutSeconds) }),
   }
+}
+
+function listenersOf({ http = [], tls = [], ...values }: ReturnType<typeof parse>['values']): Listener[] {
+  const virtualHosts = (values['virtual-host'] ?? []).map(virtualHostOf)
+  return [
+    ...http.map((text): Listener => ({ kind: 'http', ...placeOf(text), virtualHosts })),
+    ...tls.map(
+      (text): Listener => ({
+        kind: 'tls',
+        ...placeOf(text),
+        virtualHosts,
+        certificate: needed('--certificate', values.certificate),
+        key: needed('--key', values.key),
+      }),
+    ),
+  ]
 }
 
 function parse(args: readonly string[]) {
@@ -69,6 +85,7 @@ function parse(args: readonly string[]) {
         'store-root': text,
         http: list,
         tls: list,
+        'virtual-host': list,
         certificate: text,
         key: text,
         user: text,
@@ -90,10 +107,22 @@ function needed(option: string, value: string | undefined): string {
   return value
 }
 
-function addressOf(text: string): { address: string; port: number } {
-  const [, address, port] = /^(.+):(\d+)$/.exec(text) ?? []
+/** `ADDRESS:PORT`, and `=VIEW` behind it. */
+function placeOf(text: string): Pick<Listener, 'address' | 'port' | 'view'> {
+  const [, address, port, view = 'registry'] = /^([^=]+):(\d+)(?:=(.*))?$/.exec(text) ?? []
   if (address === undefined) throw new UsageError(`${text} is no ADDRESS:PORT`)
-  return { address: address.replace(/^\[(.*)\]$/, '$1'), port: Number(port) }
+  return { address: address.replace(/^\[(.*)\]$/, '$1'), port: Number(port), view: viewOf(view) }
+}
+
+/** `HOST`, and `=VIEW` behind it. */
+function virtualHostOf(text: string): VirtualHost {
+  const [name = '', ...view] = text.split('=')
+  return { names: [name], view: viewOf(view.length === 0 ? name : view.join('=')) }
+}
+
+/** No upstream is called as one of the other views: its name has a dot, a port, or is localhost. */
+function viewOf(text: string): ListenerView {
+  return text === 'registry' || text === 'mirror' ? text : { upstream: text }
 }
 
 function installedVersion(): string {

@@ -3,8 +3,15 @@ import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from '@jest/globals'
 
+import { type Directive, parseDirectives } from './directives.js'
 import { GOLDEN_EXAMPLES } from './golden-examples.js'
-import { type FrontSettings, type RenderedFile, renderFront } from './render.js'
+import {
+  type FrontSettings,
+  type ListenerView,
+  type RenderedFile,
+  renderFront,
+  type VirtualHost,
+} from './render.js'
 import { findTraps } from './traps.js'
 
 const GOLDEN = fileURLToPath(new URL('../golden/', import.meta.url))
@@ -82,13 +89,13 @@ const TLS = { kind: 'tls', address: '127.0.0.1', port: 1, certificate: '/c', key
 
 test.each(['1.18.0', '1.22.1', '1.25.0'])('nginx %s has HTTP/2 in the listen line', (nginxVersion) => {
   const conf = confOf({ nginxVersion, listeners: [TLS] })
-  expect(conf).toContain('listen 127.0.0.1:1 ssl http2 backlog=4096;')
+  expect(conf).toContain('listen 127.0.0.1:1 ssl http2 default_server backlog=4096;')
   expect(conf).not.toContain('http2 on;')
 })
 
 test.each(['1.25.1', '1.26.3', '1.30.6', '2.0.0'])('nginx %s has HTTP/2 as a directive', (nginxVersion) => {
   const conf = confOf({ nginxVersion, listeners: [TLS] })
-  expect(conf).toContain('listen 127.0.0.1:1 ssl backlog=4096;')
+  expect(conf).toContain('listen 127.0.0.1:1 ssl default_server backlog=4096;')
   expect(conf).toContain('http2 on;')
 })
 
@@ -108,7 +115,75 @@ test('both wildcards listen side by side on one port', () => {
   expect(conf).toContain('listen [::]:1 ')
 })
 
+/** Server names of each block with what it tells the core. */
+function viewsOf(conf: string): readonly (readonly string[])[] {
+  const servers = parseDirectives(conf).find(({ name }) => name === 'http')?.block ?? []
+  return servers
+    .filter(({ name }) => name === 'server')
+    .flatMap(({ block }) => {
+      const names = block.find(({ name }) => name === 'server_name')?.args ?? []
+      const passing = block.filter((inner) => inner.block.some(({ name }) => name === 'proxy_pass'))
+      return passing.map((location) =>
+        [names, headerOf(location, 'X-Entrepot-View'), headerOf(location, 'X-Entrepot-Upstream')].map(String),
+      )
+    })
+}
+
+function headerOf({ block }: Directive, header: string): string | undefined {
+  return block.find(({ name, args }) => name === 'proxy_set_header' && args[0] === header)?.args[1]
+}
+
+test.each<[ListenerView | undefined, string, string]>([
+  [undefined, 'registry', ''],
+  ['registry', 'registry', ''],
+  ['mirror', 'mirror', ''],
+  [{ upstream: 'quay.io' }, 'upstream', 'quay.io'],
+  [{ upstream: 'registry.example:5000' }, 'upstream', 'registry.example_5000'],
+])('a listener with the view %j tells the core so wherever it asks', (view, said, upstream) => {
+  const conf = confOf({ listeners: [{ ...TLS, ...(view && { view }) }] })
+  expect(viewsOf(conf)).toEqual([
+    ['', said, upstream],
+    ['', said, upstream],
+  ])
+})
+
+test('virtual hosts have views of their own, and every other host that of the listener', () => {
+  const virtualHosts: readonly VirtualHost[] = [
+    { names: ['quay.io', 'www.quay.io'], view: { upstream: 'quay.io' } },
+    { names: ['push.example'], view: 'registry' },
+  ]
+  const conf = confOf({ listeners: [{ ...TLS, view: 'mirror', virtualHosts }] })
+  const each = [
+    ['', 'mirror', ''],
+    ['quay.io,www.quay.io', 'upstream', 'quay.io'],
+    ['push.example', 'registry', ''],
+  ]
+  expect(viewsOf(conf)).toEqual(each.flatMap((one) => [one, one]))
+  expect(conf.match(/default_server/g)).toHaveLength(1)
+})
+
+const UPSTREAM = { upstream: 'quay.io' }
+
+function hosts(...names: readonly string[]): Partial<FrontSettings> {
+  return { listeners: [{ ...TLS, virtualHosts: [{ names, view: UPSTREAM }] }] }
+}
+
 test.each<[string, Partial<FrontSettings>]>([
+  ['upstream', { listeners: [{ ...TLS, view: { upstream: 'quay' } }] }],
+  ['upstream', { listeners: [{ ...TLS, view: { upstream: 'quay.io;' } }] }],
+  ['upstream', { listeners: [{ ...TLS, view: { upstream: '$http_host' } }] }],
+  ['upstream', { listeners: [{ ...TLS, view: { upstream: '' } }] }],
+  ['virtualHosts', hosts()],
+  ['virtualHosts', hosts('')],
+  ['virtualHosts', hosts('_')],
+  ['virtualHosts', hosts('~^.+$')],
+  ['virtualHosts', hosts('*.io')],
+  ['virtualHosts', hosts('.quay.io')],
+  ['virtualHosts', hosts('Quay.io')],
+  ['virtualHosts', hosts('quay.io:443')],
+  ['virtualHosts', hosts('quay.io quay.com')],
+  ['virtualHosts', hosts(`${'a.'.repeat(126)}aa`)],
+  ['virtualHosts', hosts('quay.io', 'quay.io')],
   ['prefix', { prefix: 'relative/folder' }],
   ['prefix', { prefix: '/a/../b' }],
   ['prefix', { prefix: '/a; include /etc/passwd' }],

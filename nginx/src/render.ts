@@ -7,7 +7,14 @@ import type { FrontSettings } from './settings.js'
 import { type View, type Viewable, viewOf } from './view.js'
 
 export { SettingRefused } from './directive-value.js'
-export type { FrontSettings, Listener, PlainListener, TlsListener } from './settings.js'
+export type {
+  FrontSettings,
+  Listener,
+  ListenerView,
+  PlainListener,
+  TlsListener,
+  VirtualHost,
+} from './settings.js'
 
 /** A file to be written; the path is below the front's prefix. */
 export interface RenderedFile {

@@ -21,11 +21,27 @@ export interface FrontSettings {
   readonly timeoutSeconds?: number
 }
 
+/** What the names that clients ask for mean: as in a registry, as docker asks a mirror, or as names of one upstream. */
+export type ListenerView = 'registry' | 'mirror' | { readonly upstream: string }
+
+/** Hosts of clients that have a view of their own, on the port of the others. */
+export interface VirtualHost {
+  /** As in `quay.io`: without a port, and no pattern. A TLS listener's certificate has them too. */
+  readonly names: readonly string[]
+  readonly view: ListenerView
+}
+
 /** An address that nginx listens on, and the view that its clients get. */
 export type Listener = PlainListener | TlsListener
 
+interface Views {
+  /** Of every client whose Host is no virtual host; `registry` unless said otherwise. */
+  readonly view?: ListenerView
+  readonly virtualHosts?: readonly VirtualHost[]
+}
+
 /** Plain HTTP: for clients on this machine, which trust 127.0.0.0/8. */
-export interface PlainListener {
+export interface PlainListener extends Views {
   readonly kind: 'http'
   /** An IP address, never a name. */
   readonly address: string
@@ -33,7 +49,7 @@ export interface PlainListener {
 }
 
 /** TLS with HTTP/2, as Mozilla's intermediate profile has it. */
-export interface TlsListener {
+export interface TlsListener extends Views {
   readonly kind: 'tls'
   readonly address: string
   readonly port: number

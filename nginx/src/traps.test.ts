@@ -59,6 +59,18 @@ test.each([
     'add_header X-Path $uri',
     /what a client wrote/,
   ],
+  [
+    'a view that a request chooses',
+    'X-Entrepot-View registry',
+    'X-Entrepot-View $host',
+    /not what the listener is/,
+  ],
+  [
+    'an upstream that a request names',
+    'X-Entrepot-Upstream ""',
+    'X-Entrepot-Upstream $http_host',
+    /not what the listener is/,
+  ],
   ['a grammar that is not asked', 'if ($target_refused) { return 400; }', '', /not checked first/],
   [
     'an if that does more',

@@ -55,6 +55,10 @@ function forbiddenTraps({ name, args, line }: Directive): readonly string[] {
     return [`line ${line}: ${name} is not used here`]
   }
   if (name.startsWith('open_file_cache')) return [`line ${line}: the store changes under an open_file_cache`]
+  const isVariable = args.slice(1).some((word) => word.includes('$'))
+  if (name === 'proxy_set_header' && /^X-Entrepot-/i.test(args[0] ?? '') && isVariable) {
+    return [`line ${line}: ${args[0]} is what a request makes of it, not what the listener is`]
+  }
   const speaks = ['add_header', 'proxy_set_header', 'return', 'proxy_pass', 'error_page', 'alias'].includes(
     name,
   )

@@ -1,7 +1,9 @@
 /**
- * What other workspaces may import of the core: the alphabet of request targets, and the bodies of its errors, so that
- * nginx refuses what the core refuses and in the same words. The types of the internal API come with the control plane.
+ * What other workspaces may import of the core: the alphabet of request targets, what upstreams are called, and the
+ * bodies of its errors, so that nginx refuses what the core refuses and in the same words. The types of the internal API
+ * come with the control plane.
  */
+export { findUpstreamHost, HOST_FORM as UPSTREAM_HOST_FORM } from './config/upstream-address.js'
 export { errorBody, errorStatus } from './http/errors.js'
 /** The path of an acceptable request target (everything before the question mark): anchored, for PCRE. */
 export { PATH_PATTERN as targetPattern } from './http/target.js'

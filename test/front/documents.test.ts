@@ -81,6 +81,37 @@ describe('the command that renders', () => {
     }
   })
 
+  test('gives each listener its view, and virtual hosts to all of them', async () => {
+    const folder = mkdtempSync(path.join(os.tmpdir(), 'e-'))
+    try {
+      const views = ['--http', '127.0.0.1:5001=mirror', '--http', '[::1]:5002=registry.example:5000']
+      const virtual = ['--virtual-host', 'quay.io', '--virtual-host', 'registry-1.docker.io=docker.io']
+      const run = await renderFront('--prefix', folder, ...where, ...views, ...virtual)
+      expect(run.code).toBe(0)
+      const conf = readFileSync(path.join(folder, 'nginx.conf'), 'utf8')
+      const said = conf.matchAll(
+        /^ {8}(listen [^ ;]+|server_name .*(?=;))| (X-Entrepot-(?:View|Upstream) .*(?=;))/gm,
+      )
+      const words = [...said].map(([, place, header]) => place ?? header)
+      const twice = (...headers: readonly string[]): readonly string[] => [...headers, ...headers]
+      const virtuals = (listen: string): readonly string[] => [
+        ...[listen, 'server_name quay.io'],
+        ...twice('X-Entrepot-View upstream', 'X-Entrepot-Upstream quay.io'),
+        ...[listen, 'server_name registry-1.docker.io'],
+        ...twice('X-Entrepot-View upstream', 'X-Entrepot-Upstream docker.io'),
+      ]
+      expect(words).toEqual([
+        ...['listen 127.0.0.1:5001', ...twice('X-Entrepot-View mirror', 'X-Entrepot-Upstream ""')],
+        ...virtuals('listen 127.0.0.1:5001'),
+        'listen [::1]:5002',
+        ...twice('X-Entrepot-View upstream', 'X-Entrepot-Upstream registry.example_5000'),
+        ...virtuals('listen [::1]:5002'),
+      ])
+    } finally {
+      rmSync(folder, { recursive: true })
+    }
+  })
+
   test.each([
     ['an option that is missing', ['--http', '127.0.0.1:5000'], /--prefix is missing/],
     ['an option that nobody knows', ['--htpp', '127.0.0.1:5000'], /--htpp/],
@@ -89,6 +120,16 @@ describe('the command that renders', () => {
       'TLS without a certificate',
       ['--prefix', '/srv/front', '--tls', '127.0.0.1:5443'],
       /--certificate is missing/,
+    ],
+    [
+      'a view that is none',
+      ['--prefix', '/srv/front', '--http', '127.0.0.1:5000=quay'],
+      /upstream: "quay" is refused/,
+    ],
+    [
+      'a virtual host with a port',
+      ['--prefix', '/srv/front', '--http', '127.0.0.1:5000', '--virtual-host', 'quay.io:443'],
+      /virtualHosts: "quay.io:443" is refused/,
     ],
     [
       'a setting that is refused',

@@ -33,6 +33,48 @@ export async function http2Request(
   }
 }
 
+/** How one answer over HTTP/2 came to its end. */
+export interface Http2Ending {
+  readonly status: number | undefined
+  readonly received: Buffer
+  /** The server said that this was all of it. */
+  readonly isWhole: boolean
+  /** The error that ended the stream, 0 for none: 2 is the server's INTERNAL_ERROR, 1 would be our own complaint. */
+  readonly errorCode: number
+}
+
+/** Reads one answer over TLS and HTTP/2 until it ends, or is broken off. */
+export async function http2ToItsEnd(
+  { tlsPort, caFile }: RunningNginx,
+  headers: http2.OutgoingHttpHeaders,
+  onData: () => void = () => undefined,
+): Promise<Http2Ending> {
+  if (caFile === undefined) throw new Error('this nginx has no TLS listener')
+  const session = http2.connect(`https://localhost:${tlsPort}`, { ca: readFileSync(caFile) })
+  try {
+    const stream = session.request(headers)
+    const received: Buffer[] = []
+    let status: number | undefined
+    let isWhole = false
+    stream.on('response', (answered) => {
+      status = answered[':status']
+    })
+    stream.on('data', (piece: Buffer) => {
+      received.push(piece)
+      onData()
+    })
+    stream.on('end', () => {
+      isWhole = !stream.aborted && stream.rstCode === 0
+    })
+    stream.on('error', () => undefined) // rstCode says which; 'close' follows
+    const closed = new Promise<void>((resolve) => stream.once('close', resolve))
+    await closed
+    return { status, received: Buffer.concat(received), isWhole, errorCode: stream.rstCode ?? 0 }
+  } finally {
+    session.destroy()
+  }
+}
+
 /** Stops where an answer overtakes the body, and the server takes no more of it. */
 async function send(stream: http2.ClientHttp2Stream, body: AsyncIterable<Uint8Array>): Promise<void> {
   const closed = new AbortController()

@@ -16,6 +16,7 @@ const MIB = 1024 * 1024
 const OF_A_BLOB = [
   ...['content-type', 'docker-content-digest', 'docker-distribution-api-version', 'etag', 'cache-control'],
   ...['x-content-type-options', 'content-security-policy', 'content-disposition'],
+  ...['x-cache', 'x-entrepot-origin', 'oci-namespace'],
 ]
 
 function ofABlob(answer: Answer): Readonly<Record<string, unknown>> {
@@ -44,6 +45,7 @@ describeNeeding(NEEDS, 'the core behind nginx', () => {
       'content-disposition': 'attachment',
       'x-content-type-options': 'nosniff',
       'content-security-policy': expect.stringContaining('sandbox'),
+      'x-entrepot-origin': 'local',
     })
     for (const answer of [head, part, several]) expect(ofABlob(answer)).toEqual(ofABlob(whole))
     const current = await product.client.get(target, { 'if-none-match': `"${descriptor.digest}"` })

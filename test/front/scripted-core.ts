@@ -100,6 +100,9 @@ export function acceleratedHeaders(digest: string): Readonly<Record<string, stri
     etag: `"${digest}"`,
     'x-content-type-options': 'nosniff',
     'content-security-policy': "default-src 'none'; sandbox",
+    'x-cache': 'hit',
+    'x-entrepot-origin': 'quay.io',
+    'oci-namespace': 'quay.io',
     'x-entrepot-cache-control': CACHE_CONTROL,
     'x-entrepot-content-disposition': 'attachment',
   }

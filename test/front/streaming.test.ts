@@ -153,37 +153,4 @@ describeFront('a body', {}, (front) => {
     })
     expect(files).toEqual([])
   })
-
-  test('that the core breaks off is broken for the client too, never complete', async () => {
-    front.core.next((_, response) => {
-      response.writeHead(200, { 'content-length': 1000 })
-      response.write('half', () => response.destroy())
-    })
-    const socket = await connectTo({ port: front.nginx.httpPort })
-    const exchange = await sendRaw(socket, lines('GET /v2/ HTTP/1.1', 'Host: a'))
-    expect(exchange.closed).toBe(true)
-    expect(exchange.answers).toEqual([])
-    expect(exchange.received.toString()).toMatch(/\r\n\r\nhalf$/)
-  })
-
-  test('in chunks that the core breaks off has no last chunk', async () => {
-    front.core.next((_, response) => {
-      response.writeHead(200)
-      response.write('half', () => response.destroy())
-    })
-    const socket = await connectTo({ port: front.nginx.httpPort })
-    const exchange = await sendRaw(socket, lines('GET /v2/ HTTP/1.1', 'Host: a'))
-    expect(exchange.closed).toBe(true)
-    expect(exchange.answers).toEqual([])
-  })
-
-  test('that the core breaks off over HTTP/2 ends in an error', async () => {
-    front.core.next((_, response) => {
-      response.writeHead(200, { 'content-length': 1000 })
-      response.write('half', () => response.destroy())
-    })
-    await expect(http2Request(front.nginx, { ':path': '/v2/' })).rejects.toMatchObject({
-      code: expect.stringMatching(/^ERR_HTTP2_STREAM_ERROR$|^ECONNRESET$/),
-    })
-  })
 })

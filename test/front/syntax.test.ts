@@ -154,7 +154,21 @@ describeNeeding(NEEDS, 'what is rendered', () => {
     const place = word.map((text) => `/srv/${text}`)
     const address = mostly(fc.constantFrom('127.0.0.1', '127.0.0.2', '::1', '0::1', '0.0.0.0', '::'), word)
     const port = mostly(fc.integer({ min: 20_000, max: 65_535 }), fc.integer())
-    const plain = fc.record({ kind: fc.constant('http'), address, port })
+    const host = mostly(
+      fc.constantFrom('quay.io', 'docker.io', 'a-b.example', `${'long.'.repeat(50)}abc`, '10.0.0.1'),
+      word,
+      50,
+    )
+    const upstream = mostly(fc.constantFrom('quay.io', 'registry.example:5000', 'localhost'), word, 50)
+    const view = fc.oneof(fc.constantFrom('registry', 'mirror'), fc.record({ upstream }))
+    const virtualHosts = fc.uniqueArray(fc.record({ names: fc.tuple(host), view }), {
+      maxLength: 3,
+      selector: ({ names: [name] }) => name,
+    })
+    const plain = fc.record(
+      { kind: fc.constant('http'), address, port, view, virtualHosts },
+      { requiredKeys: ['kind', 'address', 'port'] },
+    )
     const tls = plain.map((one) => ({ ...one, ...certificates, kind: 'tls' }) as const)
     const size = mostly(
       fc.constantFrom('0', '16384m', '20g', '512K', '7', '999999999g'),
@@ -177,8 +191,8 @@ describeNeeding(NEEDS, 'what is rendered', () => {
 })
 
 /** The one that is right, and now and then the other. */
-function mostly<T>(right: fc.Arbitrary<T>, other: fc.Arbitrary<T>): fc.Arbitrary<T> {
-  return fc.oneof({ weight: 9, arbitrary: right }, { weight: 1, arbitrary: other })
+function mostly<T>(right: fc.Arbitrary<T>, other: fc.Arbitrary<T>, weight = 9): fc.Arbitrary<T> {
+  return fc.oneof({ weight, arbitrary: right }, { weight: 1, arbitrary: other })
 }
 
 /** HTTP/2 became a directive with 1.25.1: an example of either form is for an nginx of that form. */

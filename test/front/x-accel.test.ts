@@ -25,6 +25,9 @@ describeFront('a blob that nginx sends from disk', { tls: false }, (front) => {
     'content-disposition',
     'x-content-type-options',
     'content-security-policy',
+    'x-cache',
+    'x-entrepot-origin',
+    'oci-namespace',
   ]
 
   test('is whole, and carries each header of the contract once', async () => {
@@ -42,6 +45,9 @@ describeFront('a blob that nginx sends from disk', { tls: false }, (front) => {
     expect(answer.header('content-security-policy')).toBe("default-src 'none'; sandbox")
     expect(answer.header('content-disposition')).toBe('attachment')
     expect(answer.header('cache-control')).toBe(acceleratedHeaders(digest)['x-entrepot-cache-control'])
+    expect(answer.header('x-cache')).toBe('hit')
+    expect(answer.header('x-entrepot-origin')).toBe('quay.io')
+    expect(answer.header('oci-namespace')).toBe('quay.io')
     expect(answer.header('last-modified')).toBeUndefined()
     expect(answer.header('x-accel-redirect')).toBeUndefined()
   })
@@ -69,6 +75,18 @@ describeFront('a blob that nginx sends from disk', { tls: false }, (front) => {
     expect(answer.header('content-range')).toBe(`bytes ${first}-${last}/300000`)
     expect(answer.body.equals(bytes.subarray(first, last + 1))).toBe(true)
     expect(occurrences(answer, ONCE)).toEqual(Object.fromEntries(ONCE.map((name) => [name, 1])))
+  })
+
+  test('says nothing of a namespace that the core did not name', async () => {
+    const digest = front.core.put(Buffer.from('local'))
+    front.core.next((_, response) => {
+      const redirect = `/_blobs/sha256/${digest.slice(7, 9)}/${digest.slice(7)}/data`
+      response.writeHead(200, { 'x-entrepot-origin': 'local', 'x-accel-redirect': redirect }).end()
+    })
+    const answer = await front.ask(`/v2/a/blobs/${digest}`)
+    expect(answer.body.toString()).toBe('local')
+    expect(answer.header('x-entrepot-origin')).toBe('local')
+    expect(answer.header('oci-namespace')).toBeUndefined()
   })
 
   test('comes from the core when it was condemned a moment ago', async () => {
@@ -102,7 +120,10 @@ describeFront('a blob that nginx sends from disk', { tls: false }, (front) => {
     expect(answer.status).toBe(404)
     expect(answer.body.toString()).toBe('{"errors":[]}')
     expect(answer.header('content-type')).toBe('application/json')
-    const ofBlobs = ['cache-control', 'content-disposition', 'docker-content-digest', 'etag', 'accept-ranges']
+    const ofBlobs = [
+      ...['cache-control', 'content-disposition', 'docker-content-digest', 'etag', 'accept-ranges'],
+      ...['x-cache', 'x-entrepot-origin', 'oci-namespace'],
+    ]
     expect(occurrences(answer, ofBlobs)).toEqual(Object.fromEntries(ofBlobs.map((name) => [name, 0])))
   })
 

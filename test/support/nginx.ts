@@ -2,7 +2,7 @@ import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:f
 import os from 'node:os'
 import path from 'node:path'
 
-import type { FrontSettings } from '#front/settings.js'
+import type { FrontSettings, Listener, ListenerView, VirtualHost } from '#front/settings.js'
 import { writeFront } from '#front/write-front.js'
 
 import { type Certificates, makeCertificates } from './certificates.js'
@@ -19,6 +19,10 @@ export interface NginxOptions {
   readonly tls?: boolean
   /** What the certificate is for instead, in openssl's words: `DNS:registry.test`, `IP:127.0.0.1`. */
   readonly names?: readonly string[]
+  /** A further plain listener for each of these views. */
+  readonly views?: readonly ListenerView[]
+  /** Of the plain and of the TLS listener, whose own view is that of the registry. */
+  readonly virtualHosts?: readonly VirtualHost[]
   /** The nginx to run, the machine's own unless said otherwise. */
   readonly program?: NginxProgram
   readonly settings?: Partial<Pick<FrontSettings, 'maxUploadSize' | 'timeoutSeconds' | 'workers' | 'user'>>
@@ -27,6 +31,8 @@ export interface NginxOptions {
 /** The front as it ships, on free ports of 127.0.0.1. */
 export interface RunningNginx {
   readonly httpPort: number
+  /** Of the listeners with further views, in their order. */
+  readonly viewPorts: readonly number[]
   /** `undefined` without TLS; so is `caFile`. */
   readonly tlsPort: number | undefined
   /** The authority that clients must trust on the TLS port. */
@@ -78,6 +84,7 @@ function nginx(
     settings.listeners.find((one) => one.kind === kind)?.port
   return {
     httpPort: portOf('http') ?? 0,
+    viewPorts: first.listeners.filter(({ view }) => view !== undefined).map(({ port }) => port),
     tlsPort: portOf('tls'),
     caFile: certificates?.caFile,
     process: running,
@@ -102,19 +109,21 @@ function nginx(
 }
 
 async function settingsFor(
-  { coreSocket, storeRoot, settings }: NginxOptions,
+  { coreSocket, storeRoot, views = [], virtualHosts = [], settings }: NginxOptions,
   made: { prefix: string; nginxVersion: string; certificates: Certificates | undefined },
 ): Promise<FrontSettings> {
   const { prefix, nginxVersion, certificates } = made
   const address = '127.0.0.1'
-  const plain = { kind: 'http', address, port: await freePort() } as const
-  const tls = certificates && ({ kind: 'tls', address, port: await freePort(), ...certificates } as const)
+  const listeners: Listener[] = [{ kind: 'http', address, port: await freePort(), virtualHosts }]
+  if (certificates)
+    listeners.push({ kind: 'tls', address, port: await freePort(), virtualHosts, ...certificates })
+  for (const view of views) listeners.push({ kind: 'http', address, port: await freePort(), view })
   return {
     prefix,
     nginxVersion,
     coreSocket,
     storeRoot,
-    listeners: tls ? [plain, tls] : [plain],
+    listeners,
     workers: 2,
     // The store belongs to whoever runs the tests; started by root, nginx would take `nobody` for its workers.
     ...(process.getuid?.() === 0 ? { user: 'root' } : {}),
