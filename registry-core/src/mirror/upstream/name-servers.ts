@@ -18,10 +18,12 @@ const PLAINLY_MS = 500
 /** Names by the name servers of the upstream's `dns`; without any, by the system. */
 export function openResolve(upstream: string, servers: readonly string[], clock: Clock): Resolve {
   const ask = servers.length === 0 ? askSystem : askServers(servers, clock)
-  const asked = (): string =>
-    servers.length === 0
-      ? `the system's name servers (${getServers().join(', ') || 'none'})`
-      : `the name servers ${servers.join(', ')}`
+  const asked = (): Pick<Asked, 'asked' | 'resolver'> => {
+    if (servers.length > 0)
+      return { asked: `the name servers ${servers.join(', ')}`, resolver: servers.join(', ') }
+    const resolver = getServers().join(', ') || 'of the system'
+    return { asked: `the system's name servers (${resolver})`, resolver }
+  }
   return async (hostname) => {
     const late = new AbortController()
     const deadline = clock.sleep(ANSWER_WITHIN_MS, late.signal).then(() => 'late' as const)
@@ -32,7 +34,7 @@ export function openResolve(upstream: string, servers: readonly string[], clock:
       if (answer.length === 0) throw Object.assign(new Error('no address'), { code: 'ENODATA' })
       return answer
     } catch (error) {
-      throw new UpstreamFailure('dns', sentenceOf(error, { upstream, hostname, asked: asked() }), {
+      throw new UpstreamFailure('dns', sentenceOf(error, { upstream, hostname, ...asked() }), {
         cause: error,
       })
     } finally {
@@ -107,16 +109,18 @@ interface Asked {
   readonly upstream: string
   readonly hostname: string
   readonly asked: string
+  /** Their addresses alone. */
+  readonly resolver: string
 }
 
-function sentenceOf(error: unknown, { upstream, hostname, asked }: Asked): string {
+function sentenceOf(error: unknown, { upstream, hostname, asked, resolver }: Asked): string {
   const cure = `set dns: for the upstream ${upstream} to name servers that know it`
   switch (errorCode(error)) {
     case 'ENOTFOUND':
     case 'ENODATA':
       return `${asked} know no address of ${hostname}: look for a typing error in urls, or ${cure}`
     case 'ECONNREFUSED':
-      return `connection refused by the resolver: ${asked} do not serve, so ${hostname} has no address: ${cure}`
+      return `connection refused by the resolver ${resolver}, so ${hostname} has no address: ${cure}`
     case 'ETIMEOUT':
     case 'ETIMEDOUT':
       return `${asked} did not answer within ${ANSWER_WITHIN_MS / 1000} s when asked for ${hostname}: ${cure}`
