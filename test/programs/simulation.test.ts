@@ -55,6 +55,16 @@ test(
 )
 
 test(
+  'clients and mirrors of several processes write one tag: what a client was answered stays, a mirror\u2019s stays a mirror\u2019s',
+  async () => {
+    const { runs, found } = await run('fetched-tags', '--runs', '2000', '--seconds', '120', '--stride', '8')
+    expect(found).toEqual([])
+    expect(runs).toBeGreaterThan(500)
+  },
+  8 * MINUTES,
+)
+
+test(
   'a collector that skips the second mark is caught',
   async () => {
     const { failures } = await run('interleavings', '--runs', '4000', '--hasty')

@@ -118,6 +118,24 @@ export class TagTakes {
     }
   }
 
+  /**
+   * Removes the note of a tag that is gone. A mirror may be writing both anew: so this is announced too, and either sees
+   * its link, or is revoked by it, or is seen by it.
+   */
+  async takeOrigin(repository: RepositoryName, tag: Tag): Promise<void> {
+    const { keys, durable } = this.#options
+    const origin = keys.tagOrigin(repository, tag)
+    if (durable.fs.statNow(origin) === undefined) return
+    const own = this.#newName(repository, tag)
+    await durable.fs.makeDirectory(own)
+    try {
+      if (durable.fs.statNow(keys.tagLink(repository, tag)) === undefined)
+        await durable.fs.rename(origin, `${own}/upstream`).catch(ignoreAbsence)
+    } finally {
+      await this.withdraw(own)
+    }
+  }
+
   /** A folder where a link belongs is damage, and ends among the temporary files. */
   async #discard(taken: string): Promise<void> {
     const { durable } = this.#options

@@ -180,11 +180,11 @@ export class FileTags {
 
   /** Only our own files, index entries and empty folders: a push that comes meanwhile makes them anew. */
   async #tidy(repository: RepositoryName, tag: Tag): Promise<void> {
-    const { keys, durable } = this.#options
+    const { keys, durable, takes } = this.#options
     const { fs } = durable
     const folder = keys.tagFolder(repository, tag)
     if ((await fs.removeDirectory(`${folder}/current`)) === 'not-empty') return
-    await fs.unlink(keys.tagOrigin(repository, tag))
+    await takes.takeOrigin(repository, tag)
     for (const { name: algorithm } of (await fs.list(`${folder}/index`)) ?? []) {
       for (const { name: hex } of (await fs.list(`${folder}/index/${algorithm}`)) ?? []) {
         await fs.unlink(`${folder}/index/${algorithm}/${hex}/link`)
