@@ -1,11 +1,11 @@
-import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals'
+import { afterAll, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals'
 
 import { readBlock, writeFiles } from '../support/client-page.js'
 import { Containerd } from '../support/containerd.js'
-import { FakeUpstream } from '../support/fake-upstream/fake-upstream.js'
-import { queryOf } from '../support/fake-upstream/seen-requests.js'
 import { holdImage } from '../support/held-image.js'
 import { ImageService } from '../support/image-service.js'
+import type { LayoutImage } from '../support/image-layout.js'
+import { MirroredHubs } from '../support/mirrored-hubs.js'
 import { StateFolder } from '../support/state-folder.js'
 import type { Suite } from '../support/toolbox.js'
 
@@ -20,55 +20,60 @@ describe.each(CASES)(
   'containerd $version with the files of docs/clients/containerd.md',
   ({ suite, version }) => {
     let state: StateFolder
-    /** Stands where the mirror is, and shows what it is asked. */
-    let box: FakeUpstream
+    let hubs: MirroredHubs
     let containerd: Containerd
-    let addresses: { readonly registry: string; readonly mirror: string }
+    let official: LayoutImage
+    let theirs: LayoutImage
 
     beforeAll(async () => {
       state = new StateFolder()
-      box = await FakeUpstream.start()
-      const here = `127.0.0.1:${box.port}`
-      addresses = { registry: here, mirror: here }
+      hubs = await MirroredHubs.start()
+      const configuration = readBlock(
+        'containerd',
+        `/etc/containerd/config.toml of ${version}`,
+        hubs.addresses,
+      )
       containerd = await Containerd.start(suite, state, {
-        ...{ host: here, caFile: undefined, clientCertificate: undefined },
-        configuration: inState(
-          readBlock('containerd', `/etc/containerd/config.toml of ${version}`, addresses),
-        ),
+        ...{ host: hubs.addresses.registry, caFile: undefined, clientCertificate: undefined },
+        configuration: inState(configuration),
       })
-      writeFiles('containerd', '/etc/containerd/certs.d/', state.join('certs.d'), addresses)
-      for (const name of ['library/busybox', 'prometheus/busybox'])
-        holdImage(box, name, { state, seed: name, layers: 1, layerBytes: 10_000 })
+      writeFiles('containerd', '/etc/containerd/certs.d/', state.join('certs.d'), hubs.addresses)
+      const shape = { state, layers: 1, layerBytes: 10_000 }
+      official = holdImage(hubs.hub, 'library/busybox', { ...shape, seed: 'official' })
+      theirs = holdImage(hubs.quay, 'prometheus/busybox', { ...shape, seed: 'theirs' })
     })
     afterAll(async () => {
       await containerd.stop()
-      await box.close()
+      await hubs.close()
       await state.destroy()
     })
+    beforeEach(() => hubs.forgetRequests())
 
     /** The page has the folder where it is on a machine. */
     function inState(text: string): string {
       return text.replace('/etc/containerd/certs.d', state.join('certs.d'))
     }
 
-    function namespaces(): ReadonlySet<string | null> {
-      return new Set(box.requests.map((seen) => queryOf(seen).get('ns')))
-    }
-
     test('pulls as the kubelet asks it to from the mirror', async () => {
       const service = new ImageService(containerd.socket)
-      const pulled = await service.pull('quay.io/prometheus/busybox:1')
+      const [, , name = ''] = readBlock('containerd', 'kubernetes', hubs.addresses).trim().split(' ')
+      const pulled = await service.pull(name.replace(':latest', ':1'))
       service.close()
-      expect([pulled.code, namespaces()]).toEqual([0, new Set(['quay.io'])])
+      expect(pulled).toMatchObject({ code: 0, output: expect.stringContaining(theirs.config.digest) })
+      expect(hubs.asked).toEqual([0, ['manifest', 'config', 'layer'].length])
     })
 
-    test('pulls from the mirror by the commands of the page, and says which registry it means', async () => {
-      const commands = readBlock('containerd', 'ctr', addresses).trim().split('\n')
+    test('pulls from the mirror by the commands of the page, each image from its own registry', async () => {
+      const commands = readBlock('containerd', 'ctr', hubs.addresses).trim().split('\n')
       for (const command of commands) {
         const words = inState(command).replace(':latest', ':1')
         await containerd.ctr(...words.split(' ').slice(1))
       }
-      expect([commands.length, namespaces()]).toEqual([2, new Set(['docker.io', 'quay.io'])])
+      const listed = await containerd.ctr('images', 'ls')
+      expect(commands).toHaveLength(2)
+      for (const { manifest } of [official, theirs]) expect(listed).toContain(manifest.digest)
+      expect(hubs.asked[0]).toBeGreaterThan(0)
+      expect(hubs.asked[1]).toBe(0) // the kubelet had it already
     })
   },
 )

@@ -2,12 +2,11 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 
 import { afterAll, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals'
 
-import { writeFiles } from '../support/client-page.js'
+import { readBlock, writeFiles } from '../support/client-page.js'
 import { type DaemonKind, DockerDaemon } from '../support/docker-daemon.js'
-import { FakeUpstream } from '../support/fake-upstream/fake-upstream.js'
-import { queryOf } from '../support/fake-upstream/seen-requests.js'
 import { holdImage } from '../support/held-image.js'
 import type { LayoutImage } from '../support/image-layout.js'
+import { MirroredHubs } from '../support/mirrored-hubs.js'
 import { StateFolder } from '../support/state-folder.js'
 
 jest.setTimeout(120_000)
@@ -21,59 +20,87 @@ const DAEMONS: readonly DaemonKind[] = [
 describe.each(DAEMONS)('$title with the files of docs/clients/docker.md', (kind) => {
   const { store } = kind
   let state: StateFolder
-  /** Stands where the registry and the mirror are, and shows what they are asked. */
-  let box: FakeUpstream
+  let hubs: MirroredHubs
   let daemon: DockerDaemon
-  const held = new Map<string, LayoutImage>()
+  let official: LayoutImage
+  let theirs: LayoutImage
 
   beforeAll(async () => {
     state = new StateFolder()
-    box = await FakeUpstream.start()
-    const here = `127.0.0.1:${box.port}`
-    writeFiles('docker', '/etc/docker/', state.join('docker/etc-docker'), { registry: here, mirror: here })
+    hubs = await MirroredHubs.start()
+    writeFiles('docker', '/etc/docker/', state.join('docker/etc-docker'), hubs.addresses)
     daemon = await DockerDaemon.start(state.join('docker'), kind)
-    for (const name of ['library/paged', 'team/paged', 'quay.io/team/paged'])
-      held.set(name, holdImage(box, name, { state, seed: name, layers: 1, layerBytes: 10_000 }))
+    const shape = { state, layers: 1, layerBytes: 10_000 }
+    official = holdImage(hubs.hub, 'library/busybox', { ...shape, seed: 'official' })
+    theirs = holdImage(hubs.quay, 'prometheus/busybox', { ...shape, seed: 'theirs' })
   })
   afterAll(async () => {
-    await box.close()
+    await hubs.close()
     await state.destroy()
   })
-  beforeEach(() => void (box.requests = []))
+  beforeEach(() => hubs.forgetRequests())
 
-  async function expectPulled(name: string, from: string): Promise<void> {
+  async function expectPulled(name: string, image: LayoutImage): Promise<void> {
     await daemon.docker('pull', name)
-    const image = held.get(from)
     const { id } = await daemon.identity(name)
-    expect(id).toBe(store === 'containerd' ? image?.manifest.digest : image?.config.digest)
+    expect(id).toBe(store === 'containerd' ? image.manifest.digest : image.config.digest)
   }
 
-  /** The registries that the mirror was told; undefined where it was told none. */
-  function namespaces(): ReadonlySet<string | undefined> {
-    const asked = box.requests.filter(({ kind: what }) => what !== 'ping')
-    return new Set(asked.map((seen) => queryOf(seen).get('ns') ?? undefined))
+  /** The commands of a block, each without the `docker` before it. */
+  function commandsOf(mark: string): readonly (readonly string[])[] {
+    const lines = readBlock('docker', mark, hubs.addresses).trim().split('\n')
+    return lines.map((line) => line.split(' ').slice(1).map(tagged))
   }
 
   test('pulls images of Docker Hub from the mirror', async () => {
-    await expectPulled('paged:1', 'library/paged')
-    expect(namespaces()).toEqual(new Set([store === 'containerd' ? 'docker.io' : undefined]))
+    await expectPulled('busybox:1', official)
+    expect(hubs.asked).toEqual([expect.any(Number), 0])
+    expect(hubs.asked[0]).toBeGreaterThan(0)
   })
 
   test('pulls images of other registries by the prefix', async () => {
-    await expectPulled(`127.0.0.1:${box.port}/quay.io/team/paged:1`, 'quay.io/team/paged')
+    const [[, name = ''] = []] = commandsOf('prefix')
+    await expectPulled(name, theirs)
+    expect(hubs.asked[0]).toBe(0)
+  })
+
+  test('pushes to the registry, and has it from the mirror by its bare name', async () => {
+    await daemon.docker('tag', 'busybox:1', 'busybox')
+    for (const command of commandsOf('push')) await daemon.docker(...command.map(untagged))
+    await daemon.forget('busybox')
+    await daemon.docker('pull', 'team/busybox')
+    expect((await daemon.identity('team/busybox')).diffIds).toEqual(official.diffIds)
+    expect(hubs.asked).toEqual([0, 0])
   })
 
   const isNewer = store === 'containerd'
   test(`${isNewer ? 'pulls' : 'does not pull'} images of other registries from the mirror by their own names`, async () => {
-    const { code } = await daemon.attempt('pull', 'quay.io/team/paged:1')
-    expect([code === 0, [...namespaces()]]).toEqual([isNewer, isNewer ? ['quay.io'] : []])
+    const [[, name = ''] = []] = commandsOf('ns')
+    const before = hubs.mirror.core.process.log().length
+    const { code } = await daemon.attempt('pull', name)
+    const said = hubs.mirror.core.process.log().slice(before)
+    expect([code === 0, said.includes('?ns=quay.io')]).toEqual([isNewer, isNewer])
   })
 
   const builds = kind.suite === 'sid'
   test(`${builds ? 'builds' : 'does not build'} on images of other registries from the mirror`, async () => {
     mkdirSync(state.join('docker/build'), { recursive: true })
-    writeFileSync(state.join('docker/build/Dockerfile'), 'FROM quay.io/team/paged:1\nLABEL built=here\n')
+    writeFileSync(
+      state.join('docker/build/Dockerfile'),
+      'FROM quay.io/prometheus/busybox:1\nLABEL built=here\n',
+    )
+    const before = hubs.mirror.core.process.log().length
     const { code } = await daemon.attempt('build', '--pull', '--no-cache', state.join('docker/build'))
-    expect([code === 0, [...namespaces()]]).toEqual([builds, builds ? ['quay.io'] : []])
+    const said = hubs.mirror.core.process.log().slice(before)
+    expect([code === 0, said.includes('?ns=quay.io')]).toEqual([builds, builds])
   })
 })
+
+/** What the hubs hold has the tag 1. */
+function tagged(word: string): string {
+  return word.replace(/:latest$/, ':1')
+}
+
+function untagged(word: string): string {
+  return word.replace(/busybox:1$/, 'busybox')
+}

@@ -3,8 +3,8 @@ import { writeFileSync } from 'node:fs'
 import { afterAll, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals'
 
 import { readBlock } from '../support/client-page.js'
-import { FakeUpstream } from '../support/fake-upstream/fake-upstream.js'
 import { holdImage } from '../support/held-image.js'
+import { MirroredHubs } from '../support/mirrored-hubs.js'
 import { StateFolder } from '../support/state-folder.js'
 import { type Suite, Toolbox } from '../support/toolbox.js'
 
@@ -15,55 +15,55 @@ const PAGE = '/etc/containers/registries.conf.d/50-entrepot.conf'
 
 describe.each(SUITES)("Debian's tools (%s) with the file of docs/clients/podman.md", (suite) => {
   let state: StateFolder
-  /** Stands where the registry and the mirror are, and shows what they are asked. */
-  let box: FakeUpstream
+  let hubs: MirroredHubs
   let tools: Toolbox
-  let addresses: { readonly registry: string; readonly mirror: string }
 
   beforeAll(async () => {
     state = new StateFolder()
-    box = await FakeUpstream.start()
-    const here = `127.0.0.1:${box.port}`
-    addresses = { registry: here, mirror: here }
-    writeFileSync(registriesFile(state), readBlock('podman', PAGE, addresses))
+    hubs = await MirroredHubs.start()
+    writeFileSync(registriesFile(state), readBlock('podman', PAGE, hubs.addresses))
     tools = await Toolbox.open(suite, state)
-    for (const name of ['library/busybox', 'quay.io/prometheus/busybox'])
-      holdImage(box, name, { state, seed: name, layers: 1, layerBytes: 10_000 })
+    const shape = { state, layers: 1, layerBytes: 10_000 }
+    holdImage(hubs.hub, 'library/busybox', { ...shape, seed: 'official' })
+    holdImage(hubs.quay, 'prometheus/busybox', { ...shape, seed: 'theirs' })
   })
   afterAll(async () => {
-    await box.close()
+    await hubs.close()
     await state.destroy()
   })
-  beforeEach(() => void (box.requests = []))
+  beforeEach(() => hubs.forgetRequests())
 
   /** Runs the lines of a block; answers how many. */
   async function runBlock(mark: string): Promise<number> {
-    const lines = readBlock('podman', mark, addresses).replaceAll(':latest', ':1').trim().split('\n')
-    const flags = flagsOf(state)
-    for (const line of lines) {
-      const [program = '', ...words] = line.split(' ')
-      await tools.run(
-        'env',
-        `CONTAINERS_REGISTRIES_CONF=${registriesFile(state)}`,
-        program,
-        ...(flags[program] ?? []),
-        ...words,
-      )
-    }
+    const lines = readBlock('podman', mark, hubs.addresses).trim().split('\n')
+    for (const line of lines) await runLine(line.replace(/(docker\.io|quay\.io)(\S+):latest/g, '$1$2:1'))
     return lines.length
+  }
+
+  function runLine(line: string): Promise<string> {
+    const [program = '', ...words] = line.split(' ')
+    const registries = `CONTAINERS_REGISTRIES_CONF=${registriesFile(state)}`
+    return tools.run('env', registries, program, ...(flagsOf(state)[program] ?? []), ...words)
   }
 
   test('pull from the mirror by their own names', async () => {
     expect(await runBlock('pull')).toBe(2)
-    const manifests = box.requests
-      .filter(({ kind }) => kind === 'manifest')
-      .map(({ repository }) => repository)
-    expect(new Set(manifests)).toEqual(new Set(['library/busybox', 'quay.io/prometheus/busybox']))
+    const manifests = [hubs.hub, hubs.quay].map(({ requests }) => {
+      const repositories = requests.filter(({ kind }) => kind === 'manifest')
+      return [...new Set(repositories.map(({ repository }) => repository))]
+    })
+    expect(manifests).toEqual([['library/busybox'], ['prometheus/busybox']])
   })
 
   test('look at an image without asking for its registry', async () => {
     expect(await runBlock('skopeo')).toBe(1)
-    expect(box.count({ kind: 'manifest', repository: 'quay.io/prometheus/busybox' })).toBeGreaterThan(0)
+    expect(hubs.asked).toEqual([0, 0]) // it is cached since the pull
+  })
+
+  test('push to the registry, which the mirror then serves by the bare name', async () => {
+    expect(await runBlock('push')).toBe(1)
+    await runLine('podman pull docker.io/team/busybox:latest')
+    expect(hubs.asked).toEqual([0, 0])
   })
 })
 

@@ -83,6 +83,7 @@ class NamedViews implements Views {
     if (namespace !== undefined) {
       const named = mirrors.find(namespace)
       if (named === undefined) throw new RegistryError('namespace-unknown', { namespace })
+      if (this.#isBareName(asked, named)) return this.#mirror(asked)
       return this.#upstream(asked, named, withoutHost(repository, named, mirrors) ?? repository)
     }
     if (place.kind === 'upstream') {
@@ -105,6 +106,16 @@ class NamedViews implements Views {
     const isShown = (name: RepositoryName): boolean =>
       mirrors.find(firstPart(name)) !== undefined || (matches(show, name) && !matches(hide, name))
     return overlaid(registry, { host: mirrors.default?.host, isShown })
+  }
+
+  /**
+   * Newer daemons say `ns=docker.io` to what they have in `registry-mirrors`, and mean what older ones mean without it:
+   * what was pushed is there for both.
+   */
+  #isBareName({ place, repository }: Asked, named: Mirror): boolean {
+    const { mirrors } = this.#options
+    const isDefault = place.kind === 'mirror' && named.host === mirrors.default?.host
+    return isDefault && mirrors.find(firstPart(repository)) === undefined
   }
 
   /** A name of an upstream, unless clients have pushed into it: then it is theirs (design §3). */
@@ -156,7 +167,7 @@ class NamedViews implements Views {
     return Promise.all(judged).then((names) => this.#overlay(asked, names.flat()))
   }
 
-  #overlay({ repository, mayPull, isKnown }: Asked, here: readonly RepositoryName[]): View {
+  #overlay({ repository, namespace, mayPull, isKnown }: Asked, here: readonly RepositoryName[]): View {
     const { mirrors, registry } = this.#options
     const { localOnly, fallThrough, prefer } = this.#options.overlay()
     const mirror = mirrors.default
@@ -166,7 +177,7 @@ class NamedViews implements Views {
     const locals = here.map((local) => new LocalSource(registry.repository(local)))
     return {
       pull: openOverlay({ locals, upstream, prefer, isShared: matches(fallThrough, repository) }),
-      ...{ push: undefined, refusal: () => mirrored(repository, mirror), namespace: undefined },
+      ...{ push: undefined, refusal: () => mirrored(repository, mirror), namespace },
       origin: locals.length > 0 || !mirror ? 'local' : mirror.host,
       rightsOn: [...here, repository, ...(name ? [name.stored] : [])],
     }
