@@ -3,7 +3,7 @@ import os from 'node:os'
 import path from 'node:path'
 import { afterAll, beforeAll } from '@jest/globals'
 
-import { type RunningNginx, startNginx } from '../support/nginx.js'
+import { type NginxOptions, type RunningNginx, startNginx } from '../support/nginx.js'
 import { RegistryClient } from '../support/registry-client.js'
 import { startCore, type Target } from '../support/targets.js'
 
@@ -16,20 +16,20 @@ export interface FrontedCore {
   readonly coreSocket: string
 }
 
-export interface FrontedCoreOptions {
+export interface FrontedCoreOptions extends Pick<NginxOptions, 'virtualHosts'> {
   /** nginx looks for the store where there is none, so that it can open no file of it. */
   readonly blind?: boolean
 }
 
 /** Runs it while the tests of a suite do. */
-export function useFrontedCore({ blind = false }: FrontedCoreOptions = {}): FrontedCore {
+export function useFrontedCore({ blind = false, virtualHosts = [] }: FrontedCoreOptions = {}): FrontedCore {
   const running: { core?: Target; nginx?: RunningNginx; client?: RegistryClient } = {}
   const folder = mkdtempSync(path.join(os.tmpdir(), 'e-'))
   const coreSocket = path.join(folder, 'core.sock')
   beforeAll(async () => {
     running.core = await startCore({ config: { listeners: [{ socket: coreSocket, view: 'header' }] } })
     const storeRoot = blind ? path.join(folder, 'nowhere') : running.core.root
-    running.nginx = await startNginx({ coreSocket, storeRoot })
+    running.nginx = await startNginx({ coreSocket, storeRoot, virtualHosts })
     running.client = new RegistryClient(`http://127.0.0.1:${running.nginx.httpPort}`)
   })
   afterAll(async () => {

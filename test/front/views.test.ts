@@ -100,13 +100,15 @@ describeFront('the view of a request', VIEWS, (front) => {
     expect(await ask(await plain(port(1)), 'docker.io')).toEqual(QUAY)
   })
 
-  test.each(FORGED)('is changed by no client that sends %s, %s', async (...headers) => {
-    const sent = headers.flat()
-    expect(await ask(await plain(), 'any.example', ...sent)).toEqual(REGISTRY)
-    expect(await ask(await plain(), 'docker.io', ...sent)).toEqual(DOCKER)
-    expect(await ask(await plain(port(0)), 'any.example', ...sent)).toEqual(MIRROR)
-    expect(await ask(await plain(port(1)), 'any.example', ...sent)).toEqual(QUAY)
-  })
+  test.each(FORGED.map((sent) => [sent.join(', '), sent] as const))(
+    'is changed by no client that sends %s',
+    async (_, sent) => {
+      expect(await ask(await plain(), 'any.example', ...sent)).toEqual(REGISTRY)
+      expect(await ask(await plain(), 'docker.io', ...sent)).toEqual(DOCKER)
+      expect(await ask(await plain(port(0)), 'any.example', ...sent)).toEqual(MIRROR)
+      expect(await ask(await plain(port(1)), 'any.example', ...sent)).toEqual(QUAY)
+    },
+  )
 
   test('is chosen by :authority over HTTP/2, and changed by no header', async () => {
     const forged = { 'x-entrepot-view': 'mirror', 'x-entrepot-upstream': 'forged.test' }
