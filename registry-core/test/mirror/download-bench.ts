@@ -7,7 +7,9 @@ import type { GrowingContent } from '#core/registry/source.js'
 import type { OpenedStore } from '#core/store/filesystem/open-store.js'
 
 import { FakeClock, turn } from '../fake-clock.js'
+import { seededChance } from '../seeded-chance.js'
 import { SimulatedDisk } from '../simulated-disk.js'
+import type { SurvivalMode } from '../simulated-entries.js'
 import { SimulatedFs } from '../simulated-fs.js'
 import { openProcess, silentLog, STORE_ROOT } from '../simulated-store.js'
 import { NEVER } from '../store-bench.js'
@@ -46,13 +48,30 @@ export interface Fetching {
 /** A machine on which processes start one after the other, or beside each other. */
 export class Machine {
   readonly clock = new FakeClock({ tickMs: 1 })
-  readonly #disk = new SimulatedDisk(() => this.clock.now())
+  readonly #disk: SimulatedDisk
   readonly #totalBytes: number | undefined
+  readonly #boot: string
   #seeds = 0
 
-  constructor({ totalBytes }: { totalBytes?: number } = {}) {
+  constructor({
+    totalBytes,
+    found,
+  }: {
+    readonly totalBytes?: number
+    /** The disk of a machine that lost power. */
+    readonly found?: SimulatedDisk
+  } = {}) {
     this.#totalBytes = totalBytes
+    this.#disk = found?.withTime(() => this.clock.now()) ?? new SimulatedDisk(() => this.clock.now())
+    this.#boot = found === undefined ? 'boot0000' : 'boot0001'
+    if (found !== undefined) return
     this.#disk.makeDirectory(STORE_ROOT)
+    this.#disk.syncDirectory('/')
+  }
+
+  /** The same machine as it comes up after the power has failed now. */
+  afterPowerCut(mode: SurvivalMode, seed: number): Machine {
+    return new Machine({ found: this.#disk.afterPowerCut(mode, seededChance(seed)) })
   }
 
   async start(ringBytes?: number): Promise<Fetching> {
@@ -62,7 +81,7 @@ export class Machine {
     )
     this.#seeds += 1
     const { clock } = this
-    const { store } = await openProcess({ fs, clock, seed: this.#seeds, boot: 'boot0000' })
+    const { store } = await openProcess({ fs, clock, seed: this.#seeds, boot: this.#boot })
     const downloads = openDownloads({
       ...{ store, clock, log: silentLog },
       ...(ringBytes === undefined ? {} : { ringBytes }),
