@@ -4,7 +4,7 @@ import type { Window } from './ring.js'
 /** The end of a blob waits until all of it has its digest: a wrong one never looks complete. */
 const HELD_BACK_BYTES = 64 * 1024
 /** Read ahead from files, over all readers of a blob; one that is alone takes 1 MiB at a time. */
-const READ_BUDGET_BYTES = 32 * 1024 * 1024
+const READ_BUDGET_BYTES = 8 * 1024 * 1024
 const READ_MAX_BYTES = 1024 * 1024
 const READ_MIN_BYTES = 64 * 1024
 
