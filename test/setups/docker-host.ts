@@ -4,6 +4,8 @@ import path from 'node:path'
 import { type Outcome, run } from '../support/commands.js'
 import { type DaemonKind, type DaemonOptions, DockerDaemon } from '../support/docker-daemon.js'
 import { eventually } from '../support/eventually.js'
+import type { FakeUpstream } from '../support/fake-upstream/fake-upstream.js'
+import { holdImage } from '../support/held-image.js'
 import { ImageLayout, type LayoutImage } from '../support/image-layout.js'
 import { RegistryClient } from '../support/registry-client.js'
 import { supportScript } from '../support/scripts.js'
@@ -16,6 +18,11 @@ export const IMAGE = 'entrepot/registry'
 export const REGISTRY_2 = 'registry:2'
 /** The configuration file in its image, with which people's files begin. */
 export const REGISTRY_2_CONFIG = readFileSync(supportScript('registry2-config.yml'), 'utf8')
+
+/** Where an upstream of the tests is, for the containers of a machine in its own network. */
+export function addressInside({ port }: FakeUpstream): string {
+  return `http://10.0.2.2:${port}`
+}
 
 /** The machines that run the setups: what Debian 12 has, and the newest. */
 export const HOSTS = [
@@ -91,7 +98,7 @@ export class DockerHost {
     const file = this.join(`${setup}/docker-compose.yml`)
     const text = readFileSync(file, 'utf8')
     if (!text.includes(`image: ${from}\n`)) throw new Error(`${file} does not run ${from}`)
-    writeFileSync(file, text.replace(`image: ${from}\n`, `image: ${to}\n`))
+    writeFileSync(file, text.replaceAll(`image: ${from}\n`, `image: ${to}\n`))
     await this.typed(`cd ${setup} && docker compose up -d 2>&1`)
   }
 
@@ -120,6 +127,12 @@ export class DockerHost {
     const image = layout.addImage(tagged, { seed: name, layers: 3, layerBytes: 100_000 })
     await this.daemon.load(layout.folder)
     return image
+  }
+
+  /** An image that only an upstream has, with the tag `1`; it runs like those of `make`. */
+  hold(upstream: FakeUpstream, repository: string): LayoutImage {
+    const shape = { seed: `${upstream.port} ${repository}`, layers: 3, layerBytes: 100_000 }
+    return holdImage(upstream, repository, { state: this.#state, ...shape })
   }
 
   /** Pulls what the daemon has no more, and runs it: it prints the sums of its layers' files. */

@@ -26,6 +26,10 @@ export interface DaemonOptions {
   readonly authorities?: Readonly<Record<string, string>>
   /** The PEM file of a CA that the machine itself trusts, daemon and command lines: no other then. */
   readonly systemAuthority?: string
+  /** Its `registry-mirrors`, in order. */
+  readonly mirrors?: readonly string[]
+  /** Its `insecure-registries`. */
+  readonly insecure?: readonly string[]
   /** Folders that a daemon of another suite, and the command lines beside it, see besides its state. */
   readonly binds?: readonly string[]
   /** What it shows to each `host:port`, as PEM files. */
@@ -61,6 +65,8 @@ export class DockerDaemon {
     for (const [host, file] of Object.entries(options.authorities ?? {})) args.push('--ca', `${host}=${file}`)
     for (const [host, { certificate, key }] of Object.entries(options.certificates ?? {}))
       args.push('--client', `${host}=${certificate},${key}`)
+    for (const mirror of options.mirrors ?? []) args.push('--mirror', mirror)
+    for (const registry of options.insecure ?? []) args.push('--insecure', registry)
     if (kind.suite === 'sid') {
       args.push('--root', await sidRoot())
       for (const folder of options.binds ?? []) args.push('--bind', folder)
