@@ -89,4 +89,6 @@ export interface Origins {
    * @param unknown whether one of which nobody says where it came from counts too: registry:2 left no notes
    */
   isLocal(repository: RepositoryName, unknown: 'counts' | 'does not count'): Promise<boolean>
+  /** When its first manifests came; undefined when it has never had any. */
+  bornAt(repository: RepositoryName): Date | undefined
 }

@@ -19,12 +19,17 @@ import type { OverlaySettings } from './overlay-settings.js'
 /** dockerd asks its mirrors for `library/name` when people type `name`. */
 const OFFICIAL = 'library/'
 
+/** `alpine` of `library/alpine`. */
+export function bareName(asked: RepositoryName): RepositoryName | undefined {
+  return asked.startsWith(OFFICIAL) ? findRepositoryName(asked.slice(OFFICIAL.length)) : undefined
+}
+
 /** The local repositories that a bare name on the mirror view may mean, in order. */
 export function localNames(
   asked: RepositoryName,
   { show, hide }: OverlaySettings,
 ): readonly RepositoryName[] {
-  const bare = asked.startsWith(OFFICIAL) ? findRepositoryName(asked.slice(OFFICIAL.length)) : undefined
+  const bare = bareName(asked)
   return [asked, ...(bare === undefined ? [] : [bare])].filter(
     (name) => show.some((glob) => glob.matches(name)) && !hide.some((glob) => glob.matches(name)),
   )
@@ -35,28 +40,28 @@ export function localNames(
  * would be filled by a stranger's; only a name that is shared goes on, tag by tag (design §3).
  */
 export function openOverlay({
-  locals,
+  local,
   upstream,
-  prefer,
+  answers,
   isShared,
 }: {
-  /** Those that are here. */
-  readonly locals: readonly Source[]
+  /** That is here. */
+  readonly local: Source | undefined
   readonly upstream: Source | undefined
-  readonly prefer: OverlaySettings['prefer']
+  /** `upstream-first`: what it does not have may be here; `upstream`: what is here is no part of it (collisions.ts). */
+  readonly answers: 'local' | 'upstream' | 'upstream-first'
   readonly isShared: boolean
 }): Source {
-  const [local] = locals
-  const order = prefer === 'local' ? [local, upstream] : [upstream, local]
-  const layers = order.filter((layer) => layer !== undefined)
-  return new Layers(isShared || prefer === 'upstream' ? layers : layers.slice(0, 1))
+  if (answers === 'upstream-first') return new Layers([upstream, local])
+  if (answers === 'upstream') return new Layers([upstream])
+  return new Layers(isShared || local === undefined ? [local, upstream] : [local])
 }
 
 class Layers implements Source {
   readonly #layers: readonly Source[]
 
-  constructor(layers: readonly Source[]) {
-    this.#layers = layers
+  constructor(layers: readonly (Source | undefined)[]) {
+    this.#layers = layers.filter((layer) => layer !== undefined)
   }
 
   manifest(reference: Reference, request: ManifestRequest): Promise<Pulled<PulledManifest> | undefined> {

@@ -7,6 +7,7 @@ import type { Origins } from '../store/fetched.js'
 import type { Links } from '../store/store.js'
 import type { Clock } from '../system/clock.js'
 import { belowHost, type Catalog, overlaid } from './catalog.js'
+import { type Collision, Collisions } from './collisions.js'
 import { LocalSource } from './local-source.js'
 import { localNames, openOverlay } from './overlay.js'
 import type { OverlaySettings } from './overlay-settings.js'
@@ -21,6 +22,8 @@ export interface View {
   readonly refusal: () => RegistryError
   /** The word of `X-Entrepot-Origin` where nothing was found. */
   readonly origin: string
+  /** What whoever pushes here should know. */
+  readonly pushWarning: (() => string | undefined) | undefined
   /** The upstream that the client named by `ns`, as it named it. */
   readonly namespace: string | undefined
   /** Whoever may do something to one of these may do it: by the name that was asked for, and by the one in the store. */
@@ -46,12 +49,14 @@ export interface Views {
   open(asked: Asked): View | Promise<View>
   /** What `_catalog` lists there. */
   catalog(place: Place): Catalog
+  /** Names that a local repository and the default upstream both have. */
+  collisions(): Promise<readonly Collision[]>
 }
 
 export interface ViewsOptions {
   readonly registry: Registry
   readonly links: Links
-  readonly origins: Pick<Origins, 'isLocal'>
+  readonly origins: Pick<Origins, 'isLocal' | 'bornAt'>
   readonly clock: Clock
   readonly mirrors: Mirrors
   /** Asked for each request: both may change while we run. */
@@ -67,10 +72,12 @@ export function openViews(options: ViewsOptions): Views {
 class NamedViews implements Views {
   readonly #options: ViewsOptions
   readonly #residents: Residents
+  readonly #collisions: Collisions
 
   constructor(options: ViewsOptions) {
     this.#options = options
     this.#residents = new Residents(options)
+    this.#collisions = new Collisions(options)
   }
 
   place(listener: ListenerView, headers: PlaceHeaders): Place {
@@ -118,6 +125,11 @@ class NamedViews implements Views {
     return isDefault && mirrors.find(firstPart(repository)) === undefined
   }
 
+  collisions(): Promise<readonly Collision[]> {
+    const { registry, mirrors } = this.#options
+    return this.#collisions.list(registry, mirrors.default)
+  }
+
   /** A name of an upstream, unless clients have pushed into it: then it is theirs (design §3). */
   #upstream(asked: Asked, mirror: Mirror, remote: RepositoryName): View | Promise<View> {
     const name = nameIn(mirror, remote)
@@ -129,8 +141,9 @@ class NamedViews implements Views {
   #upstreamView(asked: Asked, mirror: Mirror, name: MirroredName, isLocal: boolean): View {
     const { repository, namespace, isKnown } = asked
     const rightsOn = [...new Set([name.stored, repository])]
-    if (isLocal) return { ...this.#local(name.stored), namespace, rightsOn }
+    if (isLocal) return { ...this.#local(name.stored), namespace, rightsOn, pushWarning: undefined }
     return {
+      pushWarning: undefined,
       ...{ pull: mirror.open(name, isKnown), push: undefined, refusal: () => mirrored(repository, mirror) },
       ...{ origin: mirror.host, namespace, rightsOn },
     }
@@ -142,6 +155,7 @@ class NamedViews implements Views {
     return {
       ...{ pull: new LocalSource(local), push: isReadOnly ? undefined : local, refusal: readOnly },
       ...{ origin: 'local', namespace: undefined, rightsOn: [repository] },
+      pushWarning: () => this.#collisions.warningFor(repository, this.#options.mirrors.default),
     }
   }
 
@@ -174,11 +188,21 @@ class NamedViews implements Views {
     const name = matches(localOnly, repository) ? undefined : mirror?.name(repository)
     const mayAsk = name !== undefined && (mayPull(name.stored) || mayPull(repository))
     const upstream = mayAsk ? mirror?.open(name, isKnown) : undefined
-    const locals = here.map((local) => new LocalSource(registry.repository(local)))
+    const [local] = here
+    const isTaken = local && this.#collisions.find(local, repository, mirror)?.served === 'upstream'
+    const answers = prefer === 'upstream' ? 'upstream-first' : isTaken && upstream ? 'upstream' : 'local'
     return {
-      pull: openOverlay({ locals, upstream, prefer, isShared: matches(fallThrough, repository) }),
-      ...{ push: undefined, refusal: () => mirrored(repository, mirror), namespace },
-      origin: locals.length > 0 || !mirror ? 'local' : mirror.host,
+      pull: openOverlay({
+        local: local && new LocalSource(registry.repository(local)),
+        ...{ upstream, answers, isShared: matches(fallThrough, repository) },
+      }),
+      ...{
+        pushWarning: undefined,
+        push: undefined,
+        refusal: () => mirrored(repository, mirror),
+        namespace,
+      },
+      origin: (answers === 'local' && local) || !mirror ? 'local' : mirror.host,
       rightsOn: [...here, repository, ...(name ? [name.stored] : [])],
     }
   }

@@ -51,7 +51,7 @@ export const putManifest: RepositoryEndpoint<'manifest'> = async (call, view, co
       'Docker-Content-Digest': put.digest,
       ...(put.subject && { 'OCI-Subject': put.subject }),
       ...(call.tags.length > 0 && { 'OCI-Tag': call.tags.join(', ') }),
-      ...warningHeader(put.warnings),
+      ...warningHeader([...put.warnings, ...[view.pushWarning?.() ?? []].flat()]),
     },
   }
 }

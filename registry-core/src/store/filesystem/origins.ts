@@ -77,6 +77,13 @@ export class FileOrigins implements Origins {
   }
 
   /** Costs two looks a revision, where all of them were fetched; the first one that was not ends it. */
+  /** The folder's time: nothing but `revisions` and `tags` is ever made in it, and both stay. */
+  bornAt(repository: RepositoryName): Date | undefined {
+    const { keys, durable } = this.#options
+    const stat = durable.fs.statNow(`${keys.repository(repository)}/_manifests`)
+    return stat && new Date(stat.mtimeMs)
+  }
+
   async isLocal(repository: RepositoryName, unknown: 'counts' | 'does not count'): Promise<boolean> {
     const { keys, listings } = this.#options
     let looks = 0
