@@ -7,6 +7,8 @@ export type AnonymousLevel = 'push' | 'pull' | 'none'
 export interface Caller extends Rights {
   /** Empty for anonymous callers. */
   readonly account: string
+  /** What the account itself was given, without what anybody may. */
+  readonly ownRights: readonly Right[]
   /** False for scanners and the like, whose pulls keep nothing alive. */
   readonly countsAsPull: boolean
   /**
@@ -28,6 +30,7 @@ export function anonymousCaller(level: AnonymousLevel, canLogIn: boolean): Calle
   return {
     account: '',
     rights: ANONYMOUS_RIGHTS[level],
+    ownRights: [],
     token: undefined,
     countsAsPull: true,
     login: !canLogIn ? 'none' : level === 'push' ? 'possible' : 'wanted',

@@ -33,6 +33,7 @@ const account: Caller = {
   token: undefined,
   countsAsPull: true,
   login: 'done',
+  ownRights: [],
 }
 
 test('a token allows what both it and its owner may', () => {

@@ -38,6 +38,15 @@ export function may(caller: Rights, action: Action, repository: RepositoryName):
   )
 }
 
+/** Whether the caller may by its own account, not only because anybody may. */
+export function mayByAccount(
+  caller: Rights & { readonly ownRights: readonly Right[] },
+  action: Action,
+  repository: RepositoryName,
+): boolean {
+  return may({ rights: caller.ownRights, token: caller.token }, action, repository)
+}
+
 /** Whether the owner may, with a token that was made for more. */
 export function mayWithWiderToken(caller: Rights, action: Action, repository: RepositoryName): boolean {
   return caller.token !== undefined && allows(caller.rights, action, repository)

@@ -159,7 +159,10 @@ class RunningAccess implements Access {
         return { ...callerOf(this.#accountOf(holder), this.anonymous(listener)), token: scope }
       // Somebody else knows the account: its token alone says what it may.
       case 'foreign':
-        return { account: holder.name, rights: ALL_RIGHTS, token: scope, countsAsPull: true, login: 'done' }
+        return {
+          ...{ account: holder.name, rights: ALL_RIGHTS, ownRights: ALL_RIGHTS, token: scope },
+          ...{ countsAsPull: true, login: 'done' },
+        }
     }
   }
 
@@ -226,6 +229,7 @@ function callerOf({ name, rights, countsAsPull }: Account, anybody: Caller): Cal
   return {
     account: name,
     rights: [...rights, ...anybody.rights],
+    ownRights: rights,
     token: undefined,
     countsAsPull,
     login: 'done',

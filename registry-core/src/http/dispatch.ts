@@ -1,4 +1,4 @@
-import { may } from '../access/may.js'
+import { may, mayByAccount } from '../access/may.js'
 import { refusalOf } from '../access/refusal.js'
 import { isRegistryError, RegistryError } from '../oci/failure.js'
 import type { RepositoryName } from '../oci/repository.js'
@@ -33,7 +33,8 @@ async function inRepository<K extends RepositoryCallKind>(
   if (route === undefined) throw unsupported(context.method, call.kind)
   const { place, caller } = context
   const mayPull = (name: RepositoryName): boolean => may(caller, 'pull', name)
-  const opened = context.parts.views.open({ ...call, place, mayPull, isKnown: caller.account !== '' })
+  const mayPullItself = (name: RepositoryName): boolean => mayByAccount(caller, 'pull', name)
+  const opened = context.parts.views.open({ ...call, place, mayPull, mayPullItself })
   const view = opened instanceof Promise ? await opened : opened
   // Whoever pushes to a mirror is told where to push, whatever they may.
   if (view.push === undefined && route.action !== 'pull' && place.kind !== 'registry') throw view.refusal()

@@ -19,8 +19,8 @@ export interface Mirror {
   readonly isBare: boolean
   /** `alpine` of Docker Hub is `library/alpine`. */
   name(remote: RepositoryName): MirroredName | undefined
-  /** @param isKnown the client has said who it is: it may see more than anybody (`expose`) */
-  open(name: MirroredName, isKnown: boolean): Source
+  /** @param isMember an account that may pull it asks: it may see more than anybody (`expose`) */
+  open(name: MirroredName, isMember: boolean): Source
 }
 
 /** Of a registry that mirrors nobody. */

@@ -76,14 +76,14 @@ export class RunningMirror implements Mirror {
     return there && stored && { host, remote: there, stored }
   }
 
-  open(name: MirroredName, isKnown: boolean): Source {
+  open(name: MirroredName, isMember: boolean): Source {
     const { upstream, counters } = this.#watched
     const { whenMissing, credentials, expose } = this.settings
     const repository = new MirroredRepository(name, {
       ...{ store: this.#store, upstream, counters, whenMissing },
       ...{ manifests: this.#manifests, downloads: this.#downloads },
     })
-    const isOpen = credentials === undefined || expose === 'all' || (expose === 'accounts' && isKnown)
+    const isOpen = credentials === undefined || expose === 'all' || (expose === 'accounts' && isMember)
     return isOpen ? repository : new PublicOnly(repository, name, this.#visibility)
   }
 

@@ -37,8 +37,8 @@ export interface Asked {
   readonly repository: RepositoryName
   /** The caller's right to another name than the one that was asked for. */
   readonly mayPull: (repository: RepositoryName) => boolean
-  /** The caller has said who it is. */
-  readonly isKnown: boolean
+  /** The same by its own account, not only because anybody may. */
+  readonly mayPullItself: (repository: RepositoryName) => boolean
 }
 
 /** Decides once for a request what a repository's name means. Nothing further in reads a header or a host. */
@@ -139,12 +139,16 @@ class NamedViews implements Views {
   }
 
   #upstreamView(asked: Asked, mirror: Mirror, name: MirroredName, isLocal: boolean): View {
-    const { repository, namespace, isKnown } = asked
+    const { repository, namespace } = asked
     const rightsOn = [...new Set([name.stored, repository])]
     if (isLocal) return { ...this.#local(name.stored), namespace, rightsOn, pushWarning: undefined }
     return {
       pushWarning: undefined,
-      ...{ pull: mirror.open(name, isKnown), push: undefined, refusal: () => mirrored(repository, mirror) },
+      ...{
+        pull: mirror.open(name, isMember(asked, name)),
+        push: undefined,
+        refusal: () => mirrored(repository, mirror),
+      },
       ...{ origin: mirror.host, namespace, rightsOn },
     }
   }
@@ -160,13 +164,14 @@ class NamedViews implements Views {
   }
 
   /** What is not here comes from the default upstream only for names that `overlay.onRegistry` lists. */
-  #registry({ repository, mayPull, isKnown }: Asked): View {
+  #registry(asked: Asked): View {
+    const { repository, mayPull } = asked
     const local = this.#local(repository)
     const { mirrors, links, overlay } = this.#options
     const name = mirrors.default?.name(repository)
     if (!mirrors.default || !name || !matches(overlay().onRegistry, repository)) return local
     if (links.hasRepository(repository) || !mayPull(name.stored)) return local
-    return { ...local, pull: mirrors.default.open(name, isKnown), origin: mirrors.default.host }
+    return { ...local, pull: mirrors.default.open(name, isMember(asked, name)), origin: mirrors.default.host }
   }
 
   /** A bare name on the mirror view: local repositories that show through, then the default upstream (design §3). */
@@ -181,13 +186,14 @@ class NamedViews implements Views {
     return Promise.all(judged).then((names) => this.#overlay(asked, names.flat()))
   }
 
-  #overlay({ repository, namespace, mayPull, isKnown }: Asked, here: readonly RepositoryName[]): View {
+  #overlay(asked: Asked, here: readonly RepositoryName[]): View {
+    const { repository, namespace, mayPull } = asked
     const { mirrors, registry } = this.#options
     const { localOnly, fallThrough, prefer } = this.#options.overlay()
     const mirror = mirrors.default
     const name = matches(localOnly, repository) ? undefined : mirror?.name(repository)
     const mayAsk = name !== undefined && (mayPull(name.stored) || mayPull(repository))
-    const upstream = mayAsk ? mirror?.open(name, isKnown) : undefined
+    const upstream = mayAsk ? mirror?.open(name, isMember(asked, name)) : undefined
     const [local] = here
     const isTaken = local && this.#collisions.find(local, repository, mirror)?.served === 'upstream'
     const answers = prefer === 'upstream' ? 'upstream-first' : isTaken && upstream ? 'upstream' : 'local'
@@ -209,6 +215,11 @@ class NamedViews implements Views {
 }
 
 const PUSH_TO = 'the address of the registry, under a name that begins with no upstream'
+
+/** By either name: may see what only our account at the upstream may (`expose`). */
+function isMember({ repository, mayPullItself }: Asked, { stored }: MirroredName): boolean {
+  return mayPullItself(stored) || mayPullItself(repository)
+}
 
 function readOnly(): RegistryError {
   return new RegistryError('read-only', {})
