@@ -66,10 +66,10 @@ async function send(
   for (let from = 0; from < bytes.length; from += pieceBytes) {
     signal.throwIfAborted()
     const piece = bytes.subarray(from, from + pieceBytes)
-    count(piece.length)
-    if (!response.write(piece)) await once(response, 'drain', { signal })
     if (Number.isFinite(bytesPerSecond))
       await wait((piece.length / bytesPerSecond) * 1000, undefined, { signal })
+    count(piece.length)
+    if (!response.write(piece)) await once(response, 'drain', { signal })
   }
 }
 

@@ -160,7 +160,9 @@ export class FakeUpstream extends Holdings {
   #watchDownload(response: ServerResponse): void {
     this.#downloads += 1
     this.peakDownloads = Math.max(this.peakDownloads, this.#downloads)
-    response.once('close', () => {
+    const over = once(response, 'finish').catch(() => undefined)
+    const left = once(response, 'close')
+    void Promise.race([over, left]).then(() => {
       this.#downloads -= 1
     })
   }

@@ -30,7 +30,7 @@ export type Fault =
   | { readonly headers: Readonly<Record<string, string>> }
   /** So many bytes more (or less) than it promises in Content-Length. */
   | { readonly lengthOffBy: number }
-  /** Resets the connection after so many bytes of the body. */
+  /** Resets the connection after so many bytes of the body, of which the last may be lost on their way. */
   | { readonly cutAfter: number }
   /** Ends the connection in order after so many bytes of the body. */
   | { readonly endAfter: number }
