@@ -8,9 +8,10 @@ import { openHealth } from './health/health.js'
 import { renewCertificates } from './housekeeping/jobs.js'
 import { openHousekeeping, type OpenHousekeeping } from './housekeeping/open-housekeeping.js'
 import type { Parts } from './http/context.js'
-import { openOperations } from './http/operations.js'
+import { type Operations, openOperations } from './http/operations.js'
 import { openReporter } from './http/report.js'
-import { openEdge } from './http/server.js'
+import { type Edge, openEdge } from './http/server.js'
+import { Strays } from './http/strays.js'
 import { type Certificates, openCertificates } from './http/tls/renewal.js'
 import { type Notifications, openNotifications } from './notifications/open-notifications.js'
 import { type OpenMirrors, openMirrors } from './mirror/open-mirrors.js'
@@ -52,8 +53,10 @@ export async function compose(
   sayNotices(settings, log)
   const certificates = settings.tls && openCertificates(settings.tls, clock)
   const load = { requests: 0, uploads: 0 }
-  const metrics = openMetrics({ load, droppedLogLines: () => sink.dropped })
+  const strays = new Strays({ clock })
+  const metrics = openMetrics({ load, strays, droppedLogLines: () => sink.dropped })
   const { store, root, notifications, registry, mirrors } = await openContent(live, parts, { metrics, log })
+  const views = viewsOf(live, { registry, store, mirrors })
   const health = openHealth({ checks: checksOf(settings.health, { fs: nodeFs, root, clock }), log })
   const readiness = openReadiness({
     failing: () => [store.refusal(), ...health.sentences()],
@@ -65,6 +68,10 @@ export async function compose(
   parts.defer(() => housekeeping.stop())
   const operations = await openOperations({
     ...{ listeners: settings.operations, metrics, readiness, reload, failing: () => health.failing() },
+    status: async () => ({
+      ...{ upstreams: mirrors.states(), collisions: await views.collisions() },
+      ...strays.report(),
+    }),
   })
   parts.defer(() => operations.stop())
   const access = openAccess(settings.access, { secret: store.secret, clock, random, log })
@@ -77,19 +84,26 @@ export async function compose(
       return live.current.headers
     },
     parts: partsOf(live, {
-      ...{ registry, access, readiness, clock, content: store.content, space: store.space },
-      views: viewsOf(live, { registry, store, mirrors }),
-      countDroppedLogin: () => undefined,
+      ...{ registry, views, access, readiness, clock, content: store.content, space: store.space },
+      strays,
     }),
     ...openReporter({ metrics, log, hasAccessLog: () => live.current.log.hasAccessLog }),
   })
   parts.defer(() => edge.stop(live.current.drainMs))
-  for (const sentence of [...accessWarnings(settings.access), ...readiness.warnings(), store.refusal()])
-    if (sentence) log.warn({}, sentence)
-  for (const address of operations.addresses) log.info({}, `health and metrics on ${address}`)
-  for (const address of edge.addresses) log.info({}, `listening on ${address}`)
+  announce({ operations, edge }, [...accessWarnings(settings.access), ...readiness.warnings()], store, log)
   const running = parts.move()
   return { addresses: edge.addresses, ports: edge.ports, stop: () => running.disposeAsync() }
+}
+
+function announce(
+  { operations, edge }: { readonly operations: Operations; readonly edge: Edge },
+  warnings: readonly string[],
+  store: OpenedStore,
+  log: Log,
+): void {
+  for (const sentence of [...warnings, store.refusal()]) if (sentence) log.warn({}, sentence)
+  for (const address of operations.addresses) log.info({}, `health and metrics on ${address}`)
+  for (const address of edge.addresses) log.info({}, `listening on ${address}`)
 }
 
 /** What has content, and who tells of it. */

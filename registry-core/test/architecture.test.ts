@@ -78,7 +78,10 @@ describe('the reference pages say what the code does', () => {
   })
 
   test('each metric of ours stands in metrics.md with its meaning, and no other', async () => {
-    const metrics = openMetrics({ load: { requests: 0, uploads: 0 }, droppedLogLines: () => 0 })
+    const metrics = openMetrics({
+      ...{ load: { requests: 0, uploads: 0 }, droppedLogLines: () => 0 },
+      strays: { droppedLogins: 0, misdirected: 0 },
+    })
     const counted = [...(await metrics.text()).matchAll(/^# HELP (registry_\S+) (.*)$/gm)]
     expect(sorted(rowsOf('metrics.md').map(([name, , , meaning]) => [name, meaning]))).toEqual(
       sorted(counted.map(([, name, help]) => [name, help])),

@@ -47,8 +47,23 @@ export function makeRegistryCore({ terminal, environment, done }: Run): Command 
       const { health } = await import('./health.js')
       done(await health(config, options.json ?? false, environment, terminal))
     })
+  addStatus(program, { terminal, environment, done })
   addUpstream(program, { terminal, environment, done })
   return program
+}
+
+function addStatus(program: Command, { terminal, environment, done }: Run): void {
+  program
+    .command('status')
+    .description(
+      'Asks the registry that serves how it is, and how its upstreams are: 0 when all is well, 1 when not.',
+    )
+    .argument('<config>', 'its configuration file, with internal.socket')
+    .option('--json', 'one JSON object instead of sentences')
+    .action(async (config: string, options: { json?: boolean }) => {
+      const { status } = await import('./status.js')
+      done(await status(config, options.json ?? false, environment, terminal))
+    })
 }
 
 function addUpstream(program: Command, { terminal, environment, done }: Run): void {

@@ -12,6 +12,7 @@ import type { View, Views } from '../views/views.js'
 import type { Answer } from './answer.js'
 import { ClientGone, type RequestBody } from './body.js'
 import { eventOrigin, realmOrigin } from './origin.js'
+import type { Strays } from './strays.js'
 import type { RepositoryCallKind, CallKind, CallOf } from './target.js'
 
 /** What endpoints work with. */
@@ -23,8 +24,7 @@ export interface Parts {
   readonly space: Space
   readonly readiness: Readiness
   readonly clock: Clock
-  /** A mirror was sent a login that is not ours. */
-  readonly countDroppedLogin: () => void
+  readonly strays: Strays
   readonly deletesOn: boolean
   /** The most that one page of the catalog holds. */
   readonly catalogLimit: number

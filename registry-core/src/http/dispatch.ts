@@ -40,9 +40,30 @@ async function inRepository<K extends RepositoryCallKind>(
   if (view.push === undefined && route.action !== 'pull' && place.kind !== 'registry') throw view.refusal()
   if (!view.rightsOn.some((name) => may(caller, route.action, name))) throw refusalAt(context, route, call)
   context.served = { origin: view.origin, cache: 'bypass' }
-  const answer = await route.endpoint(call, view, context)
+  const answer = await answered(() => route.endpoint(call, view, context), call, context)
   if (answer.served) context.served = answer.served
   return furtherHeaders(answer, view)
+}
+
+/** A daemon that takes this address for its mirror goes on to Docker Hub without a word: it is noted for `status`. */
+async function answered<K extends RepositoryCallKind>(
+  answer: () => Promise<Answer> | Answer,
+  call: CallOf<K>,
+  { parts, place, headers, peer }: RequestContext,
+): Promise<Answer> {
+  try {
+    return await answer()
+  } catch (error) {
+    const isOfficial = call.kind === 'manifest' && call.repository.startsWith('library/')
+    const isDaemon = headers['user-agent']?.startsWith('docker/') === true
+    if (place.kind === 'registry' && isOfficial && isDaemon && isAbsence(error))
+      parts.strays.noteMisdirected(call.repository, peer.remoteAddress)
+    throw error
+  }
+}
+
+function isAbsence(error: unknown): boolean {
+  return isRegistryError(error) && (error.failure === 'manifest-unknown' || error.failure === 'name-unknown')
 }
 
 /** Clients of a mirror are never asked to log in: they would send the password of another registry (clients.md §7). */
@@ -77,9 +98,11 @@ export async function identify(context: RequestContext, authorization: string): 
   try {
     const caller = parts.access.identify(authorization, from)
     peer.caller = 'then' in caller ? await caller : caller // no turn of the loop for one who is remembered
+    const isNobody = peer.caller.account === '' && peer.caller.token === undefined
+    if (isNobody && place.kind !== 'registry') parts.strays.droppedLogins += 1
   } catch (error) {
     if (place.kind === 'registry' || !isRegistryError(error)) throw error
-    parts.countDroppedLogin()
+    parts.strays.droppedLogins += 1
   }
 }
 

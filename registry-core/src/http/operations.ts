@@ -13,6 +13,8 @@ export interface OperationsOptions {
   readonly reload: () => Promise<Reloaded>
   /** The health checks that fail, with why. */
   readonly failing: () => ReadonlyMap<string, string>
+  /** All that is worth telling of this process, for those who give it orders. */
+  readonly status: () => Promise<object>
 }
 
 /** What became of a reload, to be answered as it is. */
@@ -58,7 +60,7 @@ export async function openOperations(options: OperationsOptions): Promise<Operat
 
 function makeServer(
   { metricsPath, takesOrders }: Settings['operations'][number],
-  { metrics, readiness, reload, failing }: OperationsOptions,
+  { metrics, readiness, reload, failing, status }: OperationsOptions,
 ): Server {
   return createServer((request, response) => {
     const path = request.url?.split('?', 1).join('')
@@ -74,6 +76,11 @@ function makeServer(
         () => json(500, {}),
       )
     else if (request.method !== 'GET' && request.method !== 'HEAD') json(405, {})
+    else if (takesOrders && path === '/status')
+      status().then(
+        (found) => json(200, { ready: readinessOf(readiness).value, ...found }),
+        () => json(500, {}),
+      )
     else if (path === metricsPath)
       metrics.text().then(
         (text) => reply(200, metrics.contentType, text),

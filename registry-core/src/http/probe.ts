@@ -26,6 +26,28 @@ export function askHealth(address: ListenAddress, tls: TlsSettings | undefined):
   })
 }
 
+/** Asks an operator's listener for something; the text, or why there is none. */
+export function askOperator(
+  address: ListenAddress,
+  path: string,
+): Promise<{ readonly text: string } | { readonly why: string }> {
+  return new Promise((resolve) => {
+    const signal = AbortSignal.timeout(PATIENCE_MS)
+    const request = get({ ...targetOf(address), path, agent: false, signal }, (answer) => {
+      const pieces: Buffer[] = []
+      answer.on('data', (piece: Buffer) => pieces.push(piece))
+      answer.on('error', (error) => resolve({ why: error.message }))
+      answer.on('end', () => {
+        const text = Buffer.concat(pieces).toString()
+        resolve(answer.statusCode === 200 ? { text } : { why: `it answers ${answer.statusCode}` })
+      })
+    })
+    request.on('error', (error) =>
+      resolve({ why: signal.aborted ? `no answer in ${PATIENCE_MS / 1000} s` : error.message }),
+    )
+  })
+}
+
 function targetOf(address: ListenAddress): RequestOptions {
   if (address.kind === 'unix') return { socketPath: address.path }
   const { host, port } = address

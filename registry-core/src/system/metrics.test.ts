@@ -3,7 +3,11 @@ import { openMetrics } from './metrics.js'
 
 test('requests, bytes, storage errors and gauges are told in the words of Prometheus', async () => {
   const load = { requests: 3, uploads: 2 }
-  const metrics = openMetrics({ load, droppedLogLines: () => 7 })
+  const metrics = openMetrics({
+    load,
+    strays: { droppedLogins: 0, misdirected: 0 },
+    droppedLogLines: () => 7,
+  })
   const request = { route: 'blob', method: 'GET', status: 206, durationMs: 30, bytesIn: 0, bytesOut: 100 }
   metrics.countRequest(request)
   metrics.countRequest({ ...request, status: 404, bytesOut: 5 })
@@ -28,7 +32,11 @@ test('requests, bytes, storage errors and gauges are told in the words of Promet
 })
 
 test('several of them live side by side', () => {
-  const sources = { load: { requests: 0, uploads: 0 }, droppedLogLines: () => 0 }
+  const sources = {
+    load: { requests: 0, uploads: 0 },
+    strays: { droppedLogins: 0, misdirected: 0 },
+    droppedLogLines: () => 0,
+  }
   openMetrics(sources)
   expect(() => openMetrics(sources)).not.toThrow()
 })

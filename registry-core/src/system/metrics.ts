@@ -26,6 +26,7 @@ export interface Metrics {
 export interface MetricSources {
   readonly load: Load
   readonly droppedLogLines: () => number
+  readonly strays: { readonly droppedLogins: number; readonly misdirected: number }
 }
 
 /** How much goes on right now. */
@@ -36,7 +37,7 @@ export interface Load {
 }
 
 /** A registry of metrics of its own: nothing global, so that a test may have several. */
-export function openMetrics({ load, droppedLogLines }: MetricSources): Metrics {
+export function openMetrics({ load, droppedLogLines, strays }: MetricSources): Metrics {
   const register = new Registry()
   collectDefaultMetrics({ register })
   const storageErrors = new Counter({
@@ -48,6 +49,22 @@ export function openMetrics({ load, droppedLogLines }: MetricSources): Metrics {
   gauge(register, 'registry_http_active_requests', 'Requests that run now.', () => load.requests)
   gauge(register, 'registry_uploads_active', 'Requests whose body is being taken now.', () => load.uploads)
   gauge(register, 'registry_log_dropped_lines', 'Log lines that nobody took.', droppedLogLines)
+  gauge(
+    ...([
+      register,
+      'registry_mirror_dropped_logins',
+      'Logins that are not ours, sent to mirrors and dropped.',
+    ] as const),
+    () => strays.droppedLogins,
+  )
+  gauge(
+    ...([
+      register,
+      'registry_misdirected_requests',
+      'Requests of daemons that take the registry for a mirror.',
+    ] as const),
+    () => strays.misdirected,
+  )
   return {
     countRequest: requestCounter(register),
     countStorageError: (code) => storageErrors.inc({ code }),

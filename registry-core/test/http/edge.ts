@@ -21,6 +21,7 @@ import { type Clock, systemClock } from '#core/system/clock.js'
 import type { Load } from '#core/system/metrics.js'
 import { systemRandom } from '#core/system/random.js'
 import { openReadiness } from '#core/system/readiness.js'
+import { Strays } from '#core/http/strays.js'
 import { NO_MIRRORS } from '#core/mirror/mirrors.js'
 import { openViews, type Views } from '#core/views/views.js'
 import { openFolder } from '../real-store.js'
@@ -140,7 +141,7 @@ export async function startEdge(options: TestEdgeOptions = {}): Promise<TestEdge
       content: options.wrapContent?.(store.content) ?? store.content,
       space: options.wrapSpace?.(store.space) ?? store.space,
       views: openLocalViews(store, registry),
-      countDroppedLogin: () => undefined,
+      strays: new Strays({ clock: systemClock }),
       readiness: openReadiness({
         failing: () => options.failing?.() ?? [],
         warnings: () => options.warnings?.() ?? [],

@@ -18,7 +18,11 @@ const { signal } = new AbortController()
 let metrics: Metrics
 
 beforeEach(() => {
-  metrics = openMetrics({ load: { requests: 0, uploads: 0 }, droppedLogLines: () => 0 })
+  metrics = openMetrics({
+    load: { requests: 0, uploads: 0 },
+    strays: { droppedLogins: 0, misdirected: 0 },
+    droppedLogLines: () => 0,
+  })
 })
 
 async function lines(): Promise<readonly string[]> {

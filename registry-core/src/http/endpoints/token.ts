@@ -72,7 +72,7 @@ async function issue(
     return await parts.access.issueToken({ scopes, credentials, from })
   } catch (error) {
     if (place.kind === 'registry' || credentials === undefined || !isRegistryError(error)) throw error
-    parts.countDroppedLogin()
+    parts.strays.droppedLogins += 1
     return parts.access.issueToken({ scopes, credentials: undefined, from })
   }
 }
