@@ -52,7 +52,7 @@ export const LANES: readonly Lane[] = [
       'socat',
     ],
     queue: 'clients',
-    minutes: 20, // a first run of the week makes the folder of Debian sid, half a minute more
+    minutes: 30, // a first run of the week makes the folder of Debian sid, half a minute more
   },
   {
     name: 'setups',
@@ -73,7 +73,7 @@ export const LANES: readonly Lane[] = [
       'socat',
     ],
     queue: 'clients',
-    minutes: 14, // a first run makes the base images and builds the image with both builders
+    minutes: 25, // a first run makes the base images and builds the image with both builders
   },
   {
     name: 'front',
@@ -129,7 +129,7 @@ export const LANES: readonly Lane[] = [
     ciOnly: false,
     commands: ['openssl'], // what needs nginx says itself when it is missing
     queue: 'core',
-    minutes: 10,
+    minutes: 15,
   },
   {
     name: 'simulation',
