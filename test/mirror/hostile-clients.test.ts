@@ -122,6 +122,8 @@ describe('what only our account at the upstream may see', () => {
     }
     expect((await anonymous.head(blob)).status).toBe(404)
     expect((await anonymous.get(blob)).status).toBe(404)
+    const idle = scene.mirror.connect({ headers: passwordOf('idle') }) // has no right of its own
+    expect((await idle.get(blob)).status).toBe(404)
     await pullImage(anonymous, ['open/app', 'v1'], open)
   })
 

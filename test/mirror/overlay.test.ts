@@ -81,6 +81,19 @@ describe('the mirror view', () => {
     expect(scene.upstreams[HUB].count({ repository: 'acme/app' })).toBe(0)
   })
 
+  test('goes on with the upstream for a bare name that it served before somebody pushed it', async () => {
+    const ofHub = hold('library/redis', '7')
+    const { mirror, registry } = scene.mirror
+    await pullImage(mirror, ['library/redis', '7'], ofHub)
+    const image = makeImage()
+    for (const blob of image.blobs) await registry.pushBlob('redis', blob)
+    const put = await registry.putManifest('redis', '7', image.manifest)
+    expect(put.status).toBe(201)
+    expect(put.header('warning')).toMatch(/^299 - ".*override/)
+    expect(await pullImage(mirror, ['library/redis', '7'], ofHub)).toMatchObject({ origin: HUB })
+    await pullImage(registry, ['redis', '7'], image)
+  })
+
   test('changes over to what was pushed where overlay.override names it', async () => {
     const ofHub = hold('library/special')
     const { mirror } = scene.mirror

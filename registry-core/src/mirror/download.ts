@@ -145,7 +145,8 @@ export class Download {
     const body = blob.body[Symbol.asyncIterator]()
     try {
       if (skipBytes < 0) throw this.#wrong(`begins at byte ${blob.first} instead of ${received}`)
-      if (blob.sizeBytes !== undefined) await this.#know(blob.sizeBytes)
+      const sizeBytes = blob.sizeBytes ?? (await this.#sizeElsewhere())
+      if (sizeBytes !== undefined) await this.#know(sizeBytes)
       this.#hasHeaders = true
       this.#headers.resolve()
       for (let next = await body.next(); next.done !== true; next = await body.next()) {
@@ -162,6 +163,17 @@ export class Download {
         'cut',
         `${this.#name()} ended after ${this.arrivals.received} of ${sizeBytes} bytes`,
       )
+  }
+
+  /** Where the body does not say its size, a HEAD may: a body without end is then noticed (attack row 54). */
+  async #sizeElsewhere(): Promise<number | undefined> {
+    if (this.arrivals.sizeBytes !== undefined) return undefined
+    try {
+      return (await this.#upstream.describeBlob(this.#remote, this.#digest, this.#stop.signal)).sizeBytes
+    } catch (error) {
+      if (isUpstreamFailure(error)) return undefined // it comes without a size, then
+      throw error
+    }
   }
 
   async #know(sizeBytes: number): Promise<void> {

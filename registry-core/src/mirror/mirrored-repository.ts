@@ -5,6 +5,7 @@ import { listReferrers } from '../registry/referrers.js'
 import type {
   Blob,
   BlobRequest,
+  GrowingContent,
   ManifestRequest,
   PageRequest,
   Pulled,
@@ -75,7 +76,9 @@ export class MirroredRepository implements Source {
       }
       const known = await this.#linkKnown(digest, signal())
       if (known) return { value: { kind: 'stored', content: known }, served: this.#served('hit') }
-      const content = await downloads.join(upstream, this.#name, digest, signal())
+      const growing = await downloads.join(upstream, this.#name, digest, signal())
+      const read: GrowingContent['read'] = (...range) => this.#refusing(wanted, growing.read(...range))
+      const content = { ...growing, read }
       return { value: { kind: 'growing', content }, served: { origin: host, cache: 'miss' } }
     })
   }
@@ -138,6 +141,15 @@ export class MirroredRepository implements Source {
   async #asking<T>(wanted: Wanted, ask: () => Promise<T>): Promise<T> {
     try {
       return await ask()
+    } catch (error) {
+      throw isUpstreamFailure(error) ? this.#refusal(error, wanted) : error
+    }
+  }
+
+  /** What breaks off before its first byte can still be refused; later the connection breaks (http/stream.ts). */
+  async *#refusing(wanted: Wanted, bytes: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+    try {
+      yield* bytes
     } catch (error) {
       throw isUpstreamFailure(error) ? this.#refusal(error, wanted) : error
     }

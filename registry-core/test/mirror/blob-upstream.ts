@@ -60,6 +60,11 @@ export class BlobUpstream extends ScriptedUpstream {
     return { first, sizeBytes, body: this.#body(bytes, first, answer, signal) }
   }
 
+  /** Asked when `blob` has not said its size: it says it nowhere. */
+  override async describeBlob(): Promise<never> {
+    throw new UpstreamFailure('wrong-content', 'as the test says')
+  }
+
   async *#body(bytes: Buffer, first: number, { cutAt }: Answer, signal: AbortSignal): AsyncGenerator<Buffer> {
     this.openBodies += 1
     try {
