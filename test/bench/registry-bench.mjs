@@ -8,7 +8,7 @@
 //   --pids NAME=PID,PID      server processes; their descendants count too (CPU seconds, memory)
 //   --auth NAME=USER:PASS    Basic for that target           --header NAME='K: V'  any header for that target
 //   --readonly NAME          no pushes to it: its content is there already
-//   --scenario LIST          push big-upload pull-large pull-small catalog start
+//   --scenario LIST          push big-upload pull-large pull-small catalog start stampede crowd warm-mirror
 //   --case TEXT              only the cases whose name has TEXT
 //   --rounds N  --seconds S and --conns N (pull-small)  --clients 1,4,16 and --total-gib G (pull-large)  --blob-mib 512
 //   --push 1x512m,8x32m,200x64k  --push-modes chunked,mono  --big-gib 2
@@ -25,6 +25,8 @@ import { bigUpload, push } from './scenarios/push.mjs'
 import { pullLarge, pullSmall } from './scenarios/pull.mjs'
 import { catalog } from './scenarios/catalog.mjs'
 import { start } from './scenarios/start.mjs'
+import { crowd, stampede } from './scenarios/stampede.mjs'
+import { warmMirror } from './scenarios/warm-mirror.mjs'
 
 const scenarios = {
   push,
@@ -33,6 +35,9 @@ const scenarios = {
   'pull-small': pullSmall,
   catalog,
   start,
+  stampede,
+  crowd,
+  'warm-mirror': warmMirror,
 }
 
 if (options.help) {

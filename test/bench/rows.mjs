@@ -64,6 +64,24 @@ export const rows = {
     limitPart: 'pull-limits',
     args: ['--scenario', 'pull-large', '--clients', '1,4'],
   },
+  stampede: {
+    about: '32 cold clients of one image with a layer of 64 MiB over TLS, its upstream 40 ms away',
+    parts: ['mirrors'],
+    targets: ['peer-mirror-nginx-tls', 'ours-mirror-nginx-tls'],
+    args: ['--scenario', 'stampede'],
+  },
+  'warm-mirror': {
+    about: 'a cached image over TLS, while its upstream is up, refuses, fails or hangs',
+    parts: ['mirrors'],
+    targets: ['peer-mirror-nginx-tls', 'ours-mirror-nginx-tls'],
+    args: ['--scenario', 'warm-mirror', '--total-gib', '2'],
+  },
+  crowd: {
+    about: '1,000 clients of 100 images of 10 layers over one link of 50 MB/s, without TLS',
+    parts: ['mirrors'],
+    targets: ['peer-mirror-nginx-http', 'ours-mirror-nginx-http'],
+    args: ['--scenario', 'crowd'],
+  },
   direct: {
     about: 'everything once more over plain HTTP, neither behind nginx',
     parts: ['peer', 'ours'],

@@ -24,6 +24,7 @@ import { addPeers, registryConfig } from './stacks/peers.mjs'
 import { addPullLimits } from './stacks/pull-limits.mjs'
 import { addUploadLimits } from './stacks/upload-limits.mjs'
 import { addCatalogLimit, addCatalogPeer, catalogStore } from './stacks/catalog.mjs'
+import { addMirrors } from './stacks/mirrors.mjs'
 import { fillPageCache } from './stacks/page-cache.mjs'
 import { CORE, addCatalogOurs, addOurs, coreConfig } from './stacks/ours.mjs'
 
@@ -36,6 +37,7 @@ const parts = {
   'catalog-peer': addCatalogPeer,
   'catalog-ours': addCatalogOurs,
   'catalog-limit': addCatalogLimit,
+  mirrors: addMirrors,
 }
 
 function readOptions() {

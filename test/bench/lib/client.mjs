@@ -5,7 +5,7 @@ import http from 'node:http'
 import https from 'node:https'
 import { execFileSync, spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
-import { options } from './options.mjs'
+import { counter, options } from './options.mjs'
 
 /** Runs a command; resolves to its standard output, rejects when it fails. */
 export function run(cmd, args) {
@@ -93,4 +93,10 @@ export function request(target, method, where, { headers = {}, body, timeout = 1
     req.on('error', reject)
     req.end(body)
   })
+}
+
+/** Asks the control port of the far upstream (upstream/far-upstream.mjs). */
+export async function upstream(query) {
+  if (!counter) throw new Error('this scenario needs --stacks with a mirror')
+  return JSON.parse((await request({ url: counter, headers: [] }, 'GET', query)).body)
 }

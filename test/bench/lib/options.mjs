@@ -31,6 +31,7 @@ export const options = {
   bigGiB: number('--big-gib', 2),
   start: perTarget('--start-cmd'),
   after: perTarget('--after'),
+  hangSeconds: number('--hang-seconds', 20),
   help: argv.includes('--help') || !all('--target').length,
 }
 
@@ -58,8 +59,12 @@ function target(spec) {
     headers,
     pids: (pids[name]?.split(',') ?? known.pids ?? []).map(Number),
     readonly: readonly.has(name) || known.kind === 'limit',
+    upstreams: known.upstreams,
   }
 }
 
 export const targets = all('--target').map(target)
 export const base = one('--base', targets[0]?.name)
+
+/** Where the far upstream tells what it has seen, for the rows of mirrors. */
+export const counter = stacks.counter

@@ -10,7 +10,7 @@ export const CORE = fileURLToPath(new URL('../../../registry-core/bin/registry-c
 const coreSocket = (stack, name) => path.join(stack.work, 'sock', `${name}.sock`)
 
 /** Writes a configuration for the core; answers the file's path. */
-export function coreConfig(stack, name, port, root) {
+export function coreConfig(stack, name, port, root, more = []) {
   const file = path.join(stack.work, `${name}.yml`)
   const lines = [
     'version: 0.1',
@@ -20,16 +20,21 @@ export function coreConfig(stack, name, port, root) {
     '  delete: { enabled: true }',
     `http: { addr: 127.0.0.1:${port} }`,
     `listeners: [ { socket: ${coreSocket(stack, name)}, view: header } ]`,
+    ...more,
   ]
   fs.writeFileSync(file, lines.join('\n') + '\n')
   return file
 }
 
-/** Starts one core over a store and puts the front before it. */
-async function startCore(stack, name, storeRoot) {
+/**
+ * Starts one core over a store and puts the front before it.
+ * @param more further lines of the core's configuration
+ * @param extra what the harness should know of the targets
+ */
+export async function startCore(stack, name, storeRoot, { more, extra } = {}) {
   const port = stack.takePort()
   fs.mkdirSync(storeRoot, { recursive: true })
-  stack.start(name, process.execPath, [CORE, 'serve', coreConfig(stack, name, port, storeRoot)])
+  stack.start(name, process.execPath, [CORE, 'serve', coreConfig(stack, name, port, storeRoot, more)])
   stack.awaitFile(coreSocket(stack, name))
   const nginx = await startNginx({
     coreSocket: coreSocket(stack, name),
@@ -37,9 +42,9 @@ async function startCore(stack, name, storeRoot) {
     settings: { maxUploadSize: '0' },
   })
   const front = stack.adopt(`${name}-nginx`, nginx)
-  stack.plain(`${name}-http`, `http://127.0.0.1:${port}`, 'ours', [name])
-  stack.plain(`${name}-nginx-tls`, `https://127.0.0.1:${nginx.tlsPort}`, 'ours', [name, front])
-  stack.plain(`${name}-nginx-http`, `http://127.0.0.1:${nginx.httpPort}`, 'ours', [name, front])
+  stack.plain(`${name}-http`, `http://127.0.0.1:${port}`, 'ours', [name], extra)
+  stack.plain(`${name}-nginx-tls`, `https://127.0.0.1:${nginx.tlsPort}`, 'ours', [name, front], extra)
+  stack.plain(`${name}-nginx-http`, `http://127.0.0.1:${nginx.httpPort}`, 'ours', [name, front], extra)
 }
 
 export const addOurs = (stack) => startCore(stack, 'ours', path.join(stack.work, 'ours-store'))

@@ -16,7 +16,8 @@ async function freePorts(count) {
   return ports
 }
 
-async function waitForPort(port, ms = 30000) {
+/** Until somebody listens there. */
+export async function waitForPort(port, ms = 30000) {
   const attempt = () =>
     new Promise((resolve) => {
       const socket = net.connect({ port, host: '127.0.0.1' }, () => resolve(socket.destroy()))
@@ -38,6 +39,8 @@ export class Stack {
   upstreams = []
   servers = []
   awaited = []
+  /** Where the far upstream is asked what it has seen. */
+  counter
   adopted = []
   stopping = false
 
@@ -165,7 +168,12 @@ ${this.servers.join('\n')}
       { ...target, pids: target.pids.map((p) => this.pids[p]).filter(Boolean) },
     ])
     const file = path.join(this.work, 'stacks.json')
-    const content = { store: this.store, pids: this.pids, targets: Object.fromEntries(numbered) }
+    const content = {
+      store: this.store,
+      counter: this.counter,
+      pids: this.pids,
+      targets: Object.fromEntries(numbered),
+    }
     fs.writeFileSync(file, JSON.stringify(content, null, 1))
     return file
   }
