@@ -1,6 +1,7 @@
 import { once } from 'node:events'
-import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
+import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, test } from '@jest/globals'
@@ -47,4 +48,16 @@ test('a taken port is named', async () => {
     message: `cannot listen on 127.0.0.1:${port}: another process listens there already`,
   })
   await closed(first)
+})
+
+test('a thousand connections that come at once to a unix socket are not refused', async () => {
+  const path = join(folder, 'crowded')
+  const server = createServer((_, response) => response.end())
+  await listen(server, { kind: 'unix', path })
+  const most = Number(readFileSync('/proc/sys/net/core/somaxconn', 'utf8'))
+  // None is taken before this turn ends.
+  const clients = Array.from({ length: Math.min(1000, most) }, () => connect(path))
+  await Promise.all(clients.map((client) => once(client, 'connect')))
+  for (const client of clients) client.destroy()
+  await closed(server)
 })

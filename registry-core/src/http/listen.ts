@@ -5,6 +5,12 @@ import { connect } from 'node:net'
 import type { ListenAddress } from '../config/settings.js'
 import { errorCode } from '../store/fs.js'
 
+/**
+ * Connections that wait to be taken, where the kernel allows so many (net.core.somaxconn). A unix socket refuses the next one
+ * at once, and nginx answers 502: with Node's 511, a thousand clients that come together saw it.
+ */
+const BACKLOG = 4096
+
 export interface Listening {
   readonly name: string
   readonly port: number | undefined
@@ -14,8 +20,8 @@ export interface Listening {
 export async function listen(server: Server, address: ListenAddress): Promise<Listening> {
   if (address.kind === 'unix') await removeStaleSocket(address.path)
   const arrived = once(server, 'listening')
-  if (address.kind === 'unix') server.listen(address.path)
-  else server.listen(address.port, address.host)
+  if (address.kind === 'unix') server.listen({ path: address.path, backlog: BACKLOG })
+  else server.listen({ port: address.port, host: address.host, backlog: BACKLOG })
   try {
     await arrived
   } catch (error) {
