@@ -61,7 +61,9 @@ export class MirroredRepository implements Source {
   async blob(digest: Digest, { wantsBytes, signal }: BlobRequest): Promise<Pulled<Blob> | undefined> {
     const { store, upstream, downloads } = this.#parts
     const { stored, remote, host } = this.#name
-    const here = await store.content.look('layer', stored, digest)
+    // Whoever joins a download that this repository has begun already need not look: a thousand readers come at once.
+    const isComing = wantsBytes && downloads.fetchedFor(upstream, digest)?.has(stored) === true
+    const here = isComing ? undefined : await store.content.look('layer', stored, digest)
     if (here !== undefined) {
       const served = this.#served('hit')
       this.#count(served, wantsBytes ? here.sizeBytes : 0)
@@ -87,9 +89,11 @@ export class MirroredRepository implements Source {
   async #linkKnown(digest: Digest, signal: AbortSignal): Promise<StoredContent | undefined> {
     const { store, upstream, downloads } = this.#parts
     const { remote, stored } = this.#name
+    const isComing = (): boolean => downloads.fetchedFor(upstream, digest)?.has(stored) === true
+    if (isComing()) return undefined
     const bytes = await store.content.lookAtBytes(digest)
-    const others = downloads.fetchedFor(upstream, digest)
-    if (others?.has(stored) === true || (bytes === undefined && others === undefined)) return undefined
+    const isElsewhere = bytes !== undefined || downloads.fetchedFor(upstream, digest) !== undefined
+    if (isComing() || !isElsewhere) return undefined
     await upstream.describeBlob(remote, digest, signal)
     if (bytes === undefined) return undefined
     await store.links.publishLayer(stored, digest, digest)
