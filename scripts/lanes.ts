@@ -132,6 +132,26 @@ export const LANES: readonly Lane[] = [
     minutes: 15,
   },
   {
+    name: 'mirror-clients',
+    folders: ['test/mirror-clients'],
+    ciOnly: true,
+    commands: [
+      'dockerd',
+      'docker',
+      'containerd',
+      'skopeo',
+      'buildah',
+      'podman',
+      'openssl',
+      'mmdebstrap',
+      'busybox',
+      'iptables',
+      'slirp4netns',
+    ],
+    queue: 'core', // the other one has the other lanes of real clients
+    minutes: 14,
+  },
+  {
     name: 'simulation',
     folders: ['test/programs'],
     ciOnly: false,

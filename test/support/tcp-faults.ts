@@ -105,7 +105,8 @@ export class TcpFaults {
       }
     })
     from.on('end', () => to.end())
-    from.on('error', () => to.resetAndDestroy())
+    // Node never closes a socket that is reset after its end was sent.
+    from.on('error', () => (to.writableEnded ? to.destroy() : to.resetAndDestroy()))
     from.on('close', () => {
       to.destroySoon()
       this.#pairs.delete(pair)

@@ -22,6 +22,8 @@ export interface SeenRequest {
   /** The tag or digest. */
   readonly reference: string
   readonly range: string | undefined
+  /** Whether it is from a mirror of ours, by what it calls itself. */
+  readonly isOurs: boolean
   readonly headers: IncomingHttpHeaders
   /** What it was answered; undefined while it waits, and when it never was. */
   status: number | undefined
@@ -35,6 +37,7 @@ export interface RequestFilter {
   readonly reference?: string
   readonly range?: string
   readonly status?: number
+  readonly isOurs?: boolean
   readonly target?: RegExp
 }
 
@@ -57,7 +60,8 @@ const KINDS: readonly (readonly [RequestKind, RegExp])[] = [
 
 export function see({ method = '', url = '/', headers }: IncomingMessage): SeenRequest {
   const [path = ''] = url.split('?')
-  const common = { method, target: url, range: headers.range, headers, status: undefined }
+  const isOurs = headers['user-agent'] === 'registry-core'
+  const common = { method, target: url, range: headers.range, isOurs, headers, status: undefined }
   for (const [kind, shape] of KINDS) {
     const found = shape.exec(path)
     if (found === null) continue
