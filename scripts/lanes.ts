@@ -128,7 +128,7 @@ export const LANES: readonly Lane[] = [
     folders: ['test/mirror'],
     ciOnly: false,
     commands: ['openssl'], // what needs nginx says itself when it is missing
-    queue: 'core',
+    queue: 'clients',
     minutes: 15,
   },
   {
