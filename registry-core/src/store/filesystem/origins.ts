@@ -76,7 +76,6 @@ export class FileOrigins implements Origins {
     return this.#options.fetchedTags.noteChecked(repository, tag, digest)
   }
 
-  /** Costs two looks a revision, where all of them were fetched; the first one that was not ends it. */
   /** The folder's time: nothing but `revisions` and `tags` is ever made in it, and both stay. */
   bornAt(repository: RepositoryName): Date | undefined {
     const { keys, durable } = this.#options
@@ -84,6 +83,7 @@ export class FileOrigins implements Origins {
     return stat && new Date(stat.mtimeMs)
   }
 
+  /** Costs two looks a revision, where all of them were fetched; the first one that was not ends it. */
   async isLocal(repository: RepositoryName, unknown: 'counts' | 'does not count'): Promise<boolean> {
     const { keys, listings } = this.#options
     let looks = 0
