@@ -21,7 +21,7 @@ const FIRST_PAUSE_MS = 250
 const UNDECLARED_LIMIT_BYTES = 64 * 1024 ** 3
 
 /** What may be better at the next attempt, or at the next of the upstream's addresses. */
-const PASSING_TROUBLES: ReadonlySet<UpstreamTrouble> = new Set([
+const RETRIED_TROUBLES: ReadonlySet<UpstreamTrouble> = new Set([
   'cut',
   'dns',
   'failing',
@@ -125,7 +125,7 @@ export class Download {
       try {
         return await this.#fetch()
       } catch (error) {
-        if (this.#stop.signal.aborted || !this.#mayPass(error)) throw error
+        if (this.#stop.signal.aborted || !this.#mayRetry(error)) throw error
         if (this.arrivals.received - before >= PROGRESS_BYTES) attempt = 1
         if (attempt >= ATTEMPTS) throw error
         await this.#parts.clock.sleep(FIRST_PAUSE_MS * 2 ** (attempt - 1), this.#stop.signal)
@@ -134,8 +134,8 @@ export class Download {
   }
 
   /** Before the first headers clients wait, and the upstream has tried all its addresses: they hear of it at once. */
-  #mayPass(error: unknown): boolean {
-    return this.#hasHeaders && isUpstreamFailure(error) && PASSING_TROUBLES.has(error.trouble)
+  #mayRetry(error: unknown): boolean {
+    return this.#hasHeaders && isUpstreamFailure(error) && RETRIED_TROUBLES.has(error.trouble)
   }
 
   async #fetch(): Promise<void> {
@@ -144,7 +144,7 @@ export class Download {
     let skipBytes = received - blob.first
     const body = blob.body[Symbol.asyncIterator]()
     try {
-      if (skipBytes < 0) throw this.#wrong(`begins at byte ${blob.first} instead of ${received}`)
+      if (skipBytes < 0) throw this.#failure(`begins at byte ${blob.first} instead of ${received}`)
       const sizeBytes = blob.sizeBytes ?? (await this.#sizeElsewhere())
       if (sizeBytes !== undefined) await this.#know(sizeBytes)
       this.#hasHeaders = true
@@ -179,8 +179,8 @@ export class Download {
   async #know(sizeBytes: number): Promise<void> {
     const { sizeBytes: known, received } = this.arrivals
     if (known !== undefined && known !== sizeBytes)
-      throw this.#wrong(`has ${sizeBytes} bytes now, and had ${known} before`)
-    if (received > sizeBytes) throw this.#never(`has ${sizeBytes} bytes, and ${received} came before`)
+      throw this.#failure(`has ${sizeBytes} bytes now, and had ${known} before`)
+    if (received > sizeBytes) throw this.#spoilt(`has ${sizeBytes} bytes, and ${received} came before`)
     if (known !== undefined) return
     this.arrivals.know(sizeBytes)
     await this.#storing.expect(sizeBytes)
@@ -190,7 +190,7 @@ export class Download {
     this.#stop.signal.throwIfAborted()
     const { received, sizeBytes } = this.arrivals
     if (received + piece.length > (sizeBytes ?? UNDECLARED_LIMIT_BYTES))
-      throw this.#never(`is longer than ${sizeBytes ?? UNDECLARED_LIMIT_BYTES} bytes`)
+      throw this.#spoilt(`is longer than ${sizeBytes ?? UNDECLARED_LIMIT_BYTES} bytes`)
     this.arrivals.add(piece)
     await this.#storing.add(piece)
     while (this.arrivals.isPassing && this.arrivals.unsettledBytes > PASSING_BYTES) {
@@ -200,17 +200,19 @@ export class Download {
   }
 
   async #finish(): Promise<void> {
-    if (!(await this.#storing.isWhole())) throw this.#never('has another digest')
+    if (!(await this.#storing.isWhole())) throw this.#spoilt('has another digest')
     this.#headers.resolve()
     await this.#storing.commit(this.#parts.publish)
   }
 
-  #never(what: string): UpstreamFailure {
+  /** What came cannot become it: it is thrown away. */
+  #spoilt(what: string): UpstreamFailure {
     this.#isWrong = true
-    return this.#wrong(what)
+    return this.#failure(what)
   }
 
-  #wrong(what: string): UpstreamFailure {
+  /** What came before is kept. */
+  #failure(what: string): UpstreamFailure {
     return new UpstreamFailure('wrong-content', `${this.#name()} ${what}`)
   }
 
