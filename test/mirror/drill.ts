@@ -17,7 +17,8 @@ export interface Outage {
   readonly settings?: Settings
 }
 
-const IMAGES = 20
+/** Of each upstream. */
+export const IMAGES = 20
 
 /** What a client saw of one outage. */
 export interface Seen {

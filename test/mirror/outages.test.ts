@@ -11,7 +11,7 @@ import { openDeafPort } from '../support/deaf-port.js'
 import { FakeUpstream } from '../support/fake-upstream/fake-upstream.js'
 import { makeImage } from '../support/images.js'
 import { freePort } from '../support/processes.js'
-import { type Outage, playOutages, type Seen } from './drill.js'
+import { IMAGES, type Outage, playOutages, type Seen } from './drill.js'
 import { getManifest, pullImage } from './pulls.js'
 import { openScene } from './scene.js'
 
@@ -66,7 +66,20 @@ const ONES_THAT_DO_NOT: readonly Outage[] = [
   { name: 'answers after a minute', faults: [{ how: { delayMs: 60_000 } }] },
 ]
 
-function judge(seen: readonly Seen[], notCached: 404 | 503): void {
+const SOME_OF_BOTH: readonly Outage[] = [
+  ...[403, 429, 503].map((status) => ({ name: `answers ${status}`, faults: [{ how: { status } }] })),
+  { name: 'shows a login page', faults: [{ how: 'login-page' }] },
+  { name: 'has a token service that hangs', upstream: BEARER, faults: [{ on: 'token', how: 'hang' }] },
+  { name: 'refuses connections', isDown: true },
+  { name: 'hangs', faults: [{ how: 'hang' }] },
+]
+
+/** @param played those of which something must have been seen */
+function judge(seen: readonly Seen[], played: readonly Outage[], notCached: 404 | 503): void {
+  expect(played.length).toBeGreaterThan(0)
+  expect(seen.map(({ name, pulls }) => [name, pulls.length])).toEqual(
+    played.map(({ name }) => [name, IMAGES]),
+  )
   expect(seen.flatMap(({ failed }) => failed)).toEqual([])
   const silent = seen.filter(({ pulls }) => pulls.some(({ warning }) => warning === undefined))
   expect(silent.map(({ name }) => name)).toEqual([])
@@ -84,7 +97,7 @@ describe('everything that is cached is served, and what is not is answered in ti
   test(
     'answers something else (attack 53, attack 58, attack 59)',
     async () => {
-      judge(await playOutages(ONES_THAT_ANSWER), 404)
+      judge(await playOutages(ONES_THAT_ANSWER), ONES_THAT_ANSWER, 404)
     },
     DRILL_MS,
   )
@@ -92,7 +105,7 @@ describe('everything that is cached is served, and what is not is answered in ti
   test(
     'does not answer (fault 29, attack 58)',
     async () => {
-      judge(await playOutages(ONES_THAT_DO_NOT), 404)
+      judge(await playOutages(ONES_THAT_DO_NOT), ONES_THAT_DO_NOT, 404)
     },
     DRILL_MS,
   )
@@ -100,11 +113,8 @@ describe('everything that is cached is served, and what is not is answered in ti
   test(
     'fails, with 503 for what is missing where the settings say so (attack 58)',
     async () => {
-      const some = [...ONES_THAT_ANSWER, ...ONES_THAT_DO_NOT].filter(({ name }) =>
-        /answers (?:429|503|403)$|refuses|hangs$|page$/.test(name),
-      )
-      const seen = await playOutages(some, 503)
-      judge(seen, 503)
+      const seen = await playOutages(SOME_OF_BOTH, 503)
+      judge(seen, SOME_OF_BOTH, 503)
       for (const { name, notCached } of seen) expect([name, notCached[0]]).toEqual([name, 503])
     },
     DRILL_MS,
@@ -153,15 +163,15 @@ describe('everything that is cached is served after a restart, while an upstream
       const nobody = `127.0.0.1:${await freePort()}`
       const name = 'http://registry.example'
       try {
-        const seen = await playOutages([
+        const outages: readonly Outage[] = [
           { name: 'has no address', settings: { urls: ['http://no-such-host.invalid'] } },
           { name: 'has a name server that is gone', settings: { urls: [name], dns: [nobody] } },
           { name: 'takes no connection', settings: { urls: [`http://127.0.0.1:${deaf.port}`] } },
           { name: 'makes no handshake', settings: { urls: [`https://127.0.0.1:${mutePort}`] } },
           { name: 'is behind a proxy that is gone', settings: { urls: [name], proxy: `http://${nobody}` } },
           { name: 'may not be dialled', settings: { allowAddresses: [] } },
-        ])
-        judge(seen, 404)
+        ]
+        judge(await playOutages(outages), outages, 404)
       } finally {
         await deaf.close()
       }
@@ -172,7 +182,7 @@ describe('everything that is cached is served after a restart, while an upstream
   test(
     'has no certificate that counts, and it is told nothing (attack 77)',
     async () => {
-      judge(await playOutages(network), 404)
+      judge(await playOutages(network), network, 404)
       for (const { requests } of others) expect(requests).toEqual([])
     },
     DRILL_MS,
