@@ -34,9 +34,9 @@ export type Asked =
 export interface AskedManifestsOptions {
   /** Behind its breaker. */
   readonly upstream: Upstream
-  readonly settings: () => Pick<UpstreamSettings, 'freshFor'>
-  /** Whether the upstream's address is a private one, as far as that is known. */
-  readonly isPrivate: () => boolean
+  readonly settings: Pick<UpstreamSettings, 'freshFor'>
+  /** The upstream is next door: a name without a dot, or a private address. */
+  readonly isPrivate: boolean
   readonly held: HeldManifests
   readonly counters: Pick<UpstreamCounters, 'revalidated'>
   readonly clock: Clock
@@ -82,7 +82,7 @@ export class AskedManifests {
   isFresh(name: MirroredName, tag: Tag, { manifest, checkedAt }: HeldTag): boolean {
     if (checkedAt === undefined) return true
     const { settings, isPrivate, clock } = this.#options
-    const freshMs = freshMsFor(settings().freshFor, isPrivate(), name.remote, tag)
+    const freshMs = freshMsFor(settings.freshFor, isPrivate, name.remote, tag)
     const now = clock.now()
     if (isFresh(checkedAt, now, freshMs)) return true
     const confirmed = this.#confirmed.get(`${name.stored}:${tag}`)

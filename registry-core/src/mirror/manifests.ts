@@ -22,13 +22,13 @@ export class Manifests {
   readonly #held: HeldManifests
   readonly #asked: AskedManifests
   readonly #rateLimit: Pick<RateLimitWatch, 'isLow'>
-  readonly #settings: () => Pick<UpstreamSettings, 'whenMissing'>
+  readonly #settings: Pick<UpstreamSettings, 'whenMissing'>
   readonly #clock: Clock
   #slowUntilMs = 0
 
   constructor(
     options: AskedManifestsOptions & {
-      readonly settings: () => Pick<UpstreamSettings, 'freshFor' | 'whenMissing'>
+      readonly settings: Pick<UpstreamSettings, 'freshFor' | 'whenMissing'>
       readonly rateLimit: Pick<RateLimitWatch, 'isLow'>
     },
   ) {
@@ -96,7 +96,7 @@ export class Manifests {
       `${name.host} has not answered yet: ${referenceText(reference)}`,
     )
     const wanted = { kind: 'manifest', repository: name.stored, reference } as const
-    throw failureWithoutCopy(asked?.failure ?? late, name.host, wanted, this.#settings().whenMissing)
+    throw failureWithoutCopy(asked?.failure ?? late, name.host, wanted, this.#settings.whenMissing)
   }
 
   async #withCopy(

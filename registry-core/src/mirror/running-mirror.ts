@@ -54,9 +54,9 @@ export class RunningMirror implements Mirror {
     this.#visibility = visibility
     const isKnownPublic = (stored: RepositoryName): true | undefined => visibility.isKnownPublic(stored)
     this.#manifests = new Manifests({
-      ...{ upstream, rateLimit, counters, clock, log, settings: () => settings },
+      ...{ upstream, rateLimit, counters, clock, log, settings },
       held: new HeldManifests({ store, registry, log, isKnownPublic }),
-      isPrivate: () => settings.urls.every(({ hostname }) => isNextDoor(hostname)),
+      isPrivate: settings.urls.every(({ hostname }) => isNextDoor(hostname)),
     })
   }
 

@@ -95,14 +95,25 @@ export class MirrorOfScript {
     }
     const manifests = new Manifests({
       upstream: withBreaker(this.scripted, breaker),
-      settings: () => ({ freshFor: { rules: [], otherwiseMs: undefined }, whenMissing: this.whenMissing }),
-      isPrivate: () => false,
+      settings: this.#settings(),
+      isPrivate: false,
       held,
       rateLimit: this.rateLimit,
       counters: { revalidated: (outcome) => void this.revalidations.push(outcome) },
       ...{ clock, log },
     })
     return { manifests, breaker }
+  }
+
+  /** As `whenMissing` is when it is asked for: tests set it later. */
+  #settings(): Pick<UpstreamSettings, 'freshFor' | 'whenMissing'> {
+    const whenMissing = (): UpstreamSettings['whenMissing'] => this.whenMissing
+    return {
+      freshFor: { rules: [], otherwiseMs: undefined },
+      get whenMissing() {
+        return whenMissing()
+      },
+    }
   }
 
   /** Pulls; time stands still. */

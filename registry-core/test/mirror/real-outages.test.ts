@@ -53,8 +53,8 @@ beforeEach(async () => {
   const breaker = new Breaker({ host: 'upstream.test', clock, random: seededRandom(1), log })
   manifests = new Manifests({
     upstream: withBreaker(upstream, breaker),
-    settings: () => ({ freshFor: { rules: [], otherwiseMs: 0 }, whenMissing: 404 }),
-    isPrivate: () => false,
+    settings: { freshFor: { rules: [], otherwiseMs: 0 }, whenMissing: 404 },
+    isPrivate: false,
     held: new HeldManifests({ ...core, log }),
     ...{ rateLimit, clock, log, counters: { revalidated: () => undefined } },
   })
