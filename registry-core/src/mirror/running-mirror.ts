@@ -50,7 +50,7 @@ export class RunningMirror implements Mirror {
       options,
     )
     const { upstream, rateLimit, counters } = this.#watched
-    const visibility = new Visibility({ upstream, origins: store.origins })
+    const visibility = new Visibility({ upstream, clock, origins: store.origins })
     this.#visibility = visibility
     const isKnownPublic = (stored: RepositoryName): true | undefined => visibility.isKnownPublic(stored)
     this.#manifests = new Manifests({
@@ -96,6 +96,7 @@ export class RunningMirror implements Mirror {
   }
 
   async close(): Promise<void> {
+    this.#visibility.close()
     await this.#manifests.close()
     await this.#watched.close()
   }

@@ -15,55 +15,83 @@ import type {
   TagsPage,
 } from '../registry/source.js'
 import type { Origins } from '../store/fetched.js'
+import type { Clock } from '../system/clock.js'
 import { BoundedMap } from './bounded-map.js'
 import type { MirroredName } from './mirrored-name.js'
-import { isUpstreamFailure } from './upstream/upstream-failure.js'
+import { SingleFlight } from './upstream/single-flight.js'
+import { isUpstreamFailure, UpstreamFailure } from './upstream/upstream-failure.js'
 import type { Upstream } from './upstream/upstream.js'
 
+const KNOWN_FOR_MS = 10 * 60_000
 const KEPT = 10_000
 
-/** What an upstream gives to everybody, and what only to our account (design §5, `expose`); known through an outage. */
-export class Visibility {
-  readonly #upstream: Pick<Upstream, 'isPublic'>
-  readonly #origins: Pick<Origins, 'provenance' | 'findTag'>
-  /** Repositories of the store that were public when somebody asked last. */
-  readonly #public = new BoundedMap<true>(KEPT)
+interface Options {
+  readonly upstream: Pick<Upstream, 'isPublic' | 'host'>
+  readonly origins: Pick<Origins, 'provenance' | 'findTag'>
+  readonly clock: Clock
+}
 
-  constructor(options: {
-    readonly upstream: Pick<Upstream, 'isPublic'>
-    readonly origins: Pick<Origins, 'provenance' | 'findTag'>
-  }) {
-    this.#upstream = options.upstream
-    this.#origins = options.origins
+/**
+ * What an upstream gives to everybody, and what only to our account (design §5, `expose`): asked once in ten minutes,
+ * and known through an outage. It stands outside the breaker, which must hear of nothing that was not asked.
+ */
+export class Visibility {
+  readonly #options: Options
+  readonly #asks = new SingleFlight<boolean>()
+  readonly #closing = new AbortController()
+  /** Repositories of the store, and until when they need not be asked for again. */
+  readonly #public = new BoundedMap<number>(KEPT)
+  /** Apart from those, so that names which clients make up push no public one out. */
+  readonly #hidden = new BoundedMap<number>(KEPT)
+
+  constructor(options: Options) {
+    this.#options = options
   }
 
   /** For the note beside what is fetched now: it is public also when nobody can be asked any more. */
   isKnownPublic(stored: RepositoryName): true | undefined {
-    return this.#public.get(stored)
+    return this.#public.get(stored) === undefined ? undefined : true
   }
 
   /** @param reference the manifest that is asked for, whose note may say so when the upstream cannot */
-  async isPublic(
-    { stored, remote }: MirroredName,
-    signal: AbortSignal,
-    reference?: Reference,
-  ): Promise<boolean> {
+  async isPublic(name: MirroredName, signal: AbortSignal, reference?: Reference): Promise<boolean> {
+    const { stored } = name
+    const nowMs = this.#options.clock.elapsedMs()
+    if ((this.#public.get(stored) ?? nowMs) > nowMs) return true
+    if ((this.#hidden.get(stored) ?? nowMs) > nowMs) return false
     try {
-      if (await this.#upstream.isPublic(remote, signal)) this.#public.set(stored, true)
-      else this.#public.delete(stored)
+      return await this.#asks.join(stored, signal, () => this.#ask(name))
     } catch (error) {
       if (!isUpstreamFailure(error)) throw error
-      if (reference && (await this.#isNotedPublic(stored, reference))) this.#public.set(stored, true)
+      if (this.#public.get(stored) !== undefined) return true
+      if (this.#hidden.get(stored) !== undefined || reference === undefined) return false
+      if (!(await this.#isNotedPublic(stored, reference))) return false
+      this.#public.set(stored, nowMs)
+      return true
     }
-    return this.#public.get(stored) ?? false
+  }
+
+  async #ask({ stored, remote }: MirroredName): Promise<boolean> {
+    const { upstream, clock } = this.#options
+    const isPublic = await upstream.isPublic(remote, this.#closing.signal)
+    const [is, isNot] = isPublic ? [this.#public, this.#hidden] : [this.#hidden, this.#public]
+    is.set(stored, clock.elapsedMs() + KNOWN_FOR_MS)
+    isNot.delete(stored)
+    return isPublic
+  }
+
+  /** Ends what is asked. */
+  close(): void {
+    const { host } = this.#options.upstream
+    this.#closing.abort(new UpstreamFailure('resting', `${host} is not asked any more`))
   }
 
   async #isNotedPublic(stored: RepositoryName, reference: Reference): Promise<boolean> {
     const digest =
       reference.kind === 'digest'
         ? reference.digest
-        : (await this.#origins.findTag(stored, reference.tag))?.digest
-    const origin = digest && this.#origins.provenance(stored, digest)
+        : (await this.#options.origins.findTag(stored, reference.tag))?.digest
+    const origin = digest && this.#options.origins.provenance(stored, digest)
     return origin?.kind === 'fetched' && origin.from.isPublic === true
   }
 }

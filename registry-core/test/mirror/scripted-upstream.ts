@@ -15,6 +15,8 @@ export class ScriptedUpstream implements Upstream {
   readonly host = 'docker.io'
   /** `GET library/alpine latest`, one a request. */
   readonly asked: string[] = []
+  /** Whether its repositories are public. */
+  isOpen = true
   /** The most requests that ran at once. */
   most = 0
   #running = 0
@@ -129,8 +131,9 @@ export class ScriptedUpstream implements Upstream {
     return Promise.resolve([])
   }
 
-  isPublic(): Promise<boolean> {
-    return Promise.resolve(true)
+  async isPublic(repository: RepositoryName, signal: AbortSignal): Promise<boolean> {
+    await this.#take(`PUBLIC ${repository}`, signal)
+    return this.isOpen
   }
 
   close(): Promise<void> {

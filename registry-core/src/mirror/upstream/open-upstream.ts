@@ -2,6 +2,7 @@ import type { Clock } from '../../system/clock.js'
 import type { Log } from '../../system/log.js'
 import type { UpstreamSettings } from '../mirror-settings.js'
 import type { RateLimit } from '../rate-limit.js'
+import { askAsNobody } from './ask-as-nobody.js'
 import { describeBlob, fetchBlob } from './blobs.js'
 import { openClient } from './client.js'
 import { openCredentials } from './credentials.js'
@@ -12,7 +13,6 @@ import { fetchManifest, resolveManifest } from './manifests.js'
 import { findMisspelling } from './misspelt-hosts.js'
 import type { Resolve } from './name-servers.js'
 import type { Environment } from './proxies.js'
-import { openPublicRepositories } from './public-repositories.js'
 import { TIMEOUTS, type Timeouts } from './timeouts.js'
 import type { Upstream } from './upstream.js'
 import { UpstreamFailure } from './upstream-failure.js'
@@ -53,7 +53,6 @@ export function openUpstream(settings: UpstreamSettings, options: UpstreamOption
   const gate = openGate(settings.maxConnections)
   const pace = openPace(settings.maxBytesPerSecond, clock)
   const parts = { client, gate, pace, urls }
-  const everybody = openPublicRepositories(client, closing.signal)
   return {
     host: settings.host,
     resolve: (repository, reference, signal) => resolveManifest(parts, repository, reference, signal),
@@ -63,8 +62,7 @@ export function openUpstream(settings: UpstreamSettings, options: UpstreamOption
       fetchBlob(parts, { repository, digest, first, signal, sizeBytes }),
     tags: (repository, page, signal) => listTags(parts, repository, page, signal),
     referrers: (repository, subject, signal) => listReferrers(parts, repository, subject, signal),
-    isPublic: async (repository, signal) =>
-      settings.credentials === undefined || everybody.has(repository, signal),
+    isPublic: (repository, signal) => askAsNobody(client, repository, signal),
     async close() {
       closing.abort(new UpstreamFailure('unreachable', `${settings.host} is not asked any more`))
       await wire.close()

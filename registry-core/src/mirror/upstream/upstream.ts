@@ -39,7 +39,7 @@ export interface Upstream {
   ): Promise<{ readonly tags: readonly string[]; readonly more: boolean }>
   /** What refers to a manifest, all pages, bounded; empty for an upstream that has no such list. */
   referrers(repository: RepositoryName, subject: Digest, signal: AbortSignal): Promise<readonly Descriptor[]>
-  /** Whether an anonymous client could pull from the repository; true at once where we have no credential. */
+  /** Whether an anonymous client could pull from the repository: asks, each time (mirror/visibility.ts remembers). */
   isPublic(repository: RepositoryName, signal: AbortSignal): Promise<boolean>
   close(): Promise<void>
 }
