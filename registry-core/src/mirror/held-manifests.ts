@@ -162,7 +162,8 @@ export function isWhole({ digest, bytes }: FetchedManifest): boolean {
   return digestOfBytes(algorithmOf(digest), bytes) === digest
 }
 
-function findMeaning(bytes: Buffer): Manifest | undefined {
+/** Undefined for what is no manifest that we understand. */
+export function findMeaning(bytes: Buffer): Manifest | undefined {
   try {
     return parseStoredManifest(bytes)
   } catch (error) {

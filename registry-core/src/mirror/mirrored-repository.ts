@@ -18,6 +18,7 @@ import type {
 } from '../registry/source.js'
 import type { Store, StoredContent } from '../store/store.js'
 import type { UpstreamCounters } from '../system/mirror-metrics.js'
+import type { BlobSizes } from './blob-sizes.js'
 import type { Downloads } from './downloads.js'
 import type { Manifests } from './manifests.js'
 import type { MirroredName } from './mirrored-name.js'
@@ -34,6 +35,7 @@ export interface MirrorParts {
   readonly upstream: Upstream
   readonly manifests: Manifests
   readonly downloads: Downloads
+  readonly sizes: Pick<BlobSizes, 'note'>
   readonly counters: Pick<UpstreamCounters, 'answered' | 'saved'>
   readonly whenMissing: 404 | 503
 }
@@ -53,6 +55,7 @@ export class MirroredRepository implements Source {
     request: ManifestRequest,
   ): Promise<Pulled<PulledManifest> | undefined> {
     const found = await this.#parts.manifests.manifest(this.#name, reference, request)
+    this.#parts.sizes.note(found.value)
     this.#count(found.served, found.value.bytes.length)
     return found
   }

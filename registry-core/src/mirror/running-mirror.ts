@@ -1,6 +1,7 @@
 import { isIP } from 'node:net'
 import { findRepositoryName, type RepositoryName } from '../oci/repository.js'
 import type { Source } from '../registry/source.js'
+import { BlobSizes } from './blob-sizes.js'
 import type { BreakerState } from './breaker.js'
 import type { Downloads } from './downloads.js'
 import { HeldManifests } from './held-manifests.js'
@@ -37,6 +38,7 @@ export class RunningMirror implements Mirror {
   readonly #downloads: Downloads
   readonly #watched: WatchedUpstream
   readonly #visibility: Visibility
+  readonly #sizes = new BlobSizes()
   readonly #manifests: Manifests
 
   constructor(settings: UpstreamSettings, downloads: Downloads, options: MirrorsOptions) {
@@ -46,7 +48,14 @@ export class RunningMirror implements Mirror {
     this.#downloads = downloads
     this.#watched = watchUpstream(
       settings.host,
-      (onRateLimit) => openUpstream(settings, { clock, log, environment, onRateLimit }),
+      (onRateLimit) =>
+        openUpstream(settings, {
+          clock,
+          log,
+          environment,
+          onRateLimit,
+          sizeOf: (digest) => this.#sizes.find(digest),
+        }),
       options,
     )
     const { upstream, rateLimit, counters } = this.#watched
@@ -81,7 +90,7 @@ export class RunningMirror implements Mirror {
     const { whenMissing, credentials, expose } = this.settings
     const repository = new MirroredRepository(name, {
       ...{ store: this.#store, upstream, counters, whenMissing },
-      ...{ manifests: this.#manifests, downloads: this.#downloads },
+      ...{ manifests: this.#manifests, downloads: this.#downloads, sizes: this.#sizes },
     })
     const isOpen = credentials === undefined || expose === 'all' || (expose === 'accounts' && isMember)
     return isOpen ? repository : new PublicOnly(repository, name, this.#visibility)

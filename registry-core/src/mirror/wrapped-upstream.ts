@@ -19,8 +19,8 @@ export function wrapUpstream(
       around({ kind: 'manifest', signal }, () => upstream.manifest(repository, reference, signal)),
     describeBlob: (repository, digest, signal) =>
       around({ kind: 'blob', signal }, () => upstream.describeBlob(repository, digest, signal)),
-    blob: (repository, digest, first, signal, sizeBytes) =>
-      around({ kind: 'blob', signal }, () => upstream.blob(repository, digest, first, signal, sizeBytes)),
+    blob: (repository, digest, first, signal) =>
+      around({ kind: 'blob', signal }, () => upstream.blob(repository, digest, first, signal)),
     tags: (repository, page, signal) =>
       around({ kind: 'manifest', signal }, () => upstream.tags(repository, page, signal)),
     referrers: (repository, subject, signal) =>

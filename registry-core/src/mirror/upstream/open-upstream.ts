@@ -1,3 +1,4 @@
+import type { Digest } from '../../oci/digest.js'
 import type { Clock } from '../../system/clock.js'
 import type { Log } from '../../system/log.js'
 import type { UpstreamSettings } from '../mirror-settings.js'
@@ -26,6 +27,8 @@ export interface UpstreamOptions {
   readonly environment: Environment
   /** Told whenever the upstream says how much more it will give. */
   readonly onRateLimit?: (limit: RateLimit) => void
+  /** What manifests say of a blob: small ones go first. */
+  readonly sizeOf?: (digest: Digest) => number | undefined
   readonly timeouts?: Partial<Timeouts>
   /** In place of name servers. */
   readonly resolve?: Resolve
@@ -36,7 +39,7 @@ const QUESTIONS = 64
 
 /** Connects to nothing before it is asked. */
 export function openUpstream(settings: UpstreamSettings, options: UpstreamOptions): Upstream {
-  const { clock, log, environment, resolve } = options
+  const { clock, log, environment, resolve, sizeOf = () => undefined } = options
   const misspelling = findMisspelling(settings)
   if (misspelling !== undefined && !settings.isConfirmed)
     log.warn({ upstream: settings.host, meant: misspelling.meant }, misspelling.sentence)
@@ -58,8 +61,8 @@ export function openUpstream(settings: UpstreamSettings, options: UpstreamOption
     resolve: (repository, reference, signal) => resolveManifest(parts, repository, reference, signal),
     manifest: (repository, reference, signal) => fetchManifest(parts, repository, reference, signal),
     describeBlob: (repository, digest, signal) => describeBlob(parts, repository, digest, signal),
-    blob: (repository, digest, first, signal, sizeBytes) =>
-      fetchBlob(parts, { repository, digest, first, signal, sizeBytes }),
+    blob: (repository, digest, first, signal) =>
+      fetchBlob(parts, { repository, digest, first, signal, sizeBytes: sizeOf(digest) }),
     tags: (repository, page, signal) => listTags(parts, repository, page, signal),
     referrers: (repository, subject, signal) => listReferrers(parts, repository, subject, signal),
     isPublic: (repository, signal) => askAsNobody(client, repository, signal),

@@ -21,16 +21,10 @@ export interface Upstream {
   ): Promise<{ readonly sizeBytes: number }>
   /**
    * The bytes of a blob from `first` on, not verified. An upstream that cannot do ranges begins at 0: `first` of the
-   * answer says where. Waits for one of the upstream's `maxConnections`: small ones first, so tell the size where it is
-   * known from a manifest.
+   * answer says where. Waits for one of the upstream's `maxConnections`; small ones first, as far as sizes are known
+   * (`sizeOf` of open-upstream.ts).
    */
-  blob(
-    repository: RepositoryName,
-    digest: Digest,
-    first: number,
-    signal: AbortSignal,
-    sizeBytes?: number,
-  ): Promise<FetchedBlob>
+  blob(repository: RepositoryName, digest: Digest, first: number, signal: AbortSignal): Promise<FetchedBlob>
   /** A page of tags, as the upstream lists them. */
   tags(
     repository: RepositoryName,
