@@ -56,22 +56,22 @@ export class MirroredRepository implements Source {
   ): Promise<Pulled<PulledManifest> | undefined> {
     const found = await this.#parts.manifests.manifest(this.#name, reference, request)
     this.#parts.sizes.note(found.value)
-    this.#count(found.served, found.value.bytes.length)
-    return found
+    return this.#counted(found, ({ bytes }) => bytes.length)
   }
 
   /** From the store, else from the download that runs, else from one that begins now. */
-  async blob(digest: Digest, { wantsBytes, signal }: BlobRequest): Promise<Pulled<Blob> | undefined> {
+  async blob(digest: Digest, request: BlobRequest): Promise<Pulled<Blob> | undefined> {
+    const found = await this.#findBlob(digest, request)
+    return this.#counted(found, ({ content }) => (request.wantsBytes ? (content.sizeBytes ?? 0) : 0))
+  }
+
+  async #findBlob(digest: Digest, { wantsBytes, signal }: BlobRequest): Promise<Pulled<Blob>> {
     const { store, upstream, downloads } = this.#parts
     const { stored, remote, host } = this.#name
     // Whoever joins a download that this repository has begun already need not look: a thousand readers come at once.
     const isComing = wantsBytes && downloads.fetchedFor(upstream, digest)?.has(stored) === true
     const here = isComing ? undefined : await store.content.look('layer', stored, digest)
-    if (here !== undefined) {
-      const served = this.#served('hit')
-      this.#count(served, wantsBytes ? here.sizeBytes : 0)
-      return { value: { kind: 'stored', content: here }, served }
-    }
+    if (here !== undefined) return { value: { kind: 'stored', content: here }, served: this.#served('hit') }
     const wanted: Wanted = { kind: 'blob', repository: stored, digest }
     return this.#asking(wanted, async () => {
       if (!wantsBytes) {
@@ -105,6 +105,10 @@ export class MirroredRepository implements Source {
 
   /** As the upstream lists them; those that are here while it cannot be asked. */
   async tags(page: PageRequest, signal: () => AbortSignal): Promise<Pulled<TagsPage> | undefined> {
+    return this.#counted(await this.#findTags(page, signal))
+  }
+
+  async #findTags(page: PageRequest, signal: () => AbortSignal): Promise<Pulled<TagsPage>> {
     const { upstream, store } = this.#parts
     const { remote, stored } = this.#name
     try {
@@ -127,6 +131,14 @@ export class MirroredRepository implements Source {
     request: ReferrersRequest,
     signal: () => AbortSignal,
   ): Promise<Pulled<ReferrersPage>> {
+    return this.#counted(await this.#findReferrers(subject, request, signal))
+  }
+
+  async #findReferrers(
+    subject: Digest,
+    request: ReferrersRequest,
+    signal: () => AbortSignal,
+  ): Promise<Pulled<ReferrersPage>> {
     const { upstream, store } = this.#parts
     const { remote, stored } = this.#name
     try {
@@ -138,11 +150,13 @@ export class MirroredRepository implements Source {
     }
   }
 
-  /** What was served without asking is what the upstream's link was spared. */
-  #count({ cache }: Served, sizeBytes: number): void {
+  /** What was served from here is what the upstream's link was spared; of lists nobody knows how much. */
+  #counted<T>(pulled: Pulled<T>, sizeBytes: (value: T) => number = () => 0): Pulled<T> {
     const { counters } = this.#parts
+    const { cache } = pulled.served
     counters.answered(cache)
-    if (cache === 'hit' || cache === 'stale') counters.saved(sizeBytes)
+    if (cache === 'hit' || cache === 'stale') counters.saved(sizeBytes(pulled.value))
+    return pulled
   }
 
   async #asking<T>(wanted: Wanted, ask: () => Promise<T>): Promise<T> {
