@@ -91,4 +91,6 @@ export interface Origins {
   isLocal(repository: RepositoryName, unknown: 'counts' | 'does not count'): Promise<boolean>
   /** When its first manifests came; undefined when it has never had any. */
   bornAt(repository: RepositoryName): Date | undefined
+  /** True when a mirror has written something into it, and no client has pushed: what nobody noted may be registry:2's mirror's. */
+  isFetched(repository: RepositoryName): Promise<boolean>
 }

@@ -3,6 +3,8 @@ import type { Origins } from '../store/fetched.js'
 import type { Links } from '../store/store.js'
 import type { Clock } from '../system/clock.js'
 
+type LocalOrigins = Pick<Origins, 'isLocal' | 'isFetched'>
+
 /** Only a push by another process changes it: pushes to us go where it says. */
 const KNOWN_FOR_MS = 10_000
 const KNOWN_LIMIT = 10_000
@@ -13,15 +15,11 @@ const KNOWN_LIMIT = 10_000
  */
 export class Residents {
   readonly #links: Links
-  readonly #origins: Pick<Origins, 'isLocal'>
+  readonly #origins: LocalOrigins
   readonly #clock: Clock
-  readonly #known = new Map<RepositoryName, { readonly isLocal: boolean; readonly atMs: number }>()
+  readonly #known = new Map<string, { readonly answer: boolean; readonly atMs: number }>()
 
-  constructor(options: {
-    readonly links: Links
-    readonly origins: Pick<Origins, 'isLocal'>
-    readonly clock: Clock
-  }) {
+  constructor(options: { readonly links: Links; readonly origins: LocalOrigins; readonly clock: Clock }) {
     this.#links = options.links
     this.#origins = options.origins
     this.#clock = options.clock
@@ -29,16 +27,29 @@ export class Residents {
 
   /** @param isBare the name may be a local one or an upstream's: only what was pushed tells, or that no upstream has such names */
   isLocal(repository: RepositoryName, isBare: boolean): boolean | Promise<boolean> {
-    const known = this.#known.get(repository)
-    if (known !== undefined && this.#clock.elapsedMs() - known.atMs < KNOWN_FOR_MS) return known.isLocal
-    return this.#links.hasRepository(repository) && this.#find(repository, isBare)
+    const unknown = isBare && repository.includes('/') ? 'does not count' : 'counts'
+    return this.#judge(repository, 'local', () => this.#origins.isLocal(repository, unknown))
   }
 
-  async #find(repository: RepositoryName, isBare: boolean): Promise<boolean> {
-    const isUnclear = isBare && repository.includes('/')
-    const isLocal = await this.#origins.isLocal(repository, isUnclear ? 'does not count' : 'counts')
+  /** Nobody has pushed into it: it was fetched while the folder stood for one upstream, whose names had no host then. */
+  isFetched(repository: RepositoryName): boolean | Promise<boolean> {
+    return this.#judge(repository, 'fetched', () => this.#origins.isFetched(repository))
+  }
+
+  #judge(
+    repository: RepositoryName,
+    what: 'local' | 'fetched',
+    find: () => Promise<boolean>,
+  ): boolean | Promise<boolean> {
+    const known = this.#known.get(`${what} ${repository}`)
+    if (known !== undefined && this.#clock.elapsedMs() - known.atMs < KNOWN_FOR_MS) return known.answer
+    return this.#links.hasRepository(repository) && this.#find(`${what} ${repository}`, find)
+  }
+
+  async #find(question: string, find: () => Promise<boolean>): Promise<boolean> {
+    const answer = await find()
     if (this.#known.size >= KNOWN_LIMIT) this.#known.clear()
-    this.#known.set(repository, { isLocal, atMs: this.#clock.elapsedMs() })
-    return isLocal
+    this.#known.set(question, { answer, atMs: this.#clock.elapsedMs() })
+    return answer
   }
 }

@@ -56,7 +56,7 @@ export interface Views {
 export interface ViewsOptions {
   readonly registry: Registry
   readonly links: Links
-  readonly origins: Pick<Origins, 'isLocal' | 'bornAt'>
+  readonly origins: Pick<Origins, 'isLocal' | 'isFetched' | 'bornAt'>
   readonly clock: Clock
   readonly mirrors: Mirrors
   /** Asked for each request: both may change while we run. */
@@ -163,27 +163,41 @@ class NamedViews implements Views {
     }
   }
 
-  /** What is not here comes from the default upstream only for names that `overlay.onRegistry` lists. */
-  #registry(asked: Asked): View {
+  /** What nobody has pushed here comes from the default upstream only for names that `overlay.onRegistry` lists. */
+  #registry(asked: Asked): View | Promise<View> {
     const { repository, mayPull } = asked
     const local = this.#local(repository)
     const { mirrors, links, overlay } = this.#options
-    const name = mirrors.default?.name(repository)
-    if (!mirrors.default || !name || !matches(overlay().onRegistry, repository)) return local
-    if (links.hasRepository(repository) || !mayPull(name.stored)) return local
-    return { ...local, pull: mirrors.default.open(name, isMember(asked, name)), origin: mirrors.default.host }
+    const { default: mirror } = mirrors
+    const name = mirror?.name(repository)
+    if (!mirror || !name || !matches(overlay().onRegistry, repository) || !mayPull(name.stored)) return local
+    const isTheirs = !links.hasRepository(repository) || this.#residents.isFetched(repository)
+    return whenJudged(isTheirs, (isMirrored) =>
+      isMirrored ? { ...local, pull: mirror.open(name, isMember(asked, name)), origin: mirror.host } : local,
+    )
   }
 
   /** A bare name on the mirror view: local repositories that show through, then the default upstream (design §3). */
   #mirror(asked: Asked): View | Promise<View> {
-    const { mirrors, links, overlay } = this.#options
+    const { links, overlay } = this.#options
     const here = localNames(asked.repository, overlay()).filter(
       (name) => links.hasRepository(name) && asked.mayPull(name),
     )
-    // Without hosts in the store's names, what is here may be a mirror's.
-    if (mirrors.default?.isBare !== true) return this.#overlay(asked, here)
-    const judged = here.map(async (name) => ((await this.#residents.isLocal(name, true)) ? [name] : []))
-    return Promise.all(judged).then((names) => this.#overlay(asked, names.flat()))
+    const judged = here.map((name) => this.#showsThrough(name))
+    const shown = (found: readonly boolean[]): View =>
+      this.#overlay(
+        asked,
+        here.filter((_, at) => found[at]),
+      )
+    return judged.every((one) => typeof one === 'boolean')
+      ? shown(judged)
+      : Promise.all(judged.map(async (one) => one)).then(shown)
+  }
+
+  /** Without hosts in the store's names, what is here may be a mirror's; with them, what a mirror without them has left. */
+  #showsThrough(name: RepositoryName): boolean | Promise<boolean> {
+    if (this.#options.mirrors.default?.isBare === true) return this.#residents.isLocal(name, true)
+    return whenJudged(this.#residents.isFetched(name), (isFetched) => !isFetched)
   }
 
   #overlay(asked: Asked, here: readonly RepositoryName[]): View {
@@ -212,6 +226,11 @@ class NamedViews implements Views {
       rightsOn: [...here, repository, ...(name ? [name.stored] : [])],
     }
   }
+}
+
+/** At once where it is known already. */
+function whenJudged<T>(judged: boolean | Promise<boolean>, then: (is: boolean) => T): T | Promise<T> {
+  return typeof judged === 'boolean' ? then(judged) : judged.then(then)
 }
 
 const PUSH_TO = 'the address of the registry, under a name that begins with no upstream'

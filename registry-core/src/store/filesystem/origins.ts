@@ -85,6 +85,21 @@ export class FileOrigins implements Origins {
 
   /** Costs two looks a revision, where all of them were fetched; the first one that was not ends it. */
   async isLocal(repository: RepositoryName, unknown: 'counts' | 'does not count'): Promise<boolean> {
+    for await (const { kind } of this.#provenances(repository))
+      if (kind === 'pushed' || (kind === 'unknown' && unknown === 'counts')) return true
+    return false
+  }
+
+  async isFetched(repository: RepositoryName): Promise<boolean> {
+    let isAny = false
+    for await (const { kind } of this.#provenances(repository)) {
+      if (kind === 'pushed') return false
+      isAny ||= kind === 'fetched'
+    }
+    return isAny
+  }
+
+  async *#provenances(repository: RepositoryName): AsyncGenerator<Provenance> {
     const { keys, listings } = this.#options
     let looks = 0
     for (const algorithm of ALGORITHMS) {
@@ -94,9 +109,8 @@ export class FileOrigins implements Origins {
         if (looks % LOOKS_A_TURN === 0) await nextTurn()
         const digest = findDigest(`${algorithm}:${hex}`)
         const found = digest && this.provenance(repository, digest)
-        if (found?.kind === 'pushed' || (found?.kind === 'unknown' && unknown === 'counts')) return true
+        if (found !== undefined) yield found
       }
     }
-    return false
   }
 }
