@@ -4,7 +4,7 @@ import { eligibleBlobs } from '../support/distribution.js'
 import { FakeUpstream } from '../support/fake-upstream/fake-upstream.js'
 import type { LayoutImage } from '../support/image-layout.js'
 import { type Image, makeImage } from '../support/images.js'
-import { EVERY_MANIFEST_TYPE, type RegistryClient } from '../support/registry-client.js'
+import type { RegistryClient } from '../support/registry-client.js'
 import { addressInside, DockerHost, HOSTS, IMAGE, REGISTRY_2, REGISTRY_2_CONFIG } from './docker-host.js'
 
 jest.setTimeout(180_000)
@@ -128,8 +128,19 @@ describe.each(HOSTS)('setup A: $title', (kind) => {
         expect(upstream.count({ kind: 'blob', method: 'GET', reference: digest })).toBe(1)
     })
 
+    test('asks anew for what registry:2 had fetched, once, and says so', async () => {
+      upstream.requests = []
+      for (const again of [1, 2]) {
+        expect(await host.pullAndRun('before:1')).toBe(fetchedBefore.prints)
+        const asked = upstream.count({ kind: 'manifest', method: 'GET', repository: 'library/before' })
+        expect([again, asked]).toEqual([again, 1])
+      }
+      expect(upstream.count({ kind: 'blob', method: 'GET' })).toBe(0)
+      const log = await host.typed('docker logs local_cache 2>&1')
+      expect(log.split('nobody noted where').length).toBe(2)
+    })
+
     test('goes on without the upstream, also after a restart of both', async () => {
-      await host.pullAndRun('before:1') // the upstream is asked anew for what registry:2 had fetched
       await upstream.down()
       const alpine = host.hold(upstream, 'library/alpine')
       for (const again of ['running', 'restarted']) {
@@ -189,13 +200,7 @@ async function pull(
   [repository, tag]: readonly [repository: string, tag: string],
   image: Image,
 ): Promise<void> {
-  const target = `/v2/${repository}/manifests/${tag}`
-  const manifest = await client.get(target, { accept: EVERY_MANIFEST_TYPE })
-  expect([target, manifest.status, manifest.body.toString()]).toEqual([
-    target,
-    200,
-    image.manifest.bytes.toString(),
-  ])
+  expect(await client.pullManifest(repository, tag)).toEqual(image.manifest)
   for (const { descriptor, bytes } of image.blobs)
     expect((await client.pullBlob(repository, descriptor.digest)).equals(bytes)).toBe(true)
 }

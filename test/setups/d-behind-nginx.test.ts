@@ -8,6 +8,7 @@ import { makeCertificates } from '../support/certificates.js'
 import type { LayoutImage } from '../support/image-layout.js'
 import { type RunningProcess, startProcess } from '../support/processes.js'
 import { DockerHost, HOSTS, IMAGE, REGISTRY_2, REGISTRY_2_CONFIG } from './docker-host.js'
+import { peoplesNginx } from './peoples-nginx.js'
 
 jest.setTimeout(180_000)
 
@@ -30,39 +31,6 @@ services:
   'config.yml': REGISTRY_2_CONFIG.replace('http:\n', '  delete:\n    enabled: true\n$&'),
 }
 
-/** As people write it, in a folder of its own instead of /etc/nginx. */
-function nginxConf(folder: string): string {
-  const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
-  return `daemon off;
-user root;
-pid ${folder}/nginx.pid;
-error_log ${folder}/error.log;
-events {}
-http {
-  client_max_body_size 16384m;
-  access_log ${folder}/access.log;
-  ${temporary.map((name) => `${name}_temp_path ${folder}/${name};`).join('\n  ')}
-  server {
-    listen 443 ssl;
-    server_name registry.domain.com;
-    ssl_certificate ${folder}/server.pem;
-    ssl_certificate_key ${folder}/server.key;
-    location / {
-      if ($http_user_agent ~ "^(docker\\/1\\.(3|4|5(?!\\.[0-9]-dev))|Go ).*$") {
-        return 404;
-      }
-      proxy_pass http://localhost:5000;
-      proxy_set_header Host $http_host;
-      proxy_set_header X-Real-IP $remote_addr;
-      proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
-      proxy_set_header X-Forwarded-Proto $scheme;
-      proxy_read_timeout 900;
-    }
-  }
-}
-`
-}
-
 const DOMAIN = 'registry.domain.com'
 /** The machine in its own network: not 127.0.0.1, whose certificates Docker never checks. */
 const OUTSIDE = '10.0.2.100'
@@ -80,7 +48,7 @@ describe.each(HOSTS)('setup D, the store: $title', (kind) => {
     host.writeAll('d', FILES)
     for (const name of readdirSync(keys)) host.copy(path.join(keys, name), `nginx/${name}`)
     host.copy(caFile, 'ca.pem')
-    host.write('nginx/nginx.conf', nginxConf(host.join('nginx')))
+    host.write('nginx/nginx.conf', peoplesNginx(host.join('nginx'), { domain: DOMAIN }))
     const [program, ...args] = host.daemon.commandBeside(
       '/usr/sbin/nginx',
       '-c',
