@@ -210,14 +210,14 @@ export class AskedManifests {
     const { clock, log, upstream } = this.#options
     const last = this.#said.get(trouble)
     const isNew = last === undefined || clock.elapsedMs() - last >= SAY_EVERY_MS
-    if (trouble === 'missing' || trouble === 'resting' || !isNew) return
+    if (['missing', 'resting', 'closing'].includes(trouble) || !isNew) return
     this.#said.set(trouble, clock.elapsedMs())
     log.warn({ upstream: upstream.host, trouble, asked: key }, message)
   }
 
   /** Ends what is under way. */
   async close(): Promise<void> {
-    this.#closing.abort(new UpstreamFailure('resting', 'this registry is being stopped'))
+    this.#closing.abort(new UpstreamFailure('closing', 'this registry is being stopped'))
     await this.#flights.settled()
   }
 }

@@ -95,7 +95,7 @@ class SharedDownloads implements Downloads {
       running.repositories.add(name.stored)
       return running.download
     }
-    if (this.#isClosed) throw new UpstreamFailure('resting', 'the mirror is being closed')
+    if (this.#isClosed) throw new UpstreamFailure('closing', 'the mirror is being closed')
     return this.#start(upstream, name, digest, key)
   }
 
@@ -172,7 +172,7 @@ class SharedDownloads implements Downloads {
   async close(): Promise<void> {
     this.#isClosed = true
     const all = [...this.#all.values()].flatMap((downloads) => [...downloads])
-    for (const download of all) download.stop(new UpstreamFailure('cut', 'the mirror is being closed'))
+    for (const download of all) download.stop(new UpstreamFailure('closing', 'the mirror is being closed'))
     await Promise.all(all.map(({ settled }) => settled))
   }
 }

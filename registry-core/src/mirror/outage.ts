@@ -12,7 +12,7 @@ export interface Outage {
   readonly notCached: 404 | 'whenMissing'
   /**
    * `counts`: twice in a row, and the upstream is left alone for a while; `with-retry-after`: only when it says for how
-   * long. `answers`: it is up, whatever it said. `neutral`: it was not asked.
+   * long. `answers`: it is up, whatever it said. `neutral`: that says nothing of it.
    */
   readonly breaker: 'counts' | 'with-retry-after' | 'answers' | 'neutral'
   /** The same question is not asked again for some seconds (refusals.ts). */
@@ -41,6 +41,11 @@ export const OUTAGES: { readonly [T in UpstreamTrouble]: Outage } = {
   resting: {
     ...DOWN,
     says: 'is not asked at the moment, since it failed or had too many requests lately',
+    breaker: 'neutral',
+  },
+  closing: {
+    ...DOWN,
+    says: 'is not asked any more, since this registry stops or has other settings now',
     breaker: 'neutral',
   },
   'wrong-content': { ...REFUSES, says: 'sent something else than what was asked for' },

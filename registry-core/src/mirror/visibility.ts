@@ -83,7 +83,7 @@ export class Visibility {
   /** Ends what is asked. */
   close(): void {
     const { host } = this.#options.upstream
-    this.#closing.abort(new UpstreamFailure('resting', `${host} is not asked any more`))
+    this.#closing.abort(new UpstreamFailure('closing', `${host} is not asked any more`))
   }
 
   async #isNotedPublic(stored: RepositoryName, reference: Reference): Promise<boolean> {

@@ -244,7 +244,7 @@ describe('the end of a process', () => {
     const client = join(core, upstream, DIGEST)
     await settle()
     await core.downloads.close()
-    expect(await client.ended).toMatchObject({ trouble: 'cut' })
+    expect(await client.ended).toMatchObject({ trouble: 'closing' })
     await core.store.close()
     const next = await machine.start()
     upstream.allow(SIZE)

@@ -67,7 +67,7 @@ export function openUpstream(settings: UpstreamSettings, options: UpstreamOption
     referrers: (repository, subject, signal) => listReferrers(parts, repository, subject, signal),
     isPublic: (repository, signal) => askAsNobody(client, repository, signal),
     async close() {
-      closing.abort(new UpstreamFailure('unreachable', `${settings.host} is not asked any more`))
+      closing.abort(new UpstreamFailure('closing', `${settings.host} is not asked any more`))
       await wire.close()
     },
   }

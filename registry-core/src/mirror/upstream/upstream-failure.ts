@@ -29,6 +29,8 @@ export type UpstreamTrouble =
   | 'cut'
   /** It was not asked: it has failed lately, and rests (mirror/breaker.ts). */
   | 'resting'
+  /** It is asked no more: this process ends, or its settings have changed. */
+  | 'closing'
   /** Bytes that do not have their digest, or a page where a manifest belongs. */
   | 'wrong-content'
 
