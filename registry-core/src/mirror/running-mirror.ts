@@ -12,6 +12,7 @@ import type { UpstreamSettings } from './mirror-settings.js'
 import type { Mirror } from './mirrors.js'
 import type { MirrorsOptions } from './open-mirrors.js'
 import type { RateLimit } from './rate-limit.js'
+import { isNearAddress } from './upstream/address-guard.js'
 import { openUpstream } from './upstream/open-upstream.js'
 import { PublicOnly, Visibility } from './visibility.js'
 import { watchUpstream, type WatchedUpstream } from './watched-upstream.js'
@@ -111,10 +112,8 @@ export class RunningMirror implements Mirror {
   }
 }
 
-const PRIVATE_ADDRESS = /^(?:10\.|127\.|192\.168\.|172\.(?:1[6-9]|2\d|3[01])\.|169\.254\.|::1$|f[cd]|fe80:)/i
-
 /** A registry of one's own: a name without a dot, or an address of a private network. */
 function isNextDoor(hostname: string): boolean {
   const address = hostname.replace(/^\[|\]$/g, '')
-  return isIP(address) === 0 ? !hostname.includes('.') : PRIVATE_ADDRESS.test(address)
+  return isIP(address) === 0 ? !hostname.includes('.') : isNearAddress(address)
 }

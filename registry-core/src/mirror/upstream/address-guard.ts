@@ -56,6 +56,13 @@ export function openAddressGuard(settings: UpstreamSettings): AddressGuard {
   return guard
 }
 
+/** An address of this machine or of a private network. */
+export function isNearAddress(address: string): boolean {
+  const plain = unwrapped(address)
+  const kind = RANGES.find(({ list }) => has(list, plain))?.kind
+  return kind === 'loopback' || kind === 'link-local' || kind === 'private'
+}
+
 function refused(
   upstream: string,
   hostname: string,
