@@ -23,11 +23,14 @@ import type { Downloads } from './downloads.js'
 import type { Manifests } from './manifests.js'
 import type { MirroredName } from './mirrored-name.js'
 import { failureWithoutCopy, staleSentence, type Wanted } from './outage.js'
+import type { UndeliveredBlobs } from './undelivered.js'
 import { isUpstreamFailure, type UpstreamFailure } from './upstream/upstream-failure.js'
 import type { Upstream } from './upstream/upstream.js'
 
 /** The most that one page of referrers holds. */
 const REFERRERS_LIMIT = 1000
+
+type WantedBlob = Extract<Wanted, { readonly kind: 'blob' }>
 
 /** What the repositories of one upstream share. */
 export interface MirrorParts {
@@ -36,6 +39,7 @@ export interface MirrorParts {
   readonly manifests: Manifests
   readonly downloads: Downloads
   readonly sizes: Pick<BlobSizes, 'note'>
+  readonly undelivered: UndeliveredBlobs
   readonly counters: Pick<UpstreamCounters, 'answered' | 'saved'>
   readonly whenMissing: 404 | 503
 }
@@ -56,7 +60,20 @@ export class MirroredRepository implements Source {
   ): Promise<Pulled<PulledManifest> | undefined> {
     const found = await this.#parts.manifests.manifest(this.#name, reference, request)
     this.#parts.sizes.note(found.value)
+    await this.#refuseUndelivered(reference, found.value)
     return this.#counted(found, ({ bytes }) => bytes.length)
+  }
+
+  /** A tag whose blobs a client was just refused sends it to the next registry: what podman asks for again is the tag. */
+  async #refuseUndelivered(reference: Reference, { bytes, digest }: PulledManifest): Promise<void> {
+    const { store, undelivered } = this.#parts
+    const { stored, host } = this.#name
+    for (const each of undelivered.neededBy(stored, bytes)) {
+      if ((await store.content.look('layer', stored, each.blob)) !== undefined) continue
+      const wanted: Wanted = { kind: 'manifest', repository: stored, reference }
+      if (reference.kind === 'tag') throw failureWithoutCopy(each.failure, host, wanted, 404)
+      undelivered.note(stored, each, digest) // the index that names it is next
+    }
   }
 
   /** From the store, else from the download that runs, else from one that begins now. */
@@ -72,7 +89,7 @@ export class MirroredRepository implements Source {
     const isComing = wantsBytes && downloads.fetchedFor(upstream, digest)?.has(stored) === true
     const here = isComing ? undefined : await store.content.look('layer', stored, digest)
     if (here !== undefined) return { value: { kind: 'stored', content: here }, served: this.#served('hit') }
-    const wanted: Wanted = { kind: 'blob', repository: stored, digest }
+    const wanted = { kind: 'blob', repository: stored, digest } as const
     return this.#asking(wanted, async () => {
       if (!wantsBytes) {
         const { sizeBytes } = await upstream.describeBlob(remote, digest, signal())
@@ -159,21 +176,26 @@ export class MirroredRepository implements Source {
     return pulled
   }
 
-  async #asking<T>(wanted: Wanted, ask: () => Promise<T>): Promise<T> {
+  async #asking<T>(wanted: WantedBlob, ask: () => Promise<T>): Promise<T> {
     try {
       return await ask()
     } catch (error) {
-      throw isUpstreamFailure(error) ? this.#refusal(error, wanted) : error
+      throw isUpstreamFailure(error) ? this.#undelivered(error, wanted) : error
     }
   }
 
   /** What breaks off before its first byte can still be refused; later the connection breaks (http/stream.ts). */
-  async *#refusing(wanted: Wanted, bytes: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+  async *#refusing(wanted: WantedBlob, bytes: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
     try {
       yield* bytes
     } catch (error) {
-      throw isUpstreamFailure(error) ? this.#refusal(error, wanted) : error
+      throw isUpstreamFailure(error) ? this.#undelivered(error, wanted) : error
     }
+  }
+
+  #undelivered(failure: UpstreamFailure, wanted: WantedBlob): Error {
+    this.#parts.undelivered.note(wanted.repository, { blob: wanted.digest, failure })
+    return this.#refusal(failure, wanted)
   }
 
   #refusal(failure: UpstreamFailure, wanted: Wanted): Error {

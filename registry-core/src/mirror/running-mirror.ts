@@ -12,6 +12,7 @@ import type { UpstreamSettings } from './mirror-settings.js'
 import type { Mirror } from './mirrors.js'
 import type { MirrorsOptions } from './open-mirrors.js'
 import type { RateLimit } from './rate-limit.js'
+import { UndeliveredBlobs } from './undelivered.js'
 import { isNearAddress } from './upstream/address-guard.js'
 import { openUpstream } from './upstream/open-upstream.js'
 import { PublicOnly, Visibility } from './visibility.js'
@@ -41,6 +42,7 @@ export class RunningMirror implements Mirror {
   readonly #visibility: Visibility
   readonly #sizes = new BlobSizes()
   readonly #manifests: Manifests
+  readonly #undelivered: UndeliveredBlobs
 
   constructor(settings: UpstreamSettings, downloads: Downloads, options: MirrorsOptions) {
     const { clock, log, store, registry, environment } = options
@@ -62,6 +64,7 @@ export class RunningMirror implements Mirror {
     const { upstream, rateLimit, counters } = this.#watched
     const visibility = new Visibility({ upstream, clock, origins: store.origins })
     this.#visibility = visibility
+    this.#undelivered = new UndeliveredBlobs({ clock })
     const isKnownPublic = (stored: RepositoryName): true | undefined => visibility.isKnownPublic(stored)
     this.#manifests = new Manifests({
       ...{ upstream, rateLimit, counters, clock, log, settings },
@@ -92,6 +95,7 @@ export class RunningMirror implements Mirror {
     const repository = new MirroredRepository(name, {
       ...{ store: this.#store, upstream, counters, whenMissing },
       ...{ manifests: this.#manifests, downloads: this.#downloads, sizes: this.#sizes },
+      undelivered: this.#undelivered,
     })
     const isOpen = credentials === undefined || expose === 'all' || (expose === 'accounts' && isMember)
     return isOpen ? repository : new PublicOnly(repository, name, this.#visibility)

@@ -3,6 +3,7 @@ import { BlobSizes } from '#core/mirror/blob-sizes.js'
 import { openDownloads } from '#core/mirror/downloads.js'
 import type { MirroredName } from '#core/mirror/mirrored-name.js'
 import { MirroredRepository } from '#core/mirror/mirrored-repository.js'
+import { UndeliveredBlobs } from '#core/mirror/undelivered.js'
 import { UpstreamFailure } from '#core/mirror/upstream/upstream-failure.js'
 import { parseReference } from '#core/oci/reference.js'
 import { parseRepositoryName } from '#core/oci/repository.js'
@@ -33,6 +34,7 @@ beforeEach(async () => {
     ...{ store, upstream: mirror.scripted, manifests: mirror.manifests, whenMissing: 404 as const },
     downloads: openDownloads({ store, clock: mirror.clock, log: silentLog }),
     sizes: new BlobSizes(),
+    undelivered: new UndeliveredBlobs({ clock: mirror.clock }),
     counters: {
       answered: (cache: string) => void counted.push(cache),
       saved: (bytes: number) => void counted.push(`saved ${bytes}`),
