@@ -38,8 +38,33 @@ export function may(caller: Rights, action: Action, repository: RepositoryName):
   )
 }
 
+/** The same for a repository that was asked for by another name: a token is made for the name that its client knows. */
+export function mayAs(
+  { rights, token }: Rights,
+  action: Action,
+  repository: RepositoryName,
+  asked: RepositoryName,
+): boolean {
+  const names = [repository, asked]
+  return (
+    allows(rights, action, repository) &&
+    (token === undefined || names.some((name) => allows(token.rights, action, name)))
+  )
+}
+
+/** What the caller may pull, and what of it by its own account. */
+export function pullRights(caller: Rights & { readonly ownRights: readonly Right[] }): {
+  readonly mayPull: (repository: RepositoryName) => boolean
+  readonly mayPullItself: (repository: RepositoryName) => boolean
+} {
+  return {
+    mayPull: (repository) => may(caller, 'pull', repository),
+    mayPullItself: (repository) => mayByAccount(caller, 'pull', repository),
+  }
+}
+
 /** Whether the caller may by its own account, not only because anybody may. */
-export function mayByAccount(
+function mayByAccount(
   caller: Rights & { readonly ownRights: readonly Right[] },
   action: Action,
   repository: RepositoryName,

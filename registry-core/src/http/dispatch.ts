@@ -1,7 +1,6 @@
-import { may, mayByAccount } from '../access/may.js'
+import { mayAs, pullRights } from '../access/may.js'
 import { refusalOf } from '../access/refusal.js'
 import { isRegistryError, RegistryError } from '../oci/failure.js'
-import type { RepositoryName } from '../oci/repository.js'
 import type { View } from '../views/views.js'
 import { type Answer, warningHeader } from './answer.js'
 import type { RequestContext } from './context.js'
@@ -32,13 +31,12 @@ async function inRepository<K extends RepositoryCallKind>(
   const route = findRoute(call.kind, context.method)
   if (route === undefined) throw unsupported(context.method, call.kind)
   const { place, caller } = context
-  const mayPull = (name: RepositoryName): boolean => may(caller, 'pull', name)
-  const mayPullItself = (name: RepositoryName): boolean => mayByAccount(caller, 'pull', name)
-  const opened = context.parts.views.open({ ...call, place, mayPull, mayPullItself })
+  const opened = context.parts.views.open({ ...call, place, ...pullRights(caller) })
   const view = opened instanceof Promise ? await opened : opened
   // Whoever pushes to a mirror is told where to push, whatever they may.
   if (view.push === undefined && route.action !== 'pull' && place.kind !== 'registry') throw view.refusal()
-  if (!view.rightsOn.some((name) => may(caller, route.action, name))) throw refusalAt(context, route, call)
+  if (!view.rightsOn.some((name) => mayAs(caller, route.action, name, call.repository)))
+    throw refusalAt(context, route, call)
   context.served = { origin: view.origin, cache: 'bypass' }
   const answer = await answered(() => route.endpoint(call, view, context), call, context)
   if (answer.served) context.served = answer.served

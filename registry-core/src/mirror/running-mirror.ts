@@ -91,14 +91,22 @@ export class RunningMirror implements Mirror {
 
   open(name: MirroredName, isMember: boolean): Source {
     const { upstream, counters } = this.#watched
-    const { whenMissing, credentials, expose } = this.settings
+    const { whenMissing } = this.settings
     const repository = new MirroredRepository(name, {
       ...{ store: this.#store, upstream, counters, whenMissing },
       ...{ manifests: this.#manifests, downloads: this.#downloads, sizes: this.#sizes },
       undelivered: this.#undelivered,
     })
-    const isOpen = credentials === undefined || expose === 'all' || (expose === 'accounts' && isMember)
-    return isOpen ? repository : new PublicOnly(repository, name, this.#visibility)
+    return this.#isOpen(isMember) ? repository : new PublicOnly(repository, name, this.#visibility)
+  }
+
+  mayBeListed(stored: RepositoryName, isMember: boolean): boolean {
+    return this.#isOpen(isMember) || this.#visibility.mayBeListed(stored)
+  }
+
+  #isOpen(isMember: boolean): boolean {
+    const { credentials, expose } = this.settings
+    return credentials === undefined || expose === 'all' || (expose === 'accounts' && isMember)
   }
 
   state(): MirrorState {

@@ -25,6 +25,9 @@ import type { Upstream } from './upstream/upstream.js'
 const KNOWN_FOR_MS = 10 * 60_000
 const KEPT = 10_000
 
+/** What is asked for: a manifest, which may be noted, bytes of one, or what stands in the repository. */
+type Part = Reference | 'blob' | 'list'
+
 interface Options {
   readonly upstream: Pick<Upstream, 'isPublic' | 'host'>
   readonly origins: Pick<Origins, 'provenance' | 'findTag'>
@@ -43,18 +46,26 @@ export class Visibility {
   readonly #public = new BoundedMap<number>(KEPT)
   /** Apart from those, so that names which clients make up push no public one out. */
   readonly #hidden = new BoundedMap<number>(KEPT)
+  /** Those with manifests that were public when they came, while nobody can say what they are now. */
+  readonly #noted = new BoundedMap<true>(KEPT)
 
   constructor(options: Options) {
     this.#options = options
   }
 
-  /** For the note beside what is fetched now: it is public also when nobody can be asked any more. */
+  /** For the note beside what is fetched now, which stays for good: an old answer is none. */
   isKnownPublic(stored: RepositoryName): true | undefined {
-    return this.#public.get(stored) === undefined ? undefined : true
+    const untilMs = this.#public.get(stored) ?? 0
+    return untilMs > this.#options.clock.elapsedMs() ? true : undefined
   }
 
-  /** @param reference the manifest that is asked for, whose note may say so when the upstream cannot */
-  async isPublic(name: MirroredName, signal: AbortSignal, reference?: Reference): Promise<boolean> {
+  /** Whether it may stand in a list, for which no upstream is asked. */
+  mayBeListed(stored: RepositoryName): boolean {
+    return this.#public.get(stored) !== undefined
+  }
+
+  /** A note tells of its own manifest alone: what came later, to our account, may not be public. */
+  async isPublic(name: MirroredName, signal: AbortSignal, part: Part): Promise<boolean> {
     const { stored } = name
     const nowMs = this.#options.clock.elapsedMs()
     if ((this.#public.get(stored) ?? nowMs) > nowMs) return true
@@ -64,9 +75,10 @@ export class Visibility {
     } catch (error) {
       if (!isUpstreamFailure(error)) throw error
       if (this.#public.get(stored) !== undefined) return true
-      if (this.#hidden.get(stored) !== undefined || reference === undefined) return false
-      if (!(await this.#isNotedPublic(stored, reference))) return false
-      this.#public.set(stored, nowMs)
+      if (this.#hidden.get(stored) !== undefined || part === 'list') return false
+      if (part === 'blob') return this.#noted.get(stored) ?? false
+      if (!(await this.#isNotedPublic(stored, part))) return false
+      this.#noted.set(stored, true)
       return true
     }
   }
@@ -77,6 +89,7 @@ export class Visibility {
     const [is, isNot] = isPublic ? [this.#public, this.#hidden] : [this.#hidden, this.#public]
     is.set(stored, clock.elapsedMs() + KNOWN_FOR_MS)
     isNot.delete(stored)
+    this.#noted.delete(stored)
     return isPublic
   }
 
@@ -120,12 +133,12 @@ export class PublicOnly implements Source {
   }
 
   async blob(digest: Digest, request: BlobRequest): Promise<Pulled<Blob> | undefined> {
-    if (await this.#isPublic(request.signal)) return this.#source.blob(digest, request)
+    if (await this.#isPublic(request.signal, 'blob')) return this.#source.blob(digest, request)
     throw new RegistryError('blob-unknown', { digest, repository: this.#name.stored })
   }
 
   async tags(page: PageRequest, signal: () => AbortSignal): Promise<Pulled<TagsPage> | undefined> {
-    if (await this.#isPublic(signal)) return this.#source.tags(page, signal)
+    if (await this.#isPublic(signal, 'list')) return this.#source.tags(page, signal)
     throw new RegistryError('name-unknown', { name: this.#name.stored })
   }
 
@@ -134,12 +147,12 @@ export class PublicOnly implements Source {
     request: ReferrersRequest,
     signal: () => AbortSignal,
   ): Promise<Pulled<ReferrersPage>> {
-    if (await this.#isPublic(signal)) return this.#source.referrers(subject, request, signal)
+    if (await this.#isPublic(signal, 'list')) return this.#source.referrers(subject, request, signal)
     const value = { manifests: [], next: undefined }
     return { value, served: { origin: this.#name.host, cache: 'bypass' } }
   }
 
-  #isPublic(signal: () => AbortSignal, reference?: Reference): Promise<boolean> {
-    return this.#visibility.isPublic(this.#name, signal(), reference)
+  #isPublic(signal: () => AbortSignal, part: Part): Promise<boolean> {
+    return this.#visibility.isPublic(this.#name, signal(), part)
   }
 }

@@ -62,7 +62,7 @@ async function without(host: string | undefined, registry: Catalog, page: Page):
 }
 
 /** Reads on until the page is full. */
-function filtered(catalog: Catalog, isShown: (name: RepositoryName) => boolean): Catalog {
+export function filtered(catalog: Catalog, isShown: (name: RepositoryName) => boolean): Catalog {
   return {
     async catalog({ limit, last }: Page): Promise<Found> {
       const shown: RepositoryName[] = []

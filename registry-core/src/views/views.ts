@@ -6,7 +6,7 @@ import type { LocalRepository, Registry, Source } from '../registry/source.js'
 import type { Origins } from '../store/fetched.js'
 import type { Links } from '../store/store.js'
 import type { Clock } from '../system/clock.js'
-import { belowHost, type Catalog, overlaid } from './catalog.js'
+import { belowHost, type Catalog, filtered, overlaid } from './catalog.js'
 import { type Collision, Collisions } from './collisions.js'
 import { LocalSource } from './local-source.js'
 import { localNames, openOverlay } from './overlay.js'
@@ -47,8 +47,8 @@ export interface Views {
   place(listener: ListenerView, headers: PlaceHeaders): Place
   /** @throws RegistryError `namespace-unknown` for an unknown `ns`, `name-invalid` for a name that is too long with its host */
   open(asked: Asked): View | Promise<View>
-  /** What `_catalog` lists there. */
-  catalog(place: Place): Catalog
+  /** What `_catalog` lists there, of which the caller may know. */
+  catalog(place: Place, rights: Pick<Asked, 'mayPullItself'>): Catalog
   /** Names that a local repository and the default upstream both have. */
   collisions(): Promise<readonly Collision[]>
 }
@@ -104,10 +104,14 @@ class NamedViews implements Views {
     return place.kind === 'mirror' ? this.#mirror(asked) : this.#registry(asked)
   }
 
-  catalog(place: Place): Catalog {
-    const { registry, mirrors, overlay } = this.#options
+  catalog(place: Place, { mayPullItself }: Pick<Asked, 'mayPullItself'>): Catalog {
+    const { registry: all, mirrors, overlay } = this.#options
+    if (mirrors.isEmpty || mirrors.default?.isBare === true) return all
+    const registry = filtered(
+      all,
+      (name) => mirrors.find(firstPart(name))?.mayBeListed(name, mayPullItself(name)) ?? true,
+    )
     if (place.kind === 'registry') return registry
-    if (mirrors.default?.isBare === true) return registry
     if (place.kind === 'upstream') return belowHost(place.host, registry)
     const { show, hide } = overlay()
     const isShown = (name: RepositoryName): boolean =>
@@ -133,15 +137,37 @@ class NamedViews implements Views {
   /** A name of an upstream, unless clients have pushed into it: then it is theirs (design §3). */
   #upstream(asked: Asked, mirror: Mirror, remote: RepositoryName): View | Promise<View> {
     const name = nameIn(mirror, remote)
-    const resident = this.#residents.isLocal(name.stored, mirror.isBare)
-    if (typeof resident === 'boolean') return this.#upstreamView(asked, mirror, name, resident)
-    return resident.then((isLocal) => this.#upstreamView(asked, mirror, name, isLocal))
+    const resident = this.#findResident(asked, mirror, name)
+    if (!(resident instanceof Promise)) return this.#upstreamView(asked, mirror, name, resident)
+    return resident.then((local) => this.#upstreamView(asked, mirror, name, local))
   }
 
-  #upstreamView(asked: Asked, mirror: Mirror, name: MirroredName, isLocal: boolean): View {
+  /**
+   * Where clients have pushed what the name means: in the store's name for it, or in the very one that was asked for,
+   * since registry:2 knew neither aliases nor that `docker.io/alpine` is `docker.io/library/alpine`.
+   */
+  #findResident(
+    { repository, namespace, place }: Asked,
+    mirror: Mirror,
+    { stored }: MirroredName,
+  ): RepositoryName | undefined | Promise<RepositoryName | undefined> {
+    const isWhole = namespace === undefined && place.kind !== 'upstream' && !mirror.isBare
+    const names = isWhole && repository !== stored ? [repository, stored] : [stored]
+    const judged = names.map((name) => [name, this.#residents.isLocal(name, mirror.isBare)] as const)
+    if (judged.every(([, isLocal]) => isLocal === false)) return undefined
+    return first(judged)
+  }
+
+  #upstreamView(
+    asked: Asked,
+    mirror: Mirror,
+    name: MirroredName,
+    resident: RepositoryName | undefined,
+  ): View {
     const { repository, namespace } = asked
+    // A right to `team/app` is none to what somebody else has pushed as `quay.io/team/app`.
+    if (resident) return { ...this.#local(resident), namespace, pushWarning: undefined }
     const rightsOn = [...new Set([name.stored, repository])]
-    if (isLocal) return { ...this.#local(name.stored), namespace, rightsOn, pushWarning: undefined }
     return {
       pushWarning: undefined,
       ...{
@@ -234,6 +260,13 @@ function whenJudged<T>(judged: boolean | Promise<boolean>, then: (is: boolean) =
 }
 
 const PUSH_TO = 'the address of the registry, under a name that begins with no upstream'
+
+async function first(
+  judged: readonly (readonly [RepositoryName, boolean | Promise<boolean>])[],
+): Promise<RepositoryName | undefined> {
+  for (const [name, isLocal] of judged) if (await isLocal) return name
+  return undefined
+}
 
 /** By either name: may see what only our account at the upstream may (`expose`). */
 function isMember({ repository, mayPullItself }: Asked, { stored }: MirroredName): boolean {

@@ -1,4 +1,4 @@
-import { mayList, mayListAll, mayListAny, type Rights } from '../../access/may.js'
+import { mayList, mayListAll, mayListAny, pullRights, type Rights } from '../../access/may.js'
 import { refusalWithoutToken } from '../../access/refusal.js'
 import { RegistryError } from '../../oci/failure.js'
 import { OCI_INDEX } from '../../oci/media-type.js'
@@ -30,7 +30,7 @@ export const listRepositories: Endpoint<'catalog'> = async ({ page }, { parts, c
   if (caller.token?.catalog === false) throw new RegistryError('scope-insufficient', asked)
   if (!mayListAny(caller)) throw refusalWithoutToken(caller, asked)
   const limit = Math.min(page.limit ?? parts.catalogLimit, parts.catalogLimit)
-  const { repositories, more } = await listedPage(parts.views.catalog(place), caller, {
+  const { repositories, more } = await listedPage(parts.views.catalog(place, pullRights(caller)), caller, {
     limit,
     last: page.last,
   })

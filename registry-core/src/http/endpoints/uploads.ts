@@ -1,7 +1,7 @@
-import { may } from '../../access/may.js'
+import { may, pullRights } from '../../access/may.js'
 import { algorithmOf, type Digest } from '../../oci/digest.js'
 import { parseContentRange } from '../../oci/content-range.js'
-import { RegistryError } from '../../oci/failure.js'
+import { isRegistryError, RegistryError } from '../../oci/failure.js'
 import type { RepositoryName } from '../../oci/repository.js'
 import type { Stage } from '../../store/store.js'
 import type { LocalRepository } from '../../registry/source.js'
@@ -49,9 +49,24 @@ async function mounted(
   { from }: CallOf<'uploads'>,
   digest: Digest,
   push: LocalRepository,
-  { caller, actor }: Context,
+  context: Context,
 ): Promise<boolean> {
-  return from !== undefined && may(caller, 'pull', from) && (await push.mount(digest, from, actor))
+  if (from === undefined || !may(context.caller, 'pull', from)) return false
+  return (await isPullable(digest, from, context)) && push.mount(digest, from, context.actor)
+}
+
+/** What an upstream gives to our account only is no source for whoever may not see it there (attack row 60). */
+async function isPullable(digest: Digest, from: RepositoryName, context: Context): Promise<boolean> {
+  const { parts, caller, signal } = context
+  if ((await parts.content.look('layer', from, digest)) === undefined) return false
+  const asked = { place: { kind: 'registry' }, namespace: undefined, repository: from } as const
+  try {
+    const { pull } = await parts.views.open({ ...asked, ...pullRights(caller) })
+    return (await pull.blob(digest, { promise: false, wantsBytes: false, signal })) !== undefined
+  } catch (error) {
+    if (isRegistryError(error)) return false
+    throw error
+  }
 }
 
 /** PATCH on a session (end-5): one more chunk, or the whole blob as a stream. */
