@@ -6,7 +6,7 @@ import type { Log } from '../system/log.js'
 import { Arrivals } from './arrivals.js'
 import type { Ring } from './ring.js'
 import { Storing } from './storing.js'
-import type { Upstream } from './upstream/upstream.js'
+import type { FetchedBlob, Upstream } from './upstream/upstream.js'
 import { isUpstreamFailure, UpstreamFailure, type UpstreamTrouble } from './upstream/upstream-failure.js'
 
 /** How long a download that nobody reads goes on while less than half of it is here. */
@@ -140,7 +140,7 @@ export class Download {
 
   async #fetch(): Promise<void> {
     const { received } = this.arrivals
-    const blob = await this.#upstream.blob(this.#remote, this.#digest, received, this.#stop.signal)
+    const blob = await this.#askFrom(received)
     let skipBytes = received - blob.first
     const body = blob.body[Symbol.asyncIterator]()
     try {
@@ -172,6 +172,21 @@ export class Download {
       return (await this.#upstream.describeBlob(this.#remote, this.#digest, this.#stop.signal)).sizeBytes
     } catch (error) {
       if (isUpstreamFailure(error)) return undefined // it comes without a size, then
+      throw error
+    }
+  }
+
+  /** An upstream that cannot go on from there would be asked for the same again and again: the next download begins anew. */
+  async #askFrom(first: number): Promise<FetchedBlob> {
+    try {
+      return await this.#upstream.blob(this.#remote, this.#digest, first, this.#stop.signal)
+    } catch (error) {
+      if (
+        first > 0 &&
+        isUpstreamFailure(error) &&
+        (error.status === 416 || error.trouble === 'wrong-content')
+      )
+        this.#isWrong = true
       throw error
     }
   }

@@ -24,7 +24,7 @@ import type { Manifests } from './manifests.js'
 import type { MirroredName } from './mirrored-name.js'
 import { failureWithoutCopy, staleSentence, type Wanted } from './outage.js'
 import type { UndeliveredBlobs } from './undelivered.js'
-import { isUpstreamFailure, type UpstreamFailure } from './upstream/upstream-failure.js'
+import { isUpstreamFailure, UpstreamFailure } from './upstream/upstream-failure.js'
 import type { Upstream } from './upstream/upstream.js'
 
 /** The most that one page of referrers holds. */
@@ -93,6 +93,7 @@ export class MirroredRepository implements Source {
     return this.#asking(wanted, async () => {
       if (!wantsBytes) {
         const { sizeBytes } = await upstream.describeBlob(remote, digest, signal())
+        if (sizeBytes === undefined) throw wrongContent(host, `does not say how long ${digest} is`)
         const content = { repository: stored, digest, sizeBytes }
         return { value: { kind: 'described', content }, served: this.#served('miss') }
       }
@@ -114,8 +115,11 @@ export class MirroredRepository implements Source {
     const bytes = await store.content.lookAtBytes(digest)
     const isElsewhere = bytes !== undefined || downloads.fetchedFor(upstream, digest) !== undefined
     if (isComing() || !isElsewhere) return undefined
-    await upstream.describeBlob(remote, digest, signal)
+    const { sizeBytes } = await upstream.describeBlob(remote, digest, signal)
     if (bytes === undefined) return undefined
+    // A login page has a length too.
+    if (sizeBytes !== undefined && sizeBytes !== bytes.sizeBytes)
+      throw wrongContent(upstream.host, `says that ${digest} has ${sizeBytes} bytes`)
     await store.links.publishLayer(stored, digest, digest)
     return store.content.look('layer', stored, digest)
   }
@@ -210,6 +214,10 @@ export class MirroredRepository implements Source {
     const { host } = this.#name
     return { origin: host, cache: 'stale', warning: staleSentence(trouble, host) }
   }
+}
+
+function wrongContent(host: string, what: string): UpstreamFailure {
+  return new UpstreamFailure('wrong-content', `${host} ${what}`)
 }
 
 /** After `last`, which is the digest that a page ended with. */

@@ -25,6 +25,15 @@ export class Residents {
     this.#clock = options.clock
   }
 
+  /** The first of the names that is one. */
+  first(
+    names: readonly RepositoryName[],
+    isBare: boolean,
+  ): RepositoryName | undefined | Promise<RepositoryName | undefined> {
+    const judged = names.map((name) => [name, this.isLocal(name, isBare)] as const)
+    return judged.every(([, isLocal]) => isLocal === false) ? undefined : firstOf(judged)
+  }
+
   /** @param isBare the name may be a local one or an upstream's: only what was pushed tells, or that no upstream has such names */
   isLocal(repository: RepositoryName, isBare: boolean): boolean | Promise<boolean> {
     const unknown = isBare && repository.includes('/') ? 'does not count' : 'counts'
@@ -52,4 +61,11 @@ export class Residents {
     this.#known.set(question, { answer, atMs: this.#clock.elapsedMs() })
     return answer
   }
+}
+
+async function firstOf(
+  judged: readonly (readonly [RepositoryName, boolean | Promise<boolean>])[],
+): Promise<RepositoryName | undefined> {
+  for (const [name, isLocal] of judged) if (await isLocal) return name
+  return undefined
 }

@@ -153,9 +153,7 @@ class NamedViews implements Views {
   ): RepositoryName | undefined | Promise<RepositoryName | undefined> {
     const isWhole = namespace === undefined && place.kind !== 'upstream' && !mirror.isBare
     const names = isWhole && repository !== stored ? [repository, stored] : [stored]
-    const judged = names.map((name) => [name, this.#residents.isLocal(name, mirror.isBare)] as const)
-    if (judged.every(([, isLocal]) => isLocal === false)) return undefined
-    return first(judged)
+    return this.#residents.first(names, mirror.isBare)
   }
 
   #upstreamView(
@@ -260,13 +258,6 @@ function whenJudged<T>(judged: boolean | Promise<boolean>, then: (is: boolean) =
 }
 
 const PUSH_TO = 'the address of the registry, under a name that begins with no upstream'
-
-async function first(
-  judged: readonly (readonly [RepositoryName, boolean | Promise<boolean>])[],
-): Promise<RepositoryName | undefined> {
-  for (const [name, isLocal] of judged) if (await isLocal) return name
-  return undefined
-}
 
 /** By either name: may see what only our account at the upstream may (`expose`). */
 function isMember({ repository, mayPullItself }: Asked, { stored }: MirroredName): boolean {

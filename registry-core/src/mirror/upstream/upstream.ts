@@ -13,12 +13,12 @@ export interface Upstream {
   resolve(repository: RepositoryName, reference: Reference, signal: AbortSignal): Promise<ResolvedManifest>
   /** A manifest, verified against the digest that was asked for or that the answer names. */
   manifest(repository: RepositoryName, reference: Reference, signal: AbortSignal): Promise<FetchedManifest>
-  /** HEAD of a blob. */
+  /** HEAD of a blob. The size is undefined when the upstream has it, and does not say how long it is. */
   describeBlob(
     repository: RepositoryName,
     digest: Digest,
     signal: AbortSignal,
-  ): Promise<{ readonly sizeBytes: number }>
+  ): Promise<{ readonly sizeBytes: number | undefined }>
   /**
    * The bytes of a blob from `first` on, not verified. An upstream that cannot do ranges begins at 0: `first` of the
    * answer says where. Waits for one of the upstream's `maxConnections`; small ones first, as far as sizes are known
