@@ -66,6 +66,21 @@ describe('what only our account at the upstream may see', () => {
   })
 })
 
+describe('a mirror that is sent passwords of another registry', () => {
+  const scene = useScene({ hosts: { [HUB]: {} }, config: ACCESS })
+
+  test('locks nobody out of the registry for it', async () => {
+    const image = makeImage()
+    scene.upstreams[HUB].hold('org/img', image, 'v1')
+    const daemon = scene.mirror.connect({ headers: passwordOf('builder', 'the-password-of-the-hub') })
+    for (let pull = 0; pull < 15; pull += 1)
+      expect((await getManifest(daemon, 'org/img', 'v1')).status).toBe(200)
+    const headers = passwordOf('builder')
+    const registry = await scene.mirror.registry.send({ method: 'GET', target: '/v2/', headers })
+    expect(registry.status).toBe(200)
+  })
+})
+
 describe('a repository that was public once', () => {
   test('shows what came later to nobody, also in an outage', async () => {
     const secret: string[] = []

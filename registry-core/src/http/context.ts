@@ -104,8 +104,10 @@ export class RequestContext implements Context {
     return this.peer.caller
   }
 
+  /** Daemons send mirrors what they were given for Docker Hub: what is missed there locks nobody out of the registry. */
   get from(): From {
-    return { listener: this.peer.listener, address: this.peer.remoteAddress }
+    const { listener, remoteAddress } = this.peer
+    return { listener, address: this.place.kind === 'registry' ? remoteAddress : `mirror ${remoteAddress}` }
   }
 
   readonly signal = (): AbortSignal => {
