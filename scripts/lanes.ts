@@ -88,7 +88,7 @@ export const LANES: readonly Lane[] = [
     folders: ['test/serving'],
     ciOnly: false,
     commands: ['openssl', 'curl', 'docker-registry'],
-    queue: 'core',
+    queue: 'clients',
     minutes: 10,
   },
   {
