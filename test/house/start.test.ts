@@ -206,8 +206,10 @@ describe('Ctrl-C during an upload', () => {
     await untilAnnounced(running)
     const upload = await beginEndlessUpload()
     running.signal('SIGINT')
+    const pressed = performance.now()
+    await eventually('npm is told too', () => performance.now() > pressed + 50)
+    running.signal('SIGINT') // npm passes on what the terminal has sent to everybody, at once: not after what is logged
     await eventually('it drains', () => running.log().includes('Stopping: running transfers may end'))
-    running.signal('SIGINT') // npm passes on what the terminal has sent to everybody
     const first = performance.now()
     await eventually('a person types again', () => performance.now() > first + LATER_MS)
     expect(upload.destroyed).toBe(false)
