@@ -6,12 +6,13 @@ import { expect, test } from '@jest/globals'
 import type { TlsSettings } from '#core/config/settings.js'
 import { loadCertificates } from '#core/http/tls/certificates.js'
 import { openCertificates } from '#core/http/tls/renewal.js'
+import { systemClock } from '#core/system/clock.js'
 import { openssl, signCertificate } from '../support/certificates.js'
 import { describeNeeding } from '../support/needs.js'
 import { useCertificates } from './use-certificates.js'
 
 /** Later than the certificates, which are made when the tests begin and count in whole seconds. */
-const NOW = new Date(Date.now() + 60_000)
+const NOW = new Date(systemClock.now().getTime() + 60_000)
 const DAY_MS = 86_400_000
 
 describeNeeding([{ program: 'openssl', debianPackage: 'openssl' }], 'the files of http.tls', () => {
