@@ -11,6 +11,8 @@ export interface Lane {
   readonly queue: 'clients' | 'core'
   /** A lane that hangs is ended; several times what it needs on two idle cores. */
   readonly minutes: number
+  /** A bound against hanging of one test or hook, not a measure; a test that may take longer says so itself. */
+  readonly testSeconds: number
 }
 
 export const LANES: readonly Lane[] = [
@@ -21,6 +23,7 @@ export const LANES: readonly Lane[] = [
     commands: [],
     queue: 'core',
     minutes: 10,
+    testSeconds: 60,
   },
   {
     name: 'api',
@@ -29,6 +32,7 @@ export const LANES: readonly Lane[] = [
     commands: [], // its targets behind nginx and docker-registry say themselves when those are missing
     queue: 'clients',
     minutes: 10,
+    testSeconds: 60,
   },
   {
     name: 'clients',
@@ -53,6 +57,7 @@ export const LANES: readonly Lane[] = [
     ],
     queue: 'clients',
     minutes: 30, // a first run of the week makes the folder of Debian sid, half a minute more
+    testSeconds: 120,
   },
   {
     name: 'setups',
@@ -74,6 +79,7 @@ export const LANES: readonly Lane[] = [
     ],
     queue: 'clients',
     minutes: 25, // a first run makes the base images and builds the image with both builders
+    testSeconds: 300, // a line of a page that is typed may start containers and copy what they hold
   },
   {
     name: 'front',
@@ -82,6 +88,7 @@ export const LANES: readonly Lane[] = [
     commands: ['nginx', 'openssl'],
     queue: 'core',
     minutes: 10,
+    testSeconds: 60,
   },
   {
     name: 'serving',
@@ -90,6 +97,7 @@ export const LANES: readonly Lane[] = [
     commands: ['openssl', 'curl', 'docker-registry'],
     queue: 'clients',
     minutes: 10,
+    testSeconds: 60,
   },
   {
     name: 'house',
@@ -98,6 +106,7 @@ export const LANES: readonly Lane[] = [
     commands: [],
     queue: 'core',
     minutes: 10,
+    testSeconds: 60,
   },
   {
     name: 'install',
@@ -106,6 +115,7 @@ export const LANES: readonly Lane[] = [
     commands: ['npx', 'git'],
     queue: 'clients',
     minutes: 10,
+    testSeconds: 60,
   },
   {
     name: 'volume',
@@ -114,6 +124,7 @@ export const LANES: readonly Lane[] = [
     commands: ['docker-registry'],
     queue: 'clients',
     minutes: 10,
+    testSeconds: 60,
   },
   {
     name: 'events',
@@ -122,6 +133,7 @@ export const LANES: readonly Lane[] = [
     commands: ['docker-registry'],
     queue: 'clients',
     minutes: 10,
+    testSeconds: 60,
   },
   {
     name: 'mirror',
@@ -130,6 +142,7 @@ export const LANES: readonly Lane[] = [
     commands: ['openssl'], // what needs nginx says itself when it is missing
     queue: 'clients',
     minutes: 15,
+    testSeconds: 60,
   },
   {
     name: 'mirror-clients',
@@ -150,6 +163,7 @@ export const LANES: readonly Lane[] = [
     ],
     queue: 'core', // the other one has the other lanes of real clients
     minutes: 14,
+    testSeconds: 120,
   },
   {
     name: 'simulation',
@@ -158,6 +172,7 @@ export const LANES: readonly Lane[] = [
     commands: [],
     queue: 'core',
     minutes: 15,
+    testSeconds: 60,
   },
   {
     name: 'faults',
@@ -166,6 +181,7 @@ export const LANES: readonly Lane[] = [
     commands: ['strace', 'prlimit', 'docker-registry', 'mkfs.ext4', 'mkfs.xfs', 'xfs_io'],
     queue: 'core',
     minutes: 8,
+    testSeconds: 60,
   },
   {
     name: 'models',
@@ -174,6 +190,7 @@ export const LANES: readonly Lane[] = [
     commands: ['spin', 'cc'],
     queue: 'core',
     minutes: 10,
+    testSeconds: 60,
   },
 ]
 
@@ -188,6 +205,7 @@ export const DEEP: Lane = {
   commands: [],
   queue: 'core',
   minutes: 120 + 24 * DEEP_MINUTES,
+  testSeconds: 20 * 60,
 }
 
 /** The Debian package that has a command, where it is named otherwise. */

@@ -54,8 +54,9 @@ export async function runLane(
   const start = performance.now()
   const output = fs.openSync(log, 'w')
   const files = tests.map(({ built }) => path.relative(ROOT, built))
-  const options = [`--maxWorkers=${workers}`, '--json', `--outputFile=${results}`, '--runTestsByPath']
-  const child = spawn(process.execPath, [...JEST, ...options, ...files], {
+  const limits = [`--maxWorkers=${workers}`, `--testTimeout=${lane.testSeconds * 1000}`]
+  const options = ['--json', `--outputFile=${results}`, '--runTestsByPath']
+  const child = spawn(process.execPath, [...JEST, ...limits, ...options, ...files], {
     cwd: ROOT,
     env: { ...process.env, [MARK]: mark },
     stdio: ['ignore', output, output], // tests print their seeds and figures

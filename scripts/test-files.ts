@@ -65,3 +65,20 @@ export function assignTests(lanes: readonly Lane[], deep: Lane): Assignment {
   }
   return { files, faults }
 }
+
+/**
+ * What `npm test -- WORD...` runs: lanes of that name whole, of the others the tests whose path has the word. Without a
+ * word, everything. A word that means nothing is a fault.
+ */
+export function chooseTests(files: Assignment['files'], words: readonly string[]): Assignment {
+  const names = [...files.keys()].map(({ name }) => name)
+  const parts = words.filter((word) => !names.includes(word))
+  const found = [...files].map(([lane, all]): [Lane, readonly TestFile[]] => {
+    const isWhole = words.length === 0 || words.includes(lane.name)
+    return [lane, isWhole ? all : all.filter(({ source }) => parts.some((part) => source.includes(part)))]
+  })
+  const faults = parts
+    .filter((part) => !found.some(([, tests]) => tests.some(({ source }) => source.includes(part))))
+    .map((part) => `no lane is "${part}", and no test has that in its path: there are ${names.join(', ')}`)
+  return { files: new Map(found.filter(([, tests]) => tests.length > 0)), faults }
+}

@@ -1,14 +1,15 @@
-// npm test [LANE...]: one build (pretest made it), two queues of lanes side by side, the sum as the last line.
+// npm test [LANE or part of a test's path...]: one build (pretest made it), two queues of lanes side by side, the sum
+// as the last line.
 import fs from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { DEEP, type Lane, LANES, packagesOf } from './lanes.ts'
 import { type Outcome, runLane } from './run-lane.ts'
-import { assignTests, type TestFile } from './test-files.ts'
+import { assignTests, chooseTests, type TestFile } from './test-files.ts'
 
 const CI = process.env['CI'] === 'true'
 const deep = process.argv.includes('--deep')
-const names = process.argv.slice(2).filter((argument) => argument !== '--deep')
+const words = process.argv.slice(2).filter((argument) => argument !== '--deep')
 
 const interruption = new AbortController()
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => interruption.abort())
@@ -30,15 +31,6 @@ function findObstacle({ ciOnly, commands }: Lane): string | undefined {
   if (ciOnly && !CI) return ['needs CI=true, as root on a machine that may be changed', ...install].join('; ')
   if (ciOnly && process.getuid?.() !== 0) return ['needs root', ...install].join('; ')
   return install[0]
-}
-
-const table: readonly Lane[] = deep ? [DEEP] : LANES
-
-function unknownLanes(): string[] {
-  const known = table.map(({ name }) => name)
-  return names
-    .filter((name) => !known.includes(name))
-    .map((name) => `no lane "${name}": there are ${known.join(', ')}`)
 }
 
 function report({ lane, passed, failed, remarks, minutes, log }: Outcome): void {
@@ -71,15 +63,14 @@ async function runQueues(
 }
 
 async function main(): Promise<void> {
-  const { files, faults: misplaced } = assignTests(LANES, DEEP)
-  const faults = [...misplaced, ...unknownLanes()]
-  const chosen = table.filter(({ name }) => names.length === 0 || names.includes(name))
-  const obstacles = new Map(chosen.map((lane) => [lane, findObstacle(lane)]))
+  const { files: all, faults: misplaced } = assignTests(LANES, DEEP)
+  const table = new Map([...all].filter(([lane]) => (lane === DEEP) === deep))
+  const { files, faults: unknown } = chooseTests(table, words)
+  const faults = [...misplaced, ...unknown]
+  const obstacles = new Map([...files.keys()].map((lane) => [lane, findObstacle(lane)]))
   const stopped = [...obstacles].filter(([, obstacle]) => obstacle !== undefined)
   const start = performance.now()
-  const ready = [...obstacles.keys()].filter(
-    (lane) => obstacles.get(lane) === undefined && files.get(lane)?.length !== 0,
-  )
+  const ready = [...obstacles.keys()].filter((lane) => obstacles.get(lane) === undefined)
   const outcomes = await runQueues(ready, files)
   say(`together   ${((performance.now() - start) / 60_000).toFixed(1)} min`)
   for (const fault of faults) say(`FAILED: ${fault}`)

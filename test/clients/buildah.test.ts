@@ -1,14 +1,12 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 
-import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals'
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 
 import { eligibleBlobs } from '../support/distribution.js'
 import { MEDIA_TYPES } from '../support/images.js'
 import { type Front, ServedVolume, serverUnderTest } from '../support/served-volume.js'
 import { StateFolder } from '../support/state-folder.js'
 import { type Suite, Toolbox } from '../support/toolbox.js'
-
-jest.setTimeout(120_000)
 
 const ARCHITECTURES = ['amd64', 'arm64']
 const FORMATS = [

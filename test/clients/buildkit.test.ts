@@ -1,14 +1,12 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 
-import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals'
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 
 import { eligibleBlobs } from '../support/distribution.js'
 import { DockerDaemon } from '../support/docker-daemon.js'
 import { ImageLayout } from '../support/image-layout.js'
 import { ServedVolume, serverUnderTest } from '../support/served-volume.js'
 import { StateFolder } from '../support/state-folder.js'
-
-jest.setTimeout(120_000)
 
 /** What stands beside an image in the index of a build, and says how it was made. */
 const ATTESTATION = { 'vnd.docker.reference.type': 'attestation-manifest' }

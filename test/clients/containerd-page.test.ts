@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals'
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
 
 import { readBlock, writeFiles } from '../support/client-page.js'
 import { Containerd } from '../support/containerd.js'
@@ -8,8 +8,6 @@ import type { LayoutImage } from '../support/image-layout.js'
 import { MirroredHubs } from '../support/mirrored-hubs.js'
 import { StateFolder } from '../support/state-folder.js'
 import type { Suite } from '../support/toolbox.js'
-
-jest.setTimeout(120_000)
 
 const CASES: readonly { suite: Suite; version: string }[] = [
   { suite: 'own', version: '1.x' },

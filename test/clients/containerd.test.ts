@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals'
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 
 import { Containerd } from '../support/containerd.js'
 import { eligibleBlobs } from '../support/distribution.js'
@@ -6,8 +6,6 @@ import { ImageLayout } from '../support/image-layout.js'
 import { type Front, ServedVolume, serverUnderTest } from '../support/served-volume.js'
 import { StateFolder } from '../support/state-folder.js'
 import type { Suite } from '../support/toolbox.js'
-
-jest.setTimeout(120_000)
 
 const CASES: readonly { suite: Suite; front: Front }[] = [
   { suite: 'own', front: 'plain HTTP' },

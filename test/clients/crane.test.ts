@@ -1,12 +1,10 @@
-import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals'
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 
 import { eligibleBlobs } from '../support/distribution.js'
 import { ImageLayout } from '../support/image-layout.js'
 import { type Front, ServedVolume, serverUnderTest, uploadsAmong } from '../support/served-volume.js'
 import { StateFolder } from '../support/state-folder.js'
 import { Toolbox } from '../support/toolbox.js'
-
-jest.setTimeout(120_000)
 
 describe.each<Front>(['plain HTTP', 'nginx with TLS'])(
   'crane, the library of ko and kaniko, by %s',

@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from '@jest/globals'
+import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
 
 import { type DaemonKind, type DaemonOptions, DockerDaemon, pushedDigest } from '../support/docker-daemon.js'
 import { eligibleBlobs } from '../support/distribution.js'
@@ -11,8 +11,6 @@ import {
   uploadsAmong,
 } from '../support/served-volume.js'
 import { StateFolder } from '../support/state-folder.js'
-
-jest.setTimeout(120_000)
 
 const MIB = 1024 * 1024
 

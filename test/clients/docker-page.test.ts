@@ -1,6 +1,6 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 
-import { afterAll, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals'
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
 
 import { readBlock, writeFiles } from '../support/client-page.js'
 import { type DaemonKind, DockerDaemon } from '../support/docker-daemon.js'
@@ -8,8 +8,6 @@ import { holdImage } from '../support/held-image.js'
 import type { LayoutImage } from '../support/image-layout.js'
 import { MirroredHubs } from '../support/mirrored-hubs.js'
 import { StateFolder } from '../support/state-folder.js'
-
-jest.setTimeout(120_000)
 
 const DAEMONS: readonly DaemonKind[] = [
   { title: 'dockerd 20.10', suite: 'own', store: 'graph driver' },

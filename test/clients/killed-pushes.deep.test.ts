@@ -11,6 +11,7 @@ const SHAPE = { layers: 3, layerBytes: 1_000_000 }
 /** More than a push sends, so that some registries die after it. */
 const SENT_AT_MOST = 5_000_000
 
+/** More than its lane gives: as long as the rounds that are asked for take. */
 jest.setTimeout(Number(rounds) * 30_000)
 
 let state: StateFolder

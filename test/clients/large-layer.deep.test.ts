@@ -2,7 +2,7 @@ import { createWriteStream, mkdirSync, rmSync } from 'node:fs'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { randomBytes } from 'node:crypto'
-import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals'
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 
 import { run } from '../support/commands.js'
 import { eligibleBlobs } from '../support/distribution.js'
@@ -13,8 +13,6 @@ import { StateFolder } from '../support/state-folder.js'
 
 const MIB = 1024 * 1024
 const LAYER_MIB = 2048
-
-jest.setTimeout(20 * 60_000)
 
 const KINDS: readonly DaemonKind[] = [
   { title: 'dockerd 20', suite: 'own', store: 'graph driver' },

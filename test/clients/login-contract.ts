@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals'
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 
 import { passwordOf, RESTRICTED, writeHtpasswd } from '../support/accounts.js'
 import type { Outcome } from '../support/commands.js'
@@ -13,8 +13,6 @@ import {
 } from '../support/served-volume.js'
 import { StateFolder } from '../support/state-folder.js'
 import { TokenServer } from '../support/token-server.js'
-
-jest.setTimeout(120_000)
 
 /**
  * How a registry knows its people: accounts of its own (a Bearer token for what one may), htpasswd (Basic), or the tokens of

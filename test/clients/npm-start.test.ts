@@ -1,6 +1,6 @@
 import path from 'node:path'
 
-import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals'
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 
 import { eligibleBlobs } from '../support/distribution.js'
 import { DockerDaemon } from '../support/docker-daemon.js'
@@ -9,8 +9,6 @@ import { ImageLayout, type LayoutImage } from '../support/image-layout.js'
 import { freePort, type RunningProcess, startProcess } from '../support/processes.js'
 import { StateFolder } from '../support/state-folder.js'
 import { startDockerRegistry } from '../support/targets.js'
-
-jest.setTimeout(120_000)
 
 const ROOT = path.join(import.meta.dirname, '../../..')
 

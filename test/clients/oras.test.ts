@@ -1,6 +1,6 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 
-import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals'
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 
 import { eligibleBlobs } from '../support/distribution.js'
 import { randomBytes } from '../support/image-layout.js'
@@ -8,8 +8,6 @@ import { digestOf } from '../support/images.js'
 import { type Front, ServedVolume, serverUnderTest } from '../support/served-volume.js'
 import { StateFolder } from '../support/state-folder.js'
 import { Toolbox } from '../support/toolbox.js'
-
-jest.setTimeout(120_000)
 
 const THING = 'application/vnd.test.thing'
 const SBOM = 'application/vnd.test.sbom'

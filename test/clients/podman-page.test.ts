@@ -1,14 +1,12 @@
 import { writeFileSync } from 'node:fs'
 
-import { afterAll, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals'
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
 
 import { readBlock } from '../support/client-page.js'
 import { holdImage } from '../support/held-image.js'
 import { MirroredHubs } from '../support/mirrored-hubs.js'
 import { StateFolder } from '../support/state-folder.js'
 import { type Suite, Toolbox } from '../support/toolbox.js'
-
-jest.setTimeout(120_000)
 
 const SUITES: readonly Suite[] = ['own', 'sid']
 const PAGE = '/etc/containers/registries.conf.d/50-entrepot.conf'

@@ -1,6 +1,6 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 
-import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals'
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 
 import { eligibleBlobs } from '../support/distribution.js'
 import { DockerDaemon } from '../support/docker-daemon.js'
@@ -8,8 +8,6 @@ import { ImageLayout, type ImageShape, type LayoutImage } from '../support/image
 import { type Server, ServedVolume, serverUnderTest } from '../support/served-volume.js'
 import { StateFolder } from '../support/state-folder.js'
 import { Toolbox } from '../support/toolbox.js'
-
-jest.setTimeout(120_000)
 
 const OURS = serverUnderTest()
 const THEIRS: Server = 'docker-registry'

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 
-import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals'
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 
 import { eligibleBlobs } from '../support/distribution.js'
 import { ImageLayout } from '../support/image-layout.js'
@@ -9,8 +9,6 @@ import { MEDIA_TYPES } from '../support/images.js'
 import { type Front, ServedVolume, serverUnderTest, uploadsAmong } from '../support/served-volume.js'
 import { StateFolder } from '../support/state-folder.js'
 import { type Suite, Toolbox } from '../support/toolbox.js'
-
-jest.setTimeout(120_000)
 
 const PLATFORMS = [
   { os: 'linux', architecture: 'amd64' },

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals'
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 
 import { eligibleBlobs } from '../support/distribution.js'
 import { type DaemonKind, DockerDaemon } from '../support/docker-daemon.js'
@@ -6,8 +6,6 @@ import { ImageLayout, type LayoutImage } from '../support/image-layout.js'
 import { StateFolder } from '../support/state-folder.js'
 import { startCore, type Target } from '../support/targets.js'
 import { TcpFaults } from '../support/tcp-faults.js'
-
-jest.setTimeout(120_000)
 
 const MIB = 1024 * 1024
 /** It opens a connection for each request, so that a balancer gives every other request to the other process. */

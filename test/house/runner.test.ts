@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 
-import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals'
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 
 import { eventually } from '../support/eventually.js'
 import { runToEnd } from '../support/processes.js'
@@ -16,8 +16,6 @@ interface Outcome {
   readonly remarks: readonly string[]
 }
 
-jest.setTimeout(60_000) // each test starts a jest of its own
-
 let folder: string
 
 beforeEach(() => {
@@ -28,8 +26,20 @@ beforeEach(() => {
 
 afterEach(() => rmSync(folder, { recursive: true, force: true }))
 
+/** What this program, a module that imports from scripts/, prints as JSON. */
+async function printedBy(program: string): Promise<unknown> {
+  const { stdout, stderr } = await runToEnd(process.execPath, ['--input-type=module', '-e', program], {
+    cwd: ROOT,
+  })
+  expect(stderr).toBe('')
+  return JSON.parse(stdout)
+}
+
 /** Runs one lane with one test file of this text, in the runner that `npm test` uses. */
-async function runLaneWith(text: string, { ci = false, minutes = 1 } = {}): Promise<Outcome> {
+async function runLaneWith(
+  text: string,
+  { ci = false, minutes = 1, testSeconds = 60 } = {},
+): Promise<Outcome> {
   const built = path.join(folder, 'dist', 'given.test.js')
   writeFileSync(built, text)
   const lane = {
@@ -38,7 +48,7 @@ async function runLaneWith(text: string, { ci = false, minutes = 1 } = {}): Prom
     ciOnly: false,
     commands: [],
     queue: 'core',
-    minutes,
+    ...{ minutes, testSeconds },
   }
   const program = `
     const { runLane } = await import(${JSON.stringify(path.join(ROOT, 'scripts/run-lane.ts'))})
@@ -46,13 +56,10 @@ async function runLaneWith(text: string, { ci = false, minutes = 1 } = {}): Prom
     const outcome = await runLane(${JSON.stringify(lane)}, [{ source: '', built: ${JSON.stringify(built)} }], {
       workers: 1, ci: ${ci}, signal })
     console.log(JSON.stringify(outcome))`
-  const { stdout, stderr } = await runToEnd(process.execPath, ['--input-type=module', '-e', program], {
-    cwd: ROOT,
-  })
-  expect(stderr).toBe('')
+  const outcome = await printedBy(program)
   for (const extension of ['json', 'log'])
     rmSync(path.join(CACHE, 'test', `${lane.name}.${extension}`), { force: true })
-  return JSON.parse(stdout) as Outcome
+  return outcome as Outcome
 }
 
 /** Killed, though perhaps nobody has asked for its exit code yet. */
@@ -87,6 +94,14 @@ describe('a lane', () => {
     expect(outcome.remarks).toContain('ended after 0.05 minutes')
   })
 
+  test('ends a test that takes longer than its limit, and only that', async () => {
+    const waiting = "test('waits', () => new Promise((resolve) => setTimeout(resolve, 700)))"
+    expect(await runLaneWith(waiting, { testSeconds: 0.2 })).toMatchObject({
+      ...{ passed: 0, failed: 1, remarks: [] },
+    })
+    expect(await runLaneWith(waiting, { testSeconds: 20 })).toMatchObject({ passed: 1, failed: 0 })
+  })
+
   test('that leaves a process running has failed, and the process is gone', async () => {
     const outcome = await runLaneWith(`import { spawn } from 'node:child_process'
       test('leaves one', () => spawn('sleep', ['600'], { detached: true, stdio: 'ignore' }).unref())`)
@@ -103,5 +118,40 @@ describe('a lane', () => {
       remarks: ['not run: is left out'],
     })
     expect(await runLaneWith(skipping, { ci: true })).toMatchObject({ passed: 1, failed: 1 })
+  })
+})
+
+describe('npm test with words', () => {
+  const A = { source: 'test/a/pulling.test.ts', built: '' }
+  const B = { source: 'test/b/pulling.test.ts', built: '' }
+  const C = { source: 'test/b/pushing.test.ts', built: '' }
+
+  /** Lane `a` with the test A, lane `b` with B and C: which of them run, lane by lane. */
+  async function chosenBy(...words: readonly string[]): Promise<unknown> {
+    const lanes = JSON.stringify([
+      [{ name: 'a' }, [A]],
+      [{ name: 'b' }, [B, C]],
+    ])
+    return printedBy(`
+      const { chooseTests } = await import(${JSON.stringify(path.join(ROOT, 'scripts/test-files.ts'))})
+      const { files, faults } = chooseTests(new Map(${lanes}), ${JSON.stringify(words)})
+      const lanes = [...files].map(([{ name }, tests]) => [name, tests])
+      console.log(JSON.stringify({ ...Object.fromEntries(lanes), faults }))`)
+  }
+
+  test('runs the lanes of that name whole, and without a word all of them', async () => {
+    expect(await chosenBy('b')).toEqual({ b: [B, C], faults: [] })
+    expect(await chosenBy()).toEqual({ a: [A], b: [B, C], faults: [] })
+  })
+
+  test('runs tests with that in their path, each in its lane', async () => {
+    expect(await chosenBy('b/pu', 'a')).toEqual({ a: [A], b: [B, C], faults: [] })
+    expect(await chosenBy('pulling')).toEqual({ a: [A], b: [B], faults: [] })
+    expect(await chosenBy('test/b/pushing.test.ts')).toEqual({ b: [C], faults: [] })
+  })
+
+  test('a word that is no lane and in no path is a fault, and runs nothing', async () => {
+    const fault = 'no lane is "pull!", and no test has that in its path: there are a, b'
+    expect(await chosenBy('pull!')).toEqual({ faults: [fault] })
   })
 })

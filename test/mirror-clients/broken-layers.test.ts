@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, jest, test } from '@jest/globals'
+import { afterEach, describe, expect, test } from '@jest/globals'
 
 import type { FakeUpstream } from '../support/fake-upstream/fake-upstream.js'
 import type { Fault } from '../support/fake-upstream/faults.js'
@@ -8,8 +8,6 @@ import type { Suite } from '../support/toolbox.js'
 import { ContainerdBehindMirror } from './containerd-behind-mirror.js'
 import { DAEMONS, DockerBehindMirror } from './docker-behind-mirror.js'
 import { ToolsBehindMirror } from './tools-behind-mirror.js'
-
-jest.setTimeout(120_000)
 
 const SUITES: readonly Suite[] = ['own', 'sid']
 const NAME = 'team/app'

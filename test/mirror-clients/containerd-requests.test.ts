@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals'
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
 
 import { basic } from '#core-test/access/parts.js'
 import { RESTRICTED } from '../support/accounts.js'
@@ -6,8 +6,6 @@ import { holdImage } from '../support/held-image.js'
 import { StateFolder } from '../support/state-folder.js'
 import type { Suite } from '../support/toolbox.js'
 import { ContainerdBehindMirror } from './containerd-behind-mirror.js'
-
-jest.setTimeout(120_000)
 
 const MIB = 1024 * 1024
 const SUITES: readonly Suite[] = ['own', 'sid']

@@ -1,12 +1,10 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals'
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
 
 import { holdImage, holdIndex } from '../support/held-image.js'
 import type { LayoutImage } from '../support/image-layout.js'
 import type { Descriptor } from '../support/images.js'
 import { StateFolder } from '../support/state-folder.js'
 import { ContainerdBehindMirror } from './containerd-behind-mirror.js'
-
-jest.setTimeout(120_000)
 
 const CASES = [
   { suite: 'own', way: 'http' },

@@ -1,12 +1,10 @@
-import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals'
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 
 import { basic } from '#core-test/access/parts.js'
 import { RESTRICTED } from '../support/accounts.js'
 import { holdImage } from '../support/held-image.js'
 import { StateFolder } from '../support/state-folder.js'
 import { DAEMONS, DockerBehindMirror } from './docker-behind-mirror.js'
-
-jest.setTimeout(120_000)
 
 /** Nobody else may hear it. */
 const CANARY = 'canary-of-docker-hub'

@@ -1,10 +1,8 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals'
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
 
 import { holdImage, holdIndex } from '../support/held-image.js'
 import { StateFolder } from '../support/state-folder.js'
 import { DAEMONS, DockerBehindMirror, type Way } from './docker-behind-mirror.js'
-
-jest.setTimeout(120_000)
 
 const WAYS: readonly Way[] = ['http', 'https']
 const CASES = DAEMONS.flatMap((kind) => WAYS.map((way) => ({ kind, way, title: kind.title })))

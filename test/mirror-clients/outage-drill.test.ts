@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals'
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 
 import { makeCertificates } from '../support/certificates.js'
 import { type DeafPort, openDeafPort } from '../support/deaf-port.js'
@@ -9,8 +9,6 @@ import type { LayoutImage } from '../support/image-layout.js'
 import { MirroredHubs } from '../support/mirrored-hubs.js'
 import { StateFolder } from '../support/state-folder.js'
 import { type DrillClient, openDrillClients } from './drill-clients.js'
-
-jest.setTimeout(120_000)
 
 /** A row of docs/reference/upstream-outages.md as it comes about. */
 interface Outage {

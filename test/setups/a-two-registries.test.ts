@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals'
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 
 import { eligibleBlobs } from '../support/distribution.js'
 import { FakeUpstream } from '../support/fake-upstream/fake-upstream.js'
@@ -6,8 +6,6 @@ import type { LayoutImage } from '../support/image-layout.js'
 import { type Image, makeImage } from '../support/images.js'
 import type { RegistryClient } from '../support/registry-client.js'
 import { addressInside, DockerHost, HOSTS, IMAGE, REGISTRY_2, REGISTRY_2_CONFIG } from './docker-host.js'
-
-jest.setTimeout(180_000)
 
 /** Setup A's files as people have them, but for one line: there is no network, so `remoteurl` names a scripted upstream. */
 function files(remoteUrl: string) {

@@ -1,10 +1,8 @@
-import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals'
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 
 import { FakeUpstream } from '../support/fake-upstream/fake-upstream.js'
 import type { LayoutImage } from '../support/image-layout.js'
 import { addressInside, DockerHost, HOSTS, IMAGE, REGISTRY_2, REGISTRY_2_CONFIG } from './docker-host.js'
-
-jest.setTimeout(180_000)
 
 interface Run {
   readonly image?: string

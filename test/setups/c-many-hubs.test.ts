@@ -1,10 +1,8 @@
-import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals'
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 
 import { FakeUpstream } from '../support/fake-upstream/fake-upstream.js'
 import { EVERY_MANIFEST_TYPE } from '../support/registry-client.js'
 import { addressInside, DockerHost, HOSTS, IMAGE } from './docker-host.js'
-
-jest.setTimeout(180_000)
 
 const COMPOSE_FILE = `services:
   registry:

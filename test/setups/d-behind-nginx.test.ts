@@ -2,15 +2,13 @@ import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 
-import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals'
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 
 import { makeCertificates } from '../support/certificates.js'
 import type { LayoutImage } from '../support/image-layout.js'
 import { type RunningProcess, startProcess } from '../support/processes.js'
 import { DockerHost, HOSTS, IMAGE, REGISTRY_2, REGISTRY_2_CONFIG } from './docker-host.js'
 import { peoplesNginx } from './peoples-nginx.js'
-
-jest.setTimeout(180_000)
 
 /** Setup D's files: the folder by an environment variable, deletes on. */
 const FILES = {

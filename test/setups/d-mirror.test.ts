@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 
-import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals'
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 
 import { RESTRICTED } from '../support/accounts.js'
 import { makeCertificates, signCertificate } from '../support/certificates.js'
@@ -11,8 +11,6 @@ import type { LayoutImage } from '../support/image-layout.js'
 import { type RunningProcess, startProcess } from '../support/processes.js'
 import { addressInside, DockerHost, HOSTS, IMAGE, REGISTRY_2, REGISTRY_2_CONFIG } from './docker-host.js'
 import { peoplesNginx } from './peoples-nginx.js'
-
-jest.setTimeout(180_000)
 
 const COMPOSE_FILE = `version: '3'
 services:

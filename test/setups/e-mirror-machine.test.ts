@@ -1,12 +1,10 @@
 import { readdirSync } from 'node:fs'
 
-import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals'
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 
 import { FakeUpstream } from '../support/fake-upstream/fake-upstream.js'
 import type { LayoutImage } from '../support/image-layout.js'
 import { addressInside, DockerHost, HOSTS, IMAGE, REGISTRY_2_CONFIG } from './docker-host.js'
-
-jest.setTimeout(180_000)
 
 /** Setup E's file, with our image. */
 const COMPOSE_FILE = `version: '2'

@@ -1,7 +1,7 @@
 import { chmodSync, chownSync, lstatSync, mkdirSync, readdirSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 
-import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from '@jest/globals'
+import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
 
 import { makeCertificates } from '../support/certificates.js'
 import type { DaemonKind } from '../support/docker-daemon.js'
@@ -9,8 +9,6 @@ import { eventually } from '../support/eventually.js'
 import { makeImage, randomLayer } from '../support/images.js'
 import type { RegistryClient } from '../support/registry-client.js'
 import { DockerHost, IMAGE, REPOSITORY } from './docker-host.js'
-
-jest.setTimeout(180_000)
 
 const CONFIG = '/etc/docker/registry/config.yml'
 /** A file that only its own header tells from the one inside. */

@@ -1,12 +1,10 @@
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
 
-import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals'
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 
 import type { LayoutImage } from '../support/image-layout.js'
 import { DockerHost, HOSTS, REGISTRY_2_CONFIG, REPOSITORY } from './docker-host.js'
-
-jest.setTimeout(300_000)
 
 /** A command of the page, and what it says that it prints. */
 interface Line {

@@ -1,12 +1,10 @@
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
 
-import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals'
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 
 import { makeImage } from '../support/images.js'
 import { DockerHost, HOSTS, REPOSITORY } from './docker-host.js'
-
-jest.setTimeout(180_000)
 
 const FILE = path.join(REPOSITORY, 'docker-compose.yml')
 const COMPOSE = `docker compose -p own -f ${FILE}`
