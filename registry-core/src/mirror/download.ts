@@ -252,6 +252,6 @@ export class Download {
   #giveUp(): void {
     const { received, sizeBytes } = this.arrivals
     if (this.arrivals.readers > 0 || received * 2 > (sizeBytes ?? Number.POSITIVE_INFINITY)) return
-    this.stop(new UpstreamFailure('cut', `nobody reads ${this.#name()} any more`))
+    this.stop(new UpstreamFailure('given-up', `nobody reads ${this.#name()} any more`))
   }
 }

@@ -48,6 +48,7 @@ export const OUTAGES: { readonly [T in UpstreamTrouble]: Outage } = {
     says: 'is not asked any more, since this registry stops or has other settings now',
     breaker: 'neutral',
   },
+  'given-up': { ...DOWN, says: 'was asked for it until nobody waited any more', breaker: 'neutral' },
   'wrong-content': { ...REFUSES, says: 'sent something else than what was asked for' },
 }
 

@@ -1,8 +1,14 @@
 import { beforeEach, describe, expect, test } from '@jest/globals'
 
+import { Breaker, withBreaker } from '#core/mirror/breaker.js'
+import { UpstreamFailure } from '#core/mirror/upstream/upstream-failure.js'
+
+import { seededRandom } from '../seeded-chance.js'
+import { silentLog } from '../simulated-store.js'
 import { digestOf } from '../store-bench.js'
 import { BlobUpstream } from './blob-upstream.js'
 import { DEBIAN, type Fetching, join, KIB, largeBytes, Machine, settle, stored } from './download-bench.js'
+import { ScriptedUpstream } from './scripted-upstream.js'
 
 const SIZE = 3000 * KIB
 const BYTES = largeBytes(1, SIZE)
@@ -236,6 +242,26 @@ describe('clients that leave', () => {
     expect(await later.ended).toBe('whole')
     expect(upstream.firsts).toEqual([0])
   })
+})
+
+test('what we give up ourselves, since nobody waits for it, says nothing of the upstream', async () => {
+  const scripted = new ScriptedUpstream()
+  const { clock } = machine
+  const breaker = new Breaker({ host: scripted.host, clock, random: seededRandom(1), log: silentLog })
+  const watched = withBreaker(scripted, breaker)
+  const down = new UpstreamFailure('unreachable', 'as the test says')
+  scripted.fails(down)
+  await join(core, watched, DIGEST).ended
+  scripted.hangs()
+  const client = join(core, watched, DIGEST)
+  await settle()
+  client.leave()
+  await settle()
+  await clock.advance(30_000)
+  await settle()
+  scripted.fails(down)
+  await join(core, watched, DIGEST).ended
+  expect(breaker.state).toBe('open') // two failures, and no answer between them
 })
 
 describe('the end of a process', () => {

@@ -31,6 +31,8 @@ export type UpstreamTrouble =
   | 'resting'
   /** It is asked no more: this process ends, or its settings have changed. */
   | 'closing'
+  /** It was asked, and nobody waits for it any more: our doing, not its. */
+  | 'given-up'
   /** Bytes that do not have their digest, or a page where a manifest belongs. */
   | 'wrong-content'
 
