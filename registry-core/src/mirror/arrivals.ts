@@ -1,5 +1,6 @@
 import type { PartialContent } from '../store/fetched.js'
 import type { Window } from './ring.js'
+import { untilAborted } from './until-aborted.js'
 
 /** The end of a blob waits until all of it has its digest: a wrong one never looks complete. */
 const HELD_BACK_BYTES = 64 * 1024
@@ -168,15 +169,12 @@ export class Arrivals {
 
   /** Waits until the byte at `position` may be read, or nothing more will come. */
   async #more(position: number, signal: AbortSignal): Promise<void> {
-    const { promise, resolve } = Promise.withResolvers<void>()
-    const wake = (): void => resolve()
+    const { promise, resolve: wake } = Promise.withResolvers<void>()
     const waiting = { position, wake }
     this.#waiting.add(waiting)
-    signal.addEventListener('abort', wake, { once: true })
     try {
-      await promise
+      await untilAborted(promise, signal)
     } finally {
-      signal.removeEventListener('abort', wake)
       this.#waiting.delete(waiting)
     }
   }

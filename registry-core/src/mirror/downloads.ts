@@ -8,6 +8,7 @@ import type { Reader } from './arrivals.js'
 import { Download } from './download.js'
 import type { MirroredName } from './mirrored-name.js'
 import { Ring } from './ring.js'
+import { untilAborted } from './until-aborted.js'
 import type { Upstream } from './upstream/upstream.js'
 import { UpstreamFailure } from './upstream/upstream-failure.js'
 
@@ -199,16 +200,5 @@ function storedContent(content: Content, stored: StoredContent): GrowingContent 
     ...{ repository, digest, sizeBytes },
     read: (first, last, signal) =>
       content.read(stored, first, Math.min(last ?? sizeBytes - 1, sizeBytes - 1), signal),
-  }
-}
-
-async function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  const { promise, reject } = Promise.withResolvers<never>()
-  const abort = (): void => reject(signal.reason)
-  signal.addEventListener('abort', abort, { once: true })
-  try {
-    return await Promise.race([work, promise])
-  } finally {
-    signal.removeEventListener('abort', abort)
   }
 }

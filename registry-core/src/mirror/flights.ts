@@ -1,4 +1,5 @@
 import type { Clock } from '../system/clock.js'
+import { untilAborted } from './until-aborted.js'
 
 /** Something that is being found out once, for all who want to know it. */
 export interface Flight<T> {
@@ -28,32 +29,14 @@ export class Flights<T> {
     return { ...flight, isNew: true }
   }
 
+  /** The result, for one who waits as long as the signal lasts; whoever has gone already starts nothing. */
+  async wait(key: string, signal: AbortSignal, start: () => Promise<T>): Promise<T> {
+    signal.throwIfAborted()
+    return untilAborted(this.join(key, start).result, signal)
+  }
+
   /** When all that runs has ended. */
   async settled(): Promise<void> {
     await Promise.allSettled([...this.#running.values()].map(({ result }) => result))
   }
-}
-
-/** The result, or undefined when it takes longer. @throws the signal's reason when it is aborted meanwhile */
-export function waitAtMost<T extends object>(
-  clock: Clock,
-  result: Promise<T>,
-  ms: number,
-  signal: AbortSignal,
-): Promise<T | undefined> {
-  return new Promise((resolve, reject) => {
-    if (signal.aborted) return reject(signal.reason)
-    const leave = (): void => end(() => reject(signal.reason))
-    const cancel = clock.after(ms, () => end(() => resolve(undefined)))
-    signal.addEventListener('abort', leave, { once: true })
-    function end(settle: () => void): void {
-      cancel()
-      signal.removeEventListener('abort', leave)
-      settle()
-    }
-    result.then(
-      (value) => end(() => resolve(value)),
-      (error: unknown) => end(() => reject(error)),
-    )
-  })
 }

@@ -17,8 +17,8 @@ import type {
 import type { Origins } from '../store/fetched.js'
 import type { Clock } from '../system/clock.js'
 import { BoundedMap } from './bounded-map.js'
+import { Flights } from './flights.js'
 import type { MirroredName } from './mirrored-name.js'
-import { SingleFlight } from './upstream/single-flight.js'
 import { isUpstreamFailure, UpstreamFailure } from './upstream/upstream-failure.js'
 import type { Upstream } from './upstream/upstream.js'
 
@@ -40,7 +40,7 @@ interface Options {
  */
 export class Visibility {
   readonly #options: Options
-  readonly #asks = new SingleFlight<boolean>()
+  readonly #asks: Flights<boolean>
   readonly #closing = new AbortController()
   /** Repositories of the store, and until when they need not be asked for again. */
   readonly #public = new BoundedMap<number>(KEPT)
@@ -51,6 +51,7 @@ export class Visibility {
 
   constructor(options: Options) {
     this.#options = options
+    this.#asks = new Flights(options)
   }
 
   /** For the note beside what is fetched now, which stays for good: an old answer is none. */
@@ -71,7 +72,7 @@ export class Visibility {
     if ((this.#public.get(stored) ?? nowMs) > nowMs) return true
     if ((this.#hidden.get(stored) ?? nowMs) > nowMs) return false
     try {
-      return await this.#asks.join(stored, signal, () => this.#ask(name))
+      return await this.#asks.wait(stored, signal, () => this.#ask(name))
     } catch (error) {
       if (!isUpstreamFailure(error)) throw error
       if (this.#public.get(stored) !== undefined) return true

@@ -1,7 +1,7 @@
+import { Flights } from '../flights.js'
 import type { UpstreamSettings } from '../mirror-settings.js'
 import { type Challenge, parseChallenges } from './challenge.js'
 import type { Credential } from './credentials.js'
-import { SingleFlight } from './single-flight.js'
 import { fetchToken, type Token, type TokenQuestion } from './token.js'
 import { drain, type Wire, type WireAnswer } from './wire.js'
 
@@ -48,21 +48,23 @@ class UpstreamLogin implements Login {
   readonly #options: Options
   /** What each URL of the upstream wants, as it said last. */
   readonly #challenges = new Map<string, readonly Challenge[]>()
-  readonly #pings = new SingleFlight<readonly Challenge[]>()
+  readonly #pings: Flights<readonly Challenge[]>
   /** The one that was not used for longest comes first. */
   readonly #tokens = new Map<string, Token>()
-  readonly #fetches = new SingleFlight<Token>()
+  readonly #fetches: Flights<Token>
   #credential: Credential | undefined
 
   constructor(options: Options) {
     this.#options = options
+    this.#pings = new Flights(options.wire)
+    this.#fetches = new Flights(options.wire)
   }
 
   async authorize(question: LoginQuestion): Promise<Ticket> {
     const { href } = question.base
     const known = this.#challenges.get(href)
     const challenges =
-      known ?? (await this.#pings.join(href, question.signal, () => this.#ping(question.base)))
+      known ?? (await this.#pings.wait(href, question.signal, () => this.#ping(question.base)))
     return this.#ticket(question, challenges, question.scope)
   }
 
@@ -115,7 +117,7 @@ class UpstreamLogin implements Login {
       this.#keep(key, kept)
       return { authorization: kept.authorization, isNew: false }
     }
-    const { authorization } = await this.#fetches.join(key, question.signal, async () => {
+    const { authorization } = await this.#fetches.wait(key, question.signal, async () => {
       const token = await fetchToken(wire, settings, { ...wanted, signal: closing })
       this.#keep(key, token)
       return token

@@ -14,7 +14,7 @@ export function giveBack(pieces: readonly Buffer[]): void {
 }
 
 /** The body until it ends or the signal fires: a request that waits for its client must not outlive its claim. */
-export async function* untilAborted(
+export async function* untilTakenOver(
   body: AsyncIterable<Buffer>,
   signal: AbortSignal,
   upload: string,

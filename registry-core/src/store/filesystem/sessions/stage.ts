@@ -3,7 +3,7 @@ import { algorithmOf, type Algorithm, type Digest, digestOf } from '../../../oci
 import { isRegistryError, RegistryError } from '../../../oci/failure.js'
 import { errorCode, type Fs, type OpenFile } from '../../fs.js'
 import type { Stage } from '../../store.js'
-import { giveBack, untilAborted } from './pieces.js'
+import { giveBack, untilTakenOver } from './pieces.js'
 import type { SessionFiles, Settled } from './session-files.js'
 import type { WriteHealth } from '../write-health.js'
 
@@ -113,7 +113,7 @@ export class FileStage implements Stage {
       writing.catch(() => undefined) // awaited by the next flush or at the end
     }
     try {
-      for await (const chunk of untilAborted(body, this.signal, this.upload)) {
+      for await (const chunk of untilTakenOver(body, this.signal, this.upload)) {
         hash.update(chunk)
         batch.push(chunk)
         gathered += chunk.length
