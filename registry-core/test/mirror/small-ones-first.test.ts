@@ -1,24 +1,16 @@
-import { afterEach, beforeEach, expect, test } from '@jest/globals'
+import { expect, test } from '@jest/globals'
 import { BlobSizes } from '#core/mirror/blob-sizes.js'
 import { digestOfBytes } from '#core/oci/digest.js'
 import { OCI_MANIFEST } from '#core/oci/media-type.js'
 import { digestOf } from '../store-bench.js'
 import { join, KIB, largeBytes, Machine, settle } from './download-bench.js'
-import { answer, json, openScriptedServer, type ScriptedServer } from './scripted-server.js'
-import { closeAll, open, settingsFor } from './upstream/opened.js'
+import { answer } from './scripted-server.js'
+import { open, settingsFor, useServer } from './upstream/opened.js'
 
 const BLOBS = [3000, 2000, 10].map((kib, seed) => largeBytes(seed, kib * KIB))
 const DIGESTS = BLOBS.map((blob) => digestOf(blob))
 
-let server: ScriptedServer
-beforeEach(async () => {
-  server = await openScriptedServer()
-  server.play('/v2/', json({}))
-})
-afterEach(async () => {
-  await closeAll()
-  await server.close()
-})
+const server = useServer()
 
 /** An image with these blobs; the last is its configuration. */
 function manifestOf(blobs: readonly Buffer[]): Buffer {

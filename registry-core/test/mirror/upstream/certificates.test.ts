@@ -2,7 +2,8 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/gl
 import type { Resolve } from '#core/mirror/upstream/name-servers.js'
 import { type Authority, makeAuthority } from '../certificates.js'
 import { openScriptedServer } from '../scripted-server.js'
-import { ALPINE, closeAll, failureOf, inTime, LATEST, open, settingsFor } from './opened.js'
+import { ALPINE, LATEST } from './alpine.js'
+import { closeAll, failureOf, inTime, open, settingsFor } from './opened.js'
 
 let authority: Authority
 beforeAll(() => {

@@ -1,51 +1,21 @@
-import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
+import { describe, expect, test } from '@jest/globals'
 import { once } from 'node:events'
 import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { gzipSync } from 'node:zlib'
 import type { UpstreamSettings } from '#core/mirror/mirror-settings.js'
 import { digestOfBytes } from '#core/oci/digest.js'
 import { systemClock } from '#core/system/clock.js'
-import {
-  answer,
-  json,
-  manifest,
-  MANIFEST_TYPE,
-  manifestBytes,
-  openScriptedServer,
-  type Scene,
-  type ScriptedServer,
-} from '../scripted-server.js'
-import {
-  ALPINE,
-  bytesOf,
-  closeAll,
-  failureOf,
-  inTime,
-  LATEST,
-  open,
-  settingsFor,
-  troubleOf,
-} from './opened.js'
+import { answer, manifest, MANIFEST_TYPE, manifestBytes, type Scene } from '../scripted-server.js'
+import { ALPINE, BYTES, DIGEST, LATEST, MANIFEST, OTHER } from './alpine.js'
+import { bytesOf, failureOf, inTime, open, settingsFor, troubleOf, useServer } from './opened.js'
 
-const BYTES = manifestBytes('alpine')
-const DIGEST = digestOfBytes('sha256', BYTES)
-const OTHER = digestOfBytes('sha256', Buffer.from('other'))
-const MANIFEST = '/v2/library/alpine/manifests/latest'
 const BLOB = Buffer.alloc(200_000, 'x')
 const BLOB_DIGEST = digestOfBytes('sha256', BLOB)
 const BLOB_PATH = `/v2/library/alpine/blobs/${BLOB_DIGEST}`
 /** So short that a test need not wait, so long that a slow machine keeps them. */
 const TIMEOUTS = { connectMs: 2000, headersMs: 900, idleMs: 900, smallBodyMs: 2000 }
 
-let server: ScriptedServer
-beforeEach(async () => {
-  server = await openScriptedServer()
-  server.play('/v2/', json({}))
-})
-afterEach(async () => {
-  await closeAll()
-  await server.close()
-})
+const server = useServer()
 
 function upstream(urls: readonly URL[] = [server.url], further: Partial<UpstreamSettings> = {}) {
   return open(settingsFor(urls, further), { timeouts: TIMEOUTS }).upstream

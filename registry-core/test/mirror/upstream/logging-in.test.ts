@@ -1,45 +1,21 @@
-import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
+import { afterEach, describe, expect, test } from '@jest/globals'
 import { mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import type { UpstreamSettings } from '#core/mirror/mirror-settings.js'
 import { parseRepositoryName } from '#core/oci/repository.js'
 import { FakeClock } from '../../fake-clock.js'
-import {
-  answer,
-  challenge,
-  forBearer,
-  json,
-  manifest,
-  manifestBytes,
-  openScriptedServer,
-  type ScriptedServer,
-} from '../scripted-server.js'
-import {
-  ACCOUNT,
-  ALPINE,
-  closeAll,
-  failureOf,
-  inTime,
-  LATEST,
-  open,
-  settingsFor,
-  troubleOf,
-} from './opened.js'
+import { answer, challenge, forBearer, json, manifest } from '../scripted-server.js'
+import { ALPINE, BYTES, LATEST, MANIFEST } from './alpine.js'
+import { ACCOUNT, failureOf, inTime, open, settingsFor, troubleOf, useServer } from './opened.js'
 
-const BYTES = manifestBytes('alpine')
-const MANIFEST = '/v2/library/alpine/manifests/latest'
 const BASIC = `Basic ${Buffer.from('me:canary-password').toString('base64')}`
 
-let server: ScriptedServer
-beforeEach(async () => {
-  server = await openScriptedServer()
-  server.play('/v2/', challenge(`${server.url.href}token`))
-  playTokens()
-})
-afterEach(async () => {
-  await closeAll()
-  await server.close()
+const server = useServer({
+  playFirst({ url, play }) {
+    play('/v2/', challenge(`${url.href}token`))
+    playTokens()
+  },
 })
 
 /** Tokens `t1`, `t2`, …; the manifest is for the newest. */

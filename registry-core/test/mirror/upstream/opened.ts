@@ -1,3 +1,4 @@
+import { afterEach, beforeEach } from '@jest/globals'
 import { BlockList } from 'node:net'
 import type { UpstreamSettings } from '#core/mirror/mirror-settings.js'
 import { openUpstream, type UpstreamOptions } from '#core/mirror/upstream/open-upstream.js'
@@ -7,12 +8,13 @@ import {
   type UpstreamFailure,
   type UpstreamTrouble,
 } from '#core/mirror/upstream/upstream-failure.js'
-import { parseRepositoryName } from '#core/oci/repository.js'
-import { parseReference } from '#core/oci/reference.js'
 import { systemClock } from '#core/system/clock.js'
-
-export const ALPINE = parseRepositoryName('library/alpine')
-export const LATEST = parseReference('latest')
+import {
+  json,
+  openScriptedServer,
+  type ScriptedServer,
+  type ScriptedServerOptions,
+} from '../scripted-server.js'
 
 /** Loopback is where the tests' servers are. */
 function loopback(): BlockList {
@@ -55,6 +57,47 @@ export function open(settings: UpstreamSettings, options: Partial<UpstreamOption
 /** After each test. */
 export async function closeAll(): Promise<void> {
   await Promise.all(opened.splice(0).map((one) => one.close()))
+}
+
+export interface ServerOfTests {
+  readonly options?: () => ScriptedServerOptions
+  /** What it plays at the start of each test, besides an answer to `/v2/`. */
+  readonly playFirst?: (server: ScriptedServer) => void
+}
+
+/** Has a server for each test; the upstreams that the test opened are closed before it. */
+export function useServer({ options, playFirst }: ServerOfTests = {}): ScriptedServer {
+  let server: ScriptedServer | undefined
+  const current = (): ScriptedServer => {
+    if (server === undefined) throw new Error('the server did not start')
+    return server
+  }
+  beforeEach(async () => {
+    server = await openScriptedServer(options?.())
+    server.play('/v2/', json({}))
+    playFirst?.(server)
+  })
+  afterEach(async () => {
+    await closeAll()
+    await current().close()
+  })
+  return {
+    get url() {
+      return current().url
+    },
+    get host() {
+      return current().host
+    },
+    get asked() {
+      return current().asked
+    },
+    get headers() {
+      return current().headers
+    },
+    play: (path, scene) => current().play(path, scene),
+    count: (path) => current().count(path),
+    close: () => current().close(),
+  }
 }
 
 /** How long a test waits for what must come. */

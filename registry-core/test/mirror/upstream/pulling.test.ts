@@ -1,43 +1,15 @@
-import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
+import { describe, expect, test } from '@jest/globals'
 import { randomBytes } from 'node:crypto'
 import { digestOfBytes, hexOf } from '#core/oci/digest.js'
-import {
-  answer,
-  json,
-  manifest,
-  MANIFEST_TYPE,
-  manifestBytes,
-  openScriptedServer,
-  type ScriptedServer,
-} from '../scripted-server.js'
-import {
-  ALPINE,
-  bytesOf,
-  closeAll,
-  failureOf,
-  inTime,
-  LATEST,
-  open,
-  settingsFor,
-  troubleOf,
-} from './opened.js'
+import { answer, json, manifest, MANIFEST_TYPE } from '../scripted-server.js'
+import { ALPINE, BYTES, DIGEST, LATEST, MANIFEST } from './alpine.js'
+import { bytesOf, failureOf, inTime, open, settingsFor, troubleOf, useServer } from './opened.js'
 
-const BYTES = manifestBytes('alpine')
-const DIGEST = digestOfBytes('sha256', BYTES)
-const MANIFEST = '/v2/library/alpine/manifests/latest'
 const BLOB = randomBytes(300_000)
 const BLOB_DIGEST = digestOfBytes('sha256', BLOB)
 const BLOB_PATH = `/v2/library/alpine/blobs/${BLOB_DIGEST}`
 
-let server: ScriptedServer
-beforeEach(async () => {
-  server = await openScriptedServer()
-  server.play('/v2/', json({}))
-})
-afterEach(async () => {
-  await closeAll()
-  await server.close()
-})
+const server = useServer()
 
 function upstream() {
   return open(settingsFor([server.url])).upstream

@@ -11,49 +11,27 @@ import {
   challenge,
   json,
   manifest,
-  manifestBytes,
   openScriptedServer,
   redirect,
   type ScriptedServer,
 } from '../scripted-server.js'
-import {
-  ACCOUNT,
-  ALPINE,
-  bytesOf,
-  closeAll,
-  failureOf,
-  inTime,
-  LATEST,
-  open,
-  settingsFor,
-  troubleOf,
-} from './opened.js'
+import { ALPINE, BYTES, DIGEST, LATEST, MANIFEST } from './alpine.js'
+import { ACCOUNT, bytesOf, failureOf, inTime, open, settingsFor, troubleOf, useServer } from './opened.js'
 
-const BYTES = manifestBytes('alpine')
-const MANIFEST = '/v2/library/alpine/manifests/latest'
 const BLOB = Buffer.alloc(100_000, 'x')
 const BLOB_DIGEST = digestOfBytes('sha256', BLOB)
 const BLOB_PATH = `/v2/library/alpine/blobs/${BLOB_DIGEST}`
 
 let authority: Authority
-let server: ScriptedServer
 beforeAll(() => {
   authority = makeAuthority()
 })
 afterAll(() => authority.remove())
-beforeEach(async () => {
-  server = await serve(await openScriptedServer())
-})
-afterEach(async () => {
-  await closeAll()
-  await server.close()
-})
+const server = useServer({ playFirst: playImage })
 
-async function serve(one: ScriptedServer): Promise<ScriptedServer> {
-  one.play('/v2/', json({}))
-  one.play(MANIFEST, manifest(BYTES))
-  one.play(BLOB_PATH, answer(200, {}, BLOB))
-  return one
+function playImage(on: ScriptedServer): void {
+  on.play(MANIFEST, manifest(BYTES))
+  on.play(BLOB_PATH, answer(200, {}, BLOB))
 }
 
 function upstream(url: URL, further: Partial<UpstreamSettings> = {}, environment = {}) {
@@ -74,7 +52,9 @@ describe('through a proxy', () => {
     expect(proxy.logins[0]).toBe(`Basic ${Buffer.from('me:secret').toString('base64')}`)
   })
   test('TLS goes through a tunnel, and the certificate is verified at its end', async () => {
-    const secure = await serve(await openScriptedServer({ tls: authority.sign(['far.corp.io']) }))
+    const secure = await openScriptedServer({ tls: authority.sign(['far.corp.io']) })
+    secure.play('/v2/', json({}))
+    playImage(secure)
     const tunnel = await openScriptedProxy(secure.url)
     const settings = { proxy: { url: tunnel.url, noProxy: [] }, ca: authority.ca }
     await upstream(new URL('https://far.corp.io'), settings).resolve(ALPINE, LATEST, inTime())
@@ -164,7 +144,7 @@ test('an IPv6 address that does not answer costs a moment, not the pull', async 
   ]
   const url = new URL(`http://far.corp.io:${server.url.port}`)
   const { upstream: one } = open(settingsFor([url], { allowAddresses }), { resolve })
-  expect((await one.resolve(ALPINE, LATEST, inTime())).digest).toBe(digestOfBytes('sha256', BYTES))
+  expect((await one.resolve(ALPINE, LATEST, inTime())).digest).toBe(DIGEST)
 })
 
 describe('transfers', () => {

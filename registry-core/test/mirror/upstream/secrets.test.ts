@@ -1,19 +1,10 @@
-import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
+import { describe, expect, test } from '@jest/globals'
 import { inspect } from 'node:util'
-import { answer, challenge, json, openScriptedServer, type ScriptedServer } from '../scripted-server.js'
-import { ACCOUNT, ALPINE, closeAll, failureOf, inTime, LATEST, open, settingsFor } from './opened.js'
+import { answer, challenge, json } from '../scripted-server.js'
+import { ALPINE, LATEST, MANIFEST } from './alpine.js'
+import { ACCOUNT, failureOf, inTime, open, settingsFor, useServer } from './opened.js'
 
-const MANIFEST = '/v2/library/alpine/manifests/latest'
-
-let server: ScriptedServer
-beforeEach(async () => {
-  server = await openScriptedServer()
-  server.play('/v2/', json({}))
-})
-afterEach(async () => {
-  await closeAll()
-  await server.close()
-})
+const server = useServer()
 
 describe('row 73: secrets', () => {
   test('stand in no failure and no line of the log', async () => {

@@ -1,56 +1,26 @@
-import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
+import { describe, expect, test } from '@jest/globals'
 import { digestOfBytes } from '#core/oci/digest.js'
-import {
-  answer,
-  json,
-  manifest,
-  manifestBytes,
-  openScriptedServer,
-  type ScriptedServer,
-} from '../scripted-server.js'
-import {
-  ALPINE,
-  bytesOf,
-  closeAll,
-  failureOf,
-  inTime,
-  LATEST,
-  open,
-  settingsFor,
-  troubleOf,
-} from './opened.js'
+import { answer, manifest, openScriptedServer } from '../scripted-server.js'
+import { ALPINE, BYTES, DIGEST, LATEST, MANIFEST, OTHER } from './alpine.js'
+import { bytesOf, failureOf, inTime, open, settingsFor, troubleOf, useServer } from './opened.js'
 
-const BYTES = manifestBytes('alpine')
-const DIGEST = digestOfBytes('sha256', BYTES)
-const OTHER = digestOfBytes('sha256', Buffer.from('other'))
-const MANIFEST = '/v2/library/alpine/manifests/latest'
 const BLOB = Buffer.alloc(200_000, 'x')
 const BLOB_DIGEST = digestOfBytes('sha256', BLOB)
 const BLOB_PATH = `/v2/library/alpine/blobs/${BLOB_DIGEST}`
 
-let server: ScriptedServer
-beforeEach(async () => {
-  server = await openScriptedServer()
-  server.play('/v2/', json({}))
-})
-afterEach(async () => {
-  await closeAll()
-  await server.close()
-})
+const server = useServer()
 
 function upstream(urls: readonly URL[]) {
   return open(settingsFor(urls)).upstream
 }
 
 describe('several URLs', () => {
-  let second: ScriptedServer
-  beforeEach(async () => {
-    second = await openScriptedServer()
-    second.play('/v2/', json({}))
-    second.play(MANIFEST, manifest(BYTES))
-    second.play(BLOB_PATH, answer(200, {}, BLOB))
+  const second = useServer({
+    playFirst({ play }) {
+      play(MANIFEST, manifest(BYTES))
+      play(BLOB_PATH, answer(200, {}, BLOB))
+    },
   })
-  afterEach(() => second.close())
 
   test.each([
     ['fails', answer(502)],

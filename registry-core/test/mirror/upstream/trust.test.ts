@@ -1,34 +1,13 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
 import { BlockList } from 'node:net'
 import type { UpstreamSettings } from '#core/mirror/mirror-settings.js'
 import type { Resolve } from '#core/mirror/upstream/name-servers.js'
 import { digestOfBytes } from '#core/oci/digest.js'
 import { type Authority, makeAuthority } from '../certificates.js'
-import {
-  answer,
-  challenge,
-  json,
-  manifest,
-  manifestBytes,
-  openScriptedServer,
-  redirect,
-  type ScriptedServer,
-} from '../scripted-server.js'
-import {
-  ACCOUNT,
-  ALPINE,
-  bytesOf,
-  closeAll,
-  failureOf,
-  inTime,
-  LATEST,
-  open,
-  settingsFor,
-  troubleOf,
-} from './opened.js'
+import { answer, challenge, json, manifest, openScriptedServer, redirect } from '../scripted-server.js'
+import { ALPINE, BYTES, LATEST, MANIFEST } from './alpine.js'
+import { ACCOUNT, bytesOf, failureOf, inTime, open, settingsFor, troubleOf, useServer } from './opened.js'
 
-const BYTES = manifestBytes('alpine')
-const MANIFEST = '/v2/library/alpine/manifests/latest'
 const BLOB = Buffer.from('a layer')
 const BLOB_DIGEST = digestOfBytes('sha256', BLOB)
 const BLOB_PATH = `/v2/library/alpine/blobs/${BLOB_DIGEST}`
@@ -42,24 +21,22 @@ const NAMES = [
 ]
 
 let authority: Authority
-let server: ScriptedServer
 let addresses: Record<string, string>
 beforeAll(() => {
   authority = makeAuthority()
 })
 afterAll(() => authority.remove())
-beforeEach(async () => {
+beforeEach(() => {
   addresses = {}
-  server = await openScriptedServer({ tls: authority.sign(NAMES) })
-  server.play('/v2/', json({}))
-  server.play('/token', json({ token: 'fine' }))
-  server.play(MANIFEST, manifest(BYTES))
-  server.play(BLOB_PATH, redirect(at('blobs.cdn.net', '/blob')))
-  server.play('/blob', answer(200, {}, BLOB))
 })
-afterEach(async () => {
-  await closeAll()
-  await server.close()
+const server = useServer({
+  options: () => ({ tls: authority.sign(NAMES) }),
+  playFirst({ play }) {
+    play('/token', json({ token: 'fine' }))
+    play(MANIFEST, manifest(BYTES))
+    play(BLOB_PATH, redirect(at('blobs.cdn.net', '/blob')))
+    play('/blob', answer(200, {}, BLOB))
+  },
 })
 
 function at(host: string, path = '/'): string {
