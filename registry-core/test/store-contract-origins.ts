@@ -71,6 +71,14 @@ export function originTests({ store, another, damage }: StoreBench): void {
     await other.close()
   })
 
+  test('a mirror\u2019s tag that moves is later than before, also within a millisecond', async () => {
+    await store().origins.publishTag(APP, LATEST, one, HUB)
+    const before = await store().origins.findTag(APP, LATEST)
+    await store().origins.publishTag(APP, LATEST, two, HUB)
+    const after = await store().origins.findTag(APP, LATEST)
+    expect(after?.checkedAt.getTime()).toBeGreaterThan(before?.checkedAt.getTime() ?? Infinity)
+  })
+
   test('a client\u2019s tag is never moved by a mirror', async () => {
     await store().links.publishTag(APP, LATEST, one)
     expect(await store().origins.publishTag(APP, LATEST, two, HUB)).toBe(false)

@@ -8,7 +8,7 @@ import { errorCode, type FileStat } from '../fs.js'
 import type { Keys } from '../keys.js'
 import type { Durable } from './durable.js'
 import type { LinkReader } from './link-file.js'
-import { originBytes, type OriginNote, readOrigin } from './origin-file.js'
+import { originBytes, type OriginNote, type OriginReader } from './origin-file.js'
 import type { TagTakes } from './tag-takes.js'
 import type { FileTags } from './tags.js'
 
@@ -22,6 +22,7 @@ interface Options {
   readonly tags: FileTags
   readonly takes: TagTakes
   readonly linkReader: LinkReader
+  readonly originReader: OriginReader
 }
 
 interface Link {
@@ -59,14 +60,20 @@ export class FetchedTags {
   }
 
   async find(repository: RepositoryName, tag: Tag): Promise<MirroredTag | undefined> {
-    if ((await this.#options.tags.find(repository, tag)) === undefined) return undefined
-    const { link, note } = this.#look(repository, tag)
+    const { link, note } = await this.#find(repository, tag)
     if (link?.digest === undefined || note === undefined || !counts(note, link)) return undefined
     const { host, etag, atMs } = note
     return note.digest === link.digest
       ? { host, etag, digest: link.digest, checkedAt: new Date(atMs) }
       : // A crash came before the link: that the upstream has moved on is known, so this one was never checked.
         { host, etag: undefined, digest: link.digest, checkedAt: new Date(0) }
+  }
+
+  /** A tag that somebody moves just now may be missing for a moment. */
+  async #find(repository: RepositoryName, tag: Tag): Promise<Seen> {
+    const seen = this.#look(repository, tag)
+    if (seen.link?.digest !== undefined) return seen
+    return (await this.#options.tags.find(repository, tag)) === undefined ? seen : this.#look(repository, tag)
   }
 
   async noteChecked(repository: RepositoryName, tag: Tag, digest: Digest): Promise<void> {
@@ -123,20 +130,25 @@ export class FetchedTags {
     }
   }
 
-  /** One time for both files, not before the link that stands there: no note may be older than its link. */
+  /**
+   * One time for both files: no note may be older than its link. Later than the link that stands there, also when the
+   * clock was set back: a file's time tells it from those before it (settled-files.ts).
+   */
   #announce({ repository, tag, digest, from }: Move, { link }: Seen): Promise<string> {
     const previous = link?.digest === digest ? undefined : link?.digest
-    const time = new Date(Math.max(this.#options.clock.now().getTime(), Math.ceil(link?.stat.mtimeMs ?? 0)))
+    const time = new Date(
+      Math.max(this.#options.clock.now().getTime(), Math.floor(link?.stat.mtimeMs ?? 0) + 1),
+    )
     const note = originBytes(from, { digest, previous })
     return this.#options.takes.announceMove(repository, tag, { digest, note, time })
   }
 
   /** Link and note as they were at one moment: the link is the same before and after the note was read. */
   #look(repository: RepositoryName, tag: Tag): Seen {
-    const { keys, durable } = this.#options
+    const { keys, originReader } = this.#options
     for (let attempt = 1; ; attempt += 1) {
       const link = this.#readLink(repository, tag)
-      const note = readOrigin(durable.fs, keys.tagOrigin(repository, tag))
+      const note = originReader.read(keys.tagOrigin(repository, tag))
       const after = this.#readLink(repository, tag)
       if (isSame(link?.stat, after?.stat) || attempt === ATTEMPTS) return { link: after, note }
     }

@@ -18,6 +18,7 @@ import { Listings } from './listing.js'
 import { Looker } from './look.js'
 import { openMarker } from './start/marker.js'
 import { becomeOnlyWriter } from './start/only-writer.js'
+import { OriginReader } from './origin-file.js'
 import { FileOrigins } from './origins.js'
 import { FilePartials } from './partials.js'
 import { Presence } from './presence.js'
@@ -127,10 +128,11 @@ function openParts(
 ) {
   const looker = new Looker({ keys, durable, clock })
   const linkReader = new LinkReader({ fs, clock, log })
+  const originReader = new OriginReader({ fs, keys, clock })
   const records = new FileRecords({ keys, durable, health, clock, identity })
   const takes = new TagTakes({ keys, durable, identity, linkReader })
-  const tags = new FileTags({ keys, durable, clock, records, takes })
-  const fetchedTags = new FetchedTags({ keys, durable, clock, tags, takes, linkReader })
+  const tags = new FileTags({ keys, durable, clock, records, takes, originReader })
+  const fetchedTags = new FetchedTags({ keys, durable, clock, tags, takes, linkReader, originReader })
   const presence = new Presence({ keys, durable, clock, identity })
   const space = new FileSpace({ keys, durable, health, reserveBytes, mismatch })
   const referrersIndex = new ReferrersIndex({ keys, durable, log })
@@ -138,7 +140,7 @@ function openParts(
     content: new FileContent({ keys, durable, looker, linkReader, identity, log }),
     stages: new FileStages({ keys, durable, health, clock, random, identity }),
     links: new FileLinks({ keys, durable, clock, listings, records, tags, referrersIndex }),
-    origins: new FileOrigins({ keys, durable, clock, listings, fetchedTags }),
+    origins: new FileOrigins({ keys, durable, clock, listings, fetchedTags, originReader }),
     trash: new FileTrash({ keys, durable }),
     partials: new FilePartials({ keys, durable, health, random, identity, presence, space }),
     space,

@@ -1,9 +1,11 @@
 import { type Digest, findDigest } from '../../oci/digest.js'
 import type { RepositoryName } from '../../oci/repository.js'
+import type { Clock } from '../../system/clock.js'
 import type { FetchedFrom, Provenance } from '../fetched.js'
 import type { Fs } from '../fs.js'
 import type { Keys } from '../keys.js'
 import { readDamagedAsEmptyNow } from './read-again.js'
+import { SettledFiles } from './settled-files.js'
 
 const LIMIT_BYTES = 4096
 
@@ -24,11 +26,40 @@ export function originBytes(
   return Buffer.from(JSON.stringify({ host, etag, mediaType, isPublic, ...tag }))
 }
 
-/** Undefined when there is none, or it is damaged: then nobody says where the thing came from. */
-export function readOrigin(fs: Fs, path: string): OriginNote | undefined {
-  const stat = fs.statNow(path)
-  const bytes = stat && readDamagedAsEmptyNow(fs, path, LIMIT_BYTES)
-  return stat && bytes && parse(bytes, stat.mtimeMs)
+/** Reads who put things here. */
+export class OriginReader {
+  readonly #fs: Fs
+  readonly #keys: Keys
+  readonly #settled: SettledFiles<OriginNote>
+
+  constructor(options: { readonly fs: Fs; readonly keys: Keys; readonly clock: Clock }) {
+    this.#fs = options.fs
+    this.#keys = options.keys
+    this.#settled = new SettledFiles(options)
+  }
+
+  /** Undefined when there is none, or it is damaged: then nobody says where the thing came from. */
+  read(path: string): OriginNote | undefined {
+    const stat = this.#fs.statNow(path)
+    const kept = stat && this.#settled.find(path, stat)
+    if (stat === undefined || kept !== undefined) return kept
+    const bytes = readDamagedAsEmptyNow(this.#fs, path, LIMIT_BYTES)
+    const note = bytes && parse(bytes, stat.mtimeMs)
+    if (note !== undefined) this.#settled.keep(path, stat, note)
+    return note
+  }
+
+  /** Where a revision came from, by the files beside its link (gc-protocol §2); undefined when there is none in place. */
+  provenance(repository: RepositoryName, digest: Digest): Provenance | undefined {
+    const folder = this.#keys.linkFolder('revision', repository, digest)
+    const link = this.#fs.statNow(`${folder}/link`)
+    if (link === undefined) return undefined
+    if ((this.#fs.statNow(`${folder}/pushed`)?.mtimeMs ?? -1) >= link.mtimeMs) return { kind: 'pushed' }
+    const note = this.read(`${folder}/upstream`)
+    if (note === undefined || note.atMs < link.mtimeMs) return { kind: 'unknown' }
+    const { host, etag, mediaType, isPublic, atMs } = note
+    return { kind: 'fetched', from: { host, etag, mediaType, isPublic }, at: new Date(atMs) }
+  }
 }
 
 function parse(bytes: Buffer, atMs: number): OriginNote | undefined {
@@ -47,20 +78,4 @@ function parse(bytes: Buffer, atMs: number): OriginNote | undefined {
   } catch {
     return undefined
   }
-}
-
-/** Where a revision came from, by the files beside its link (gc-protocol §2); undefined when there is none in place. */
-export function provenanceOf(
-  { fs, keys }: { readonly fs: Fs; readonly keys: Keys },
-  repository: RepositoryName,
-  digest: Digest,
-): Provenance | undefined {
-  const folder = keys.linkFolder('revision', repository, digest)
-  const link = fs.statNow(`${folder}/link`)
-  if (link === undefined) return undefined
-  if ((fs.statNow(`${folder}/pushed`)?.mtimeMs ?? -1) >= link.mtimeMs) return { kind: 'pushed' }
-  const note = readOrigin(fs, `${folder}/upstream`)
-  if (note === undefined || note.atMs < link.mtimeMs) return { kind: 'unknown' }
-  const { host, etag, mediaType, isPublic, atMs } = note
-  return { kind: 'fetched', from: { host, etag, mediaType, isPublic }, at: new Date(atMs) }
 }

@@ -8,7 +8,7 @@ import type { Keys } from '../keys.js'
 import type { Durable } from './durable.js'
 import type { FetchedTags } from './fetched-tags.js'
 import type { Listings } from './listing.js'
-import { originBytes, provenanceOf } from './origin-file.js'
+import { originBytes, type OriginReader } from './origin-file.js'
 
 /** Synchronous looks in a row before others get their turn. */
 const LOOKS_A_TURN = 200
@@ -22,6 +22,7 @@ interface Options {
   readonly clock: Clock
   readonly listings: Listings
   readonly fetchedTags: FetchedTags
+  readonly originReader: OriginReader
 }
 
 /** Who put revisions and tags here, by the files beside their links (gc-protocol §2). */
@@ -33,8 +34,7 @@ export class FileOrigins implements Origins {
   }
 
   provenance(repository: RepositoryName, digest: Digest): Provenance | undefined {
-    const { keys, durable } = this.#options
-    return provenanceOf({ fs: durable.fs, keys }, repository, digest)
+    return this.#options.originReader.provenance(repository, digest)
   }
 
   /**

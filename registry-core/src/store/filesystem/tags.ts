@@ -5,7 +5,7 @@ import type { Clock } from '../../system/clock.js'
 import type { Keys } from '../keys.js'
 import type { Records, TagCondition } from '../store.js'
 import type { Durable } from './durable.js'
-import { provenanceOf, readOrigin } from './origin-file.js'
+import type { OriginReader } from './origin-file.js'
 import { ignoreAbsence, meets, type TagTakes } from './tag-takes.js'
 
 /** A reader that misses a tag which somebody is removing looks again this long: a push may publish it anew. */
@@ -20,6 +20,7 @@ interface Options {
   readonly clock: Clock
   readonly records: Records
   readonly takes: TagTakes
+  readonly originReader: OriginReader
 }
 
 /** Tags, each a linearizable register (gc-protocol §5). */
@@ -78,11 +79,11 @@ export class FileTags {
    * meanwhile makes us repeat it. Answers what such notes named.
    */
   async #claim(repository: RepositoryName, tag: Tag): Promise<ReadonlySet<Digest>> {
-    const { keys, durable, takes } = this.#options
+    const { keys, durable, takes, originReader } = this.#options
     const origin = keys.tagOrigin(repository, tag)
     const noted = new Set<Digest>()
     do {
-      const digest = readOrigin(durable.fs, origin)?.digest
+      const digest = originReader.read(origin)?.digest
       if (digest !== undefined) noted.add(digest)
       await this.#removeOrigin(repository, tag)
       await takes.revoke(repository, tag)
@@ -109,8 +110,7 @@ export class FileTags {
   }
 
   #isFetched(repository: RepositoryName, digest: Digest): boolean {
-    const { keys, durable } = this.#options
-    return provenanceOf({ fs: durable.fs, keys }, repository, digest)?.kind === 'fetched'
+    return this.#options.originReader.provenance(repository, digest)?.kind === 'fetched'
   }
 
   #isAnother(repository: RepositoryName, tag: Tag, digest: Digest): boolean {
