@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto'
 import { RegistryError } from '../oci/failure.js'
+import { BoundedMap } from '../system/bounded-map.js'
 import type { Clock } from '../system/clock.js'
 
 /** So many wrong passwords in the window, and nobody gets in under that name from that address until it ends. */
@@ -16,7 +17,7 @@ interface Missed {
 /** Wrong passwords, by account and address (attack row 67). */
 export class Misses {
   readonly #clock: Clock
-  readonly #pairs = new Map<string, Missed>()
+  readonly #pairs = new BoundedMap<Missed>(PAIRS_LIMIT)
 
   constructor({ clock }: { readonly clock: Clock }) {
     this.#clock = clock
@@ -39,8 +40,6 @@ export class Misses {
       missed.count += 1
       return
     }
-    const oldest = this.#pairs.size < PAIRS_LIMIT ? undefined : this.#pairs.keys().next().value
-    if (oldest !== undefined) this.#pairs.delete(oldest)
     this.#pairs.set(key, { sinceMs: this.#clock.elapsedMs(), count: 1 })
   }
 

@@ -1,3 +1,4 @@
+import { BoundedMap } from '../system/bounded-map.js'
 import type { Clock } from '../system/clock.js'
 
 /** A name that daemons asked the registry's own address for as if it were their mirror, and did not get. */
@@ -14,7 +15,7 @@ const KEPT = 100
 /** What clients send to the wrong place without knowing it; somebody should tell their owners. */
 export class Strays {
   readonly #clock: Clock
-  readonly #misdirected = new Map<string, Misdirected>()
+  readonly #misdirected = new BoundedMap<Misdirected>(KEPT)
   /** Logins that are not ours, sent to a mirror and dropped. */
   droppedLogins = 0
   /** Requests of daemons whose `registry-mirrors` names the registry's address: they got a 404, and went on to Docker Hub. */
@@ -27,10 +28,7 @@ export class Strays {
   noteMisdirected(name: string, client: string): void {
     this.misdirected += 1
     const times = (this.#misdirected.get(name)?.times ?? 0) + 1
-    this.#misdirected.delete(name)
     this.#misdirected.set(name, { name, times, lastAt: this.#clock.now(), client })
-    const [oldest] = this.#misdirected.keys()
-    if (this.#misdirected.size > KEPT && oldest !== undefined) this.#misdirected.delete(oldest)
   }
 
   /** For `status`: the names that were asked for last, the newest first. */

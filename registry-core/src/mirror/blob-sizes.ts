@@ -1,6 +1,6 @@
 import type { Digest } from '../oci/digest.js'
 import type { StoredManifest } from '../registry/source.js'
-import { BoundedMap } from './bounded-map.js'
+import { BoundedMap } from '../system/bounded-map.js'
 import { findMeaning } from './held-manifests.js'
 
 const MANIFESTS_LIMIT = 5000

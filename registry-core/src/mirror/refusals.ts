@@ -1,5 +1,5 @@
 import type { Clock } from '../system/clock.js'
-import { BoundedMap } from './bounded-map.js'
+import { RecentMap } from '../system/recent-map.js'
 import type { UpstreamFailure } from './upstream/upstream-failure.js'
 
 /** So long is a name that an upstream has refused not asked for again. */
@@ -12,34 +12,22 @@ const LIMIT = 2000
  * for until some of it is over, so that neither memory nor requests grow with what a client sends.
  */
 export class Refusals {
-  readonly #clock: Clock
-  /** The oldest first: all last equally long. */
-  readonly #kept = new BoundedMap<{ readonly failure: UpstreamFailure; readonly untilMs: number }>(LIMIT)
+  readonly #kept: RecentMap<UpstreamFailure>
 
   constructor({ clock }: { readonly clock: Clock }) {
-    this.#clock = clock
+    this.#kept = new RecentMap({ clock, forMs: REMEMBERED_MS, limit: LIMIT })
   }
 
   /** Undefined when it may be asked for. */
   find(key: string): UpstreamFailure | undefined {
-    this.#dropOver()
-    return this.#kept.get(key)?.failure
+    return this.#kept.get(key)
   }
 
   isFull(): boolean {
-    this.#dropOver()
     return this.#kept.size >= LIMIT
   }
 
   remember(key: string, failure: UpstreamFailure): void {
-    this.#kept.set(key, { failure, untilMs: this.#clock.elapsedMs() + REMEMBERED_MS })
-  }
-
-  #dropOver(): void {
-    const nowMs = this.#clock.elapsedMs()
-    for (const [key, { untilMs }] of this.#kept.entries()) {
-      if (untilMs > nowMs) return
-      this.#kept.delete(key)
-    }
+    this.#kept.set(key, failure)
   }
 }

@@ -1,7 +1,7 @@
 import type { Digest } from '../oci/digest.js'
 import type { RepositoryName } from '../oci/repository.js'
 import type { Clock } from '../system/clock.js'
-import { BoundedMap } from './bounded-map.js'
+import { RecentMap } from '../system/recent-map.js'
 import type { UpstreamFailure } from './upstream/upstream-failure.js'
 
 /** So long what an upstream did not give is not announced again. */
@@ -19,7 +19,6 @@ interface Kept extends Undelivered {
   readonly repository: RepositoryName
   /** What names it, or is it: found in the bytes of what is about to be answered. */
   readonly digest: Digest
-  readonly untilMs: number
 }
 
 /**
@@ -27,31 +26,19 @@ interface Kept extends Undelivered {
  * back: podman begins again with the tag, and has to be sent on there (clients.md §7).
  */
 export class UndeliveredBlobs {
-  readonly #clock: Clock
-  /** The oldest first: all last equally long. */
-  readonly #kept = new BoundedMap<Kept>(LIMIT)
+  readonly #kept: RecentMap<Kept>
 
   constructor({ clock }: { readonly clock: Clock }) {
-    this.#clock = clock
+    this.#kept = new RecentMap({ clock, forMs: REMEMBERED_MS, limit: LIMIT })
   }
 
   note(repository: RepositoryName, { blob, failure }: Undelivered, digest: Digest = blob): void {
-    const untilMs = this.#clock.elapsedMs() + REMEMBERED_MS
-    this.#kept.set(`${repository} ${digest}`, { repository, blob, failure, digest, untilMs })
+    this.#kept.set(`${repository} ${digest}`, { repository, blob, failure, digest })
   }
 
   /** Those that a manifest with these bytes needs, itself or by one that it names. */
   neededBy(repository: RepositoryName, manifest: Buffer): readonly Undelivered[] {
-    this.#dropOver()
-    const kept = [...this.#kept.entries()].map(([, each]) => each)
+    const kept = this.#kept.values()
     return kept.filter((each) => each.repository === repository && manifest.includes(each.digest))
-  }
-
-  #dropOver(): void {
-    const nowMs = this.#clock.elapsedMs()
-    for (const [key, { untilMs }] of this.#kept.entries()) {
-      if (untilMs > nowMs) return
-      this.#kept.delete(key)
-    }
   }
 }

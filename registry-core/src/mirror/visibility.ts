@@ -15,8 +15,8 @@ import type {
   TagsPage,
 } from '../registry/source.js'
 import type { Origins } from '../store/fetched.js'
+import { BoundedMap } from '../system/bounded-map.js'
 import type { Clock } from '../system/clock.js'
-import { BoundedMap } from './bounded-map.js'
 import { Flights } from './flights.js'
 import type { MirroredName } from './mirrored-name.js'
 import { isUpstreamFailure, UpstreamFailure } from './upstream/upstream-failure.js'

@@ -2,6 +2,7 @@ import type { RepositoryName } from '../oci/repository.js'
 import type { Origins } from '../store/fetched.js'
 import type { Links } from '../store/store.js'
 import type { Clock } from '../system/clock.js'
+import { RecentMap } from '../system/recent-map.js'
 
 type LocalOrigins = Pick<Origins, 'isLocal' | 'isFetched'>
 
@@ -16,13 +17,12 @@ const KNOWN_LIMIT = 10_000
 export class Residents {
   readonly #links: Links
   readonly #origins: LocalOrigins
-  readonly #clock: Clock
-  readonly #known = new Map<string, { readonly answer: boolean; readonly atMs: number }>()
+  readonly #known: RecentMap<boolean>
 
   constructor(options: { readonly links: Links; readonly origins: LocalOrigins; readonly clock: Clock }) {
     this.#links = options.links
     this.#origins = options.origins
-    this.#clock = options.clock
+    this.#known = new RecentMap({ clock: options.clock, forMs: KNOWN_FOR_MS, limit: KNOWN_LIMIT })
   }
 
   /** The first of the names that is one. */
@@ -51,14 +51,13 @@ export class Residents {
     find: () => Promise<boolean>,
   ): boolean | Promise<boolean> {
     const known = this.#known.get(`${what} ${repository}`)
-    if (known !== undefined && this.#clock.elapsedMs() - known.atMs < KNOWN_FOR_MS) return known.answer
+    if (known !== undefined) return known
     return this.#links.hasRepository(repository) && this.#find(`${what} ${repository}`, find)
   }
 
   async #find(question: string, find: () => Promise<boolean>): Promise<boolean> {
     const answer = await find()
-    if (this.#known.size >= KNOWN_LIMIT) this.#known.clear()
-    this.#known.set(question, { answer, atMs: this.#clock.elapsedMs() })
+    this.#known.set(question, answer)
     return answer
   }
 }

@@ -1,3 +1,4 @@
+import { BoundedMap } from '../../system/bounded-map.js'
 import { Flights } from '../flights.js'
 import type { UpstreamSettings } from '../mirror-settings.js'
 import { type Challenge, parseChallenges } from './challenge.js'
@@ -50,7 +51,7 @@ class UpstreamLogin implements Login {
   readonly #challenges = new Map<string, readonly Challenge[]>()
   readonly #pings: Flights<readonly Challenge[]>
   /** The one that was not used for longest comes first. */
-  readonly #tokens = new Map<string, Token>()
+  readonly #tokens = new BoundedMap<Token>(KEPT_TOKENS)
   readonly #fetches: Flights<Token>
   #credential: Credential | undefined
 
@@ -114,12 +115,12 @@ class UpstreamLogin implements Login {
     const key = keyOf(question)
     const kept = this.#tokens.get(key)
     if (kept !== undefined && kept.untilMs > wire.clock.elapsedMs()) {
-      this.#keep(key, kept)
+      this.#tokens.set(key, kept)
       return { authorization: kept.authorization, isNew: false }
     }
     const { authorization } = await this.#fetches.wait(key, question.signal, async () => {
       const token = await fetchToken(wire, settings, { ...wanted, signal: closing })
-      this.#keep(key, token)
+      this.#tokens.set(key, token)
       return token
     })
     return { authorization, isNew: true }
@@ -131,13 +132,6 @@ class UpstreamLogin implements Login {
     if (credential !== this.#credential) this.#tokens.clear()
     this.#credential = credential
     return credential
-  }
-
-  #keep(key: string, token: Token): void {
-    this.#tokens.delete(key)
-    this.#tokens.set(key, token)
-    const [oldest] = this.#tokens.keys()
-    if (this.#tokens.size > KEPT_TOKENS && oldest !== undefined) this.#tokens.delete(oldest)
   }
 }
 

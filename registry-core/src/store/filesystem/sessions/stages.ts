@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { type Algorithm, type Digest, digestOfBytes } from '../../../oci/digest.js'
 import { RegistryError } from '../../../oci/failure.js'
 import type { RepositoryName } from '../../../oci/repository.js'
+import { BoundedMap } from '../../../system/bounded-map.js'
 import type { Clock } from '../../../system/clock.js'
 import type { Identity } from '../../../system/identity.js'
 import type { Random } from '../../../system/random.js'
@@ -37,7 +38,7 @@ export class FileStages implements Stages {
   readonly #options: Options
   readonly #files: SessionFiles
   readonly #active = new Map<string, Active>()
-  readonly #resumable = new Map<string, Resumable>()
+  readonly #resumable = new BoundedMap<Resumable>(RESUMABLE_LIMIT)
 
   constructor(options: Options) {
     this.#options = options
@@ -57,7 +58,7 @@ export class FileStages implements Stages {
       boot: this.#options.identity.boot,
     }
     await this.#files.begin(upload, state)
-    this.#keep(upload, { state, hash: createHash(algorithm) })
+    this.#resumable.set(upload, { state, hash: createHash(algorithm) })
     return upload
   }
 
@@ -125,19 +126,11 @@ export class FileStages implements Stages {
         },
         ended: (resumable) => {
           if (this.#active.get(upload) === active) this.#active.delete(upload)
-          if (resumable !== undefined) this.#keep(upload, resumable)
+          if (resumable !== undefined) this.#resumable.set(upload, resumable)
           resolve()
         },
       },
     })
-  }
-
-  #keep(upload: string, resumable: Resumable): void {
-    this.#resumable.set(upload, resumable)
-    for (const oldest of this.#resumable.keys()) {
-      if (this.#resumable.size <= RESUMABLE_LIMIT) break
-      this.#resumable.delete(oldest)
-    }
   }
 
   async abort(repository: RepositoryName, upload: string): Promise<boolean> {

@@ -19,16 +19,26 @@ export class BoundedMap<V> {
   set(key: string, value: V): void {
     this.#kept.delete(key)
     this.#kept.set(key, value)
+    if (this.#kept.size <= this.#limit) return
     const [oldest] = this.#kept.keys()
-    if (this.#kept.size > this.#limit && oldest !== undefined) this.#kept.delete(oldest)
+    if (oldest !== undefined) this.#kept.delete(oldest)
   }
 
   delete(key: string): boolean {
     return this.#kept.delete(key)
   }
 
+  clear(): void {
+    this.#kept.clear()
+  }
+
   /** The oldest first. */
   entries(): IterableIterator<[string, V]> {
     return this.#kept.entries()
+  }
+
+  /** The oldest first. */
+  values(): IterableIterator<V> {
+    return this.#kept.values()
   }
 }
