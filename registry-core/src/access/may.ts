@@ -52,24 +52,20 @@ export function mayAs(
   )
 }
 
-/** What the caller may pull, and what of it by its own account. */
-export function pullRights(caller: Rights & { readonly ownRights: readonly Right[] }): {
+/**
+ * What the caller may pull, and what of it by its own account, not only because anybody may.
+ * @param asked the name that the call was made for: a token for it is one for what it means
+ */
+export function pullRights(
+  { rights, ownRights, token }: Rights & { readonly ownRights: readonly Right[] },
+  asked?: RepositoryName,
+): {
   readonly mayPull: (repository: RepositoryName) => boolean
   readonly mayPullItself: (repository: RepositoryName) => boolean
 } {
-  return {
-    mayPull: (repository) => may(caller, 'pull', repository),
-    mayPullItself: (repository) => mayByAccount(caller, 'pull', repository),
-  }
-}
-
-/** Whether the caller may by its own account, not only because anybody may. */
-function mayByAccount(
-  caller: Rights & { readonly ownRights: readonly Right[] },
-  action: Action,
-  repository: RepositoryName,
-): boolean {
-  return may({ rights: caller.ownRights, token: caller.token }, action, repository)
+  const mayBy = (given: readonly Right[]) => (repository: RepositoryName) =>
+    mayAs({ rights: given, token }, 'pull', repository, asked ?? repository)
+  return { mayPull: mayBy(rights), mayPullItself: mayBy(ownRights) }
 }
 
 /** Whether the owner may, with a token that was made for more. */

@@ -65,7 +65,9 @@ export class RunningMirror implements Mirror {
     const visibility = new Visibility({ upstream, clock, origins: store.origins })
     this.#visibility = visibility
     this.#undelivered = new UndeliveredBlobs({ clock })
-    const isKnownPublic = (stored: RepositoryName): true | undefined => visibility.isKnownPublic(stored)
+    // What is asked for without an account is given to nobody in particular.
+    const isKnownPublic = (stored: RepositoryName): true | undefined =>
+      settings.credentials === undefined || visibility.isKnownPublic(stored)
     this.#manifests = new Manifests({
       ...{ upstream, rateLimit, counters, clock, log, settings },
       held: new HeldManifests({ store, registry, log, isKnownPublic }),

@@ -93,4 +93,8 @@ export interface Origins {
   bornAt(repository: RepositoryName): Date | undefined
   /** True when a mirror has written something into it, and no client has pushed: what nobody noted may be registry:2's mirror's. */
   isFetched(repository: RepositoryName): Promise<boolean>
+  /** All that lies in it, and where that came from; whoever has seen enough stops. */
+  revisions(
+    repository: RepositoryName,
+  ): AsyncIterable<{ readonly digest: Digest; readonly provenance: Provenance }>
 }

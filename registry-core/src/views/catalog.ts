@@ -1,5 +1,9 @@
+import type { Mirrors } from '../mirror/mirrors.js'
 import { findRepositoryName, type RepositoryName } from '../oci/repository.js'
 import type { Registry } from '../registry/source.js'
+import type { OverlaySettings } from './overlay-settings.js'
+import type { Place } from './place.js'
+import { firstPart } from './upstream-names.js'
 
 /** Lists repositories, in Distribution's order: a name before those below it. */
 export type Catalog = Pick<Registry, 'catalog'>
@@ -10,8 +14,24 @@ type Found = Awaited<ReturnType<Registry['catalog']>>
 /** Behind every name that begins with the folder's: `~` stands in none. */
 const END = '~'
 
+/** What a view lists of what the caller may know of. */
+export function catalogOf(
+  place: Place,
+  known: Catalog,
+  mirrors: Mirrors,
+  overlay: () => OverlaySettings,
+): Catalog {
+  if (mirrors.isEmpty || mirrors.default?.isBare === true || place.kind === 'registry') return known
+  if (place.kind === 'upstream') return belowHost(place.host, known)
+  const { show, hide } = overlay()
+  const isShown = (name: RepositoryName): boolean =>
+    mirrors.find(firstPart(name)) !== undefined ||
+    (show.some((glob) => glob.matches(name)) && !hide.some((glob) => glob.matches(name)))
+  return overlaid(known, { host: mirrors.default?.host, isShown })
+}
+
 /** What lies under an upstream's name, without that name: as clients of its virtual host ask for it. */
-export function belowHost(host: string, registry: Catalog): Catalog {
+function belowHost(host: string, registry: Catalog): Catalog {
   return {
     async catalog({ limit, last }: Page): Promise<Found> {
       const found = await registry.catalog({ limit, last: last === undefined ? host : `${host}/${last}` })
@@ -29,7 +49,7 @@ export function belowHost(host: string, registry: Catalog): Catalog {
  * What clients of a mirror can pull, under the names that they use: local names that show through and those of the
  * default upstream bare, others with their host.
  */
-export function overlaid(
+function overlaid(
   registry: Catalog,
   {
     host,
@@ -62,14 +82,17 @@ async function without(host: string | undefined, registry: Catalog, page: Page):
 }
 
 /** Reads on until the page is full. */
-export function filtered(catalog: Catalog, isShown: (name: RepositoryName) => boolean): Catalog {
+export function filtered(
+  catalog: Catalog,
+  isShown: (name: RepositoryName) => boolean | Promise<boolean>,
+): Catalog {
   return {
     async catalog({ limit, last }: Page): Promise<Found> {
       const shown: RepositoryName[] = []
       for (let from = last; ; ) {
         const found = await catalog.catalog({ limit, last: from })
         for (const name of found.repositories)
-          if (isShown(name)) {
+          if (await isShown(name)) {
             if (shown.length === limit) return { repositories: shown, more: true }
             shown.push(name)
           }

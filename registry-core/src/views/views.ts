@@ -1,18 +1,19 @@
 import type { Mirror, Mirrors } from '../mirror/mirrors.js'
 import type { MirroredName } from '../mirror/mirrored-name.js'
 import { RegistryError } from '../oci/failure.js'
-import { findRepositoryName, type RepositoryName } from '../oci/repository.js'
+import type { RepositoryName } from '../oci/repository.js'
 import type { LocalRepository, Registry, Source } from '../registry/source.js'
 import type { Origins } from '../store/fetched.js'
 import type { Links } from '../store/store.js'
 import type { Clock } from '../system/clock.js'
-import { belowHost, type Catalog, filtered, overlaid } from './catalog.js'
+import { type Catalog, catalogOf, filtered } from './catalog.js'
 import { type Collision, Collisions } from './collisions.js'
-import { LocalSource } from './local-source.js'
+import { Locals } from './locals.js'
 import { localNames, openOverlay } from './overlay.js'
 import type { OverlaySettings } from './overlay-settings.js'
 import { findPlace, type ListenerView, type Place, type PlaceHeaders } from './place.js'
 import { Residents } from './residents.js'
+import { firstPart, nameIn, withoutHost } from './upstream-names.js'
 
 /** What a name means to this request. */
 export interface View {
@@ -56,7 +57,7 @@ export interface Views {
 export interface ViewsOptions {
   readonly registry: Registry
   readonly links: Links
-  readonly origins: Pick<Origins, 'isLocal' | 'isFetched' | 'bornAt'>
+  readonly origins: Pick<Origins, 'isLocal' | 'isFetched' | 'bornAt' | 'provenance' | 'revisions'>
   readonly clock: Clock
   readonly mirrors: Mirrors
   /** Asked for each request: both may change while we run. */
@@ -73,9 +74,11 @@ class NamedViews implements Views {
   readonly #options: ViewsOptions
   readonly #residents: Residents
   readonly #collisions: Collisions
+  readonly #locals: Locals
 
   constructor(options: ViewsOptions) {
     this.#options = options
+    this.#locals = new Locals(options)
     this.#residents = new Residents(options)
     this.#collisions = new Collisions(options)
   }
@@ -105,18 +108,11 @@ class NamedViews implements Views {
   }
 
   catalog(place: Place, { mayPullItself }: Pick<Asked, 'mayPullItself'>): Catalog {
-    const { registry: all, mirrors, overlay } = this.#options
-    if (mirrors.isEmpty || mirrors.default?.isBare === true) return all
-    const registry = filtered(
-      all,
-      (name) => mirrors.find(firstPart(name))?.mayBeListed(name, mayPullItself(name)) ?? true,
-    )
-    if (place.kind === 'registry') return registry
-    if (place.kind === 'upstream') return belowHost(place.host, registry)
-    const { show, hide } = overlay()
-    const isShown = (name: RepositoryName): boolean =>
-      mirrors.find(firstPart(name)) !== undefined || (matches(show, name) && !matches(hide, name))
-    return overlaid(registry, { host: mirrors.default?.host, isShown })
+    const { registry, mirrors, overlay } = this.#options
+    const mayKnow = (name: RepositoryName): boolean | Promise<boolean> =>
+      mirrors.find(firstPart(name))?.mayBeListed(name, mayPullItself(name)) ??
+      this.#locals.mayBeListed(name, mayPullItself)
+    return catalogOf(place, filtered(registry, mayKnow), mirrors, overlay)
   }
 
   /**
@@ -161,43 +157,58 @@ class NamedViews implements Views {
     mirror: Mirror,
     name: MirroredName,
     resident: RepositoryName | undefined,
-  ): View {
+  ): View | Promise<View> {
     const { repository, namespace } = asked
     // A right to `team/app` is none to what somebody else has pushed as `quay.io/team/app`.
-    if (resident) return { ...this.#local(resident), namespace, pushWarning: undefined }
+    if (resident)
+      return whenJudged(this.#local(asked, resident), (local) => ({
+        ...local,
+        namespace,
+        pushWarning: undefined,
+      }))
     const rightsOn = [...new Set([name.stored, repository])]
     return {
       pushWarning: undefined,
       ...{
         pull: mirror.open(name, isMember(asked, name)),
         push: undefined,
-        refusal: () => mirrored(repository, mirror),
+        refusal: () => mirrored(repository, mirror.host),
       },
       ...{ origin: mirror.host, namespace, rightsOn },
     }
   }
 
-  #local(repository: RepositoryName): View {
-    const { registry, isReadOnly } = this.#options
-    const local = registry.repository(repository)
-    return {
-      ...{ pull: new LocalSource(local), push: isReadOnly ? undefined : local, refusal: readOnly },
+  #local(asked: Asked, repository: RepositoryName): View | Promise<View> {
+    return whenJudged(this.#locals.open(repository, asked.mayPullItself), ({ pull, hiddenHost }) => ({
+      pull,
+      ...(hiddenHost === undefined
+        ? { push: this.#pushTo(repository), refusal: readOnly }
+        : { push: undefined, refusal: () => mirrored(repository, hiddenHost) }),
       ...{ origin: 'local', namespace: undefined, rightsOn: [repository] },
       pushWarning: () => this.#collisions.warningFor(repository, this.#options.mirrors.default),
-    }
+    }))
+  }
+
+  #pushTo(repository: RepositoryName): LocalRepository | undefined {
+    const { registry, isReadOnly } = this.#options
+    return isReadOnly ? undefined : registry.repository(repository)
   }
 
   /** What nobody has pushed here comes from the default upstream only for names that `overlay.onRegistry` lists. */
   #registry(asked: Asked): View | Promise<View> {
     const { repository, mayPull } = asked
-    const local = this.#local(repository)
+    const opened = this.#local(asked, repository)
     const { mirrors, links, overlay } = this.#options
     const { default: mirror } = mirrors
     const name = mirror?.name(repository)
-    if (!mirror || !name || !matches(overlay().onRegistry, repository) || !mayPull(name.stored)) return local
+    if (!mirror || !name || !matches(overlay().onRegistry, repository) || !mayPull(name.stored)) return opened
     const isTheirs = !links.hasRepository(repository) || this.#residents.isFetched(repository)
-    return whenJudged(isTheirs, (isMirrored) =>
-      isMirrored ? { ...local, pull: mirror.open(name, isMember(asked, name)), origin: mirror.host } : local,
+    return whenJudged(opened, (local) =>
+      whenJudged(isTheirs, (isMirrored) =>
+        isMirrored
+          ? { ...local, pull: mirror.open(name, isMember(asked, name)), origin: mirror.host }
+          : local,
+      ),
     )
   }
 
@@ -208,7 +219,7 @@ class NamedViews implements Views {
       (name) => links.hasRepository(name) && asked.mayPull(name),
     )
     const judged = here.map((name) => this.#showsThrough(name))
-    const shown = (found: readonly boolean[]): View =>
+    const shown = (found: readonly boolean[]): View | Promise<View> =>
       this.#overlay(
         asked,
         here.filter((_, at) => found[at]),
@@ -224,9 +235,17 @@ class NamedViews implements Views {
     return whenJudged(this.#residents.isFetched(name), (isFetched) => !isFetched)
   }
 
-  #overlay(asked: Asked, here: readonly RepositoryName[]): View {
+  #overlay(asked: Asked, here: readonly RepositoryName[]): View | Promise<View> {
+    const [local] = here
+    if (local === undefined) return this.#layers(asked, here, undefined)
+    return whenJudged(this.#locals.open(local, asked.mayPullItself), ({ pull }) =>
+      this.#layers(asked, here, pull),
+    )
+  }
+
+  #layers(asked: Asked, here: readonly RepositoryName[], source: Source | undefined): View {
     const { repository, namespace, mayPull } = asked
-    const { mirrors, registry } = this.#options
+    const { mirrors } = this.#options
     const { localOnly, fallThrough, prefer } = this.#options.overlay()
     const mirror = mirrors.default
     const name = matches(localOnly, repository) ? undefined : mirror?.name(repository)
@@ -237,13 +256,13 @@ class NamedViews implements Views {
     const answers = prefer === 'upstream' ? 'upstream-first' : isTaken && upstream ? 'upstream' : 'local'
     return {
       pull: openOverlay({
-        local: local && new LocalSource(registry.repository(local)),
+        local: source,
         ...{ upstream, answers, isShared: matches(fallThrough, repository) },
       }),
       ...{
         pushWarning: undefined,
         push: undefined,
-        refusal: () => mirrored(repository, mirror),
+        refusal: () => mirrored(repository, mirror?.host),
         namespace,
       },
       origin: (answers === 'local' && local) || !mirror ? 'local' : mirror.host,
@@ -253,8 +272,8 @@ class NamedViews implements Views {
 }
 
 /** At once where it is known already. */
-function whenJudged<T>(judged: boolean | Promise<boolean>, then: (is: boolean) => T): T | Promise<T> {
-  return typeof judged === 'boolean' ? then(judged) : judged.then(then)
+function whenJudged<J, T>(judged: J | Promise<J>, then: (is: J) => T | Promise<T>): T | Promise<T> {
+  return judged instanceof Promise ? judged.then(then) : then(judged)
 }
 
 const PUSH_TO = 'the address of the registry, under a name that begins with no upstream'
@@ -269,29 +288,10 @@ function readOnly(): RegistryError {
 }
 
 /** The last parts of a name are what people call it: under the registry's own address they can push it. */
-function mirrored(repository: RepositoryName, mirror: Mirror | undefined): RegistryError {
-  const host = mirror?.host ?? 'this address'
+function mirrored(repository: RepositoryName, host = 'this address'): RegistryError {
   return new RegistryError('mirrored-read-only', { repository, host, pushTo: PUSH_TO })
 }
 
 function matches(globs: OverlaySettings['show'], name: string): boolean {
   return globs.some((glob) => glob.matches(name))
-}
-
-function firstPart(name: RepositoryName): string {
-  const slash = name.indexOf('/')
-  return slash < 0 ? name : name.slice(0, slash)
-}
-
-/** `org/img` of `quay.io/org/img`; undefined when the name does not begin with the upstream's. */
-function withoutHost(name: RepositoryName, mirror: Mirror, mirrors: Mirrors): RepositoryName | undefined {
-  const slash = name.indexOf('/')
-  if (slash < 0 || mirrors.find(name.slice(0, slash))?.host !== mirror.host) return undefined
-  return findRepositoryName(name.slice(slash + 1))
-}
-
-function nameIn(mirror: Mirror, remote: RepositoryName): MirroredName {
-  const name = mirror.name(remote)
-  if (name === undefined) throw new RegistryError('name-invalid', { name: `${mirror.host}/${remote}` })
-  return name
 }

@@ -85,21 +85,25 @@ export class FileOrigins implements Origins {
 
   /** Costs two looks a revision, where all of them were fetched; the first one that was not ends it. */
   async isLocal(repository: RepositoryName, unknown: 'counts' | 'does not count'): Promise<boolean> {
-    for await (const { kind } of this.#provenances(repository))
+    for await (const { provenance } of this.revisions(repository)) {
+      const { kind } = provenance
       if (kind === 'pushed' || (kind === 'unknown' && unknown === 'counts')) return true
+    }
     return false
   }
 
   async isFetched(repository: RepositoryName): Promise<boolean> {
     let isAny = false
-    for await (const { kind } of this.#provenances(repository)) {
-      if (kind === 'pushed') return false
-      isAny ||= kind === 'fetched'
+    for await (const { provenance } of this.revisions(repository)) {
+      if (provenance.kind === 'pushed') return false
+      isAny ||= provenance.kind === 'fetched'
     }
     return isAny
   }
 
-  async *#provenances(repository: RepositoryName): AsyncGenerator<Provenance> {
+  async *revisions(
+    repository: RepositoryName,
+  ): AsyncGenerator<{ readonly digest: Digest; readonly provenance: Provenance }> {
     const { keys, listings } = this.#options
     let looks = 0
     for (const algorithm of ALGORITHMS) {
@@ -108,8 +112,8 @@ export class FileOrigins implements Origins {
         looks += 1
         if (looks % LOOKS_A_TURN === 0) await nextTurn()
         const digest = findDigest(`${algorithm}:${hex}`)
-        const found = digest && this.provenance(repository, digest)
-        if (found !== undefined) yield found
+        const provenance = digest && this.provenance(repository, digest)
+        if (digest !== undefined && provenance !== undefined) yield { digest, provenance }
       }
     }
   }

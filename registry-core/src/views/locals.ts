@@ -1,0 +1,57 @@
+import type { Mirrors } from '../mirror/mirrors.js'
+import type { RepositoryName } from '../oci/repository.js'
+import type { Registry, Source } from '../registry/source.js'
+import type { Origins } from '../store/fetched.js'
+import type { Links } from '../store/store.js'
+import type { Clock } from '../system/clock.js'
+import { HiddenContent, type MayPullItself } from './hidden-content.js'
+import { LocalSource } from './local-source.js'
+import { VisibleOnly } from './visible-only.js'
+
+/** A repository of this store, as one caller sees it. */
+export interface SeenLocal {
+  readonly pull: Source
+  /** The upstream whose content in it this caller may not see; undefined: there is none. */
+  readonly hiddenHost: string | undefined
+}
+
+interface Options {
+  readonly registry: Registry
+  readonly links: Links
+  readonly origins: Pick<Origins, 'provenance' | 'revisions'>
+  readonly clock: Clock
+  readonly mirrors: Mirrors
+}
+
+/** The repositories of this store, without what upstreams gave to our accounts there for whoever may not see it. */
+export class Locals {
+  readonly #options: Options
+  readonly #hidden: HiddenContent
+
+  constructor(options: Options) {
+    this.#options = options
+    this.#hidden = new HiddenContent(options)
+  }
+
+  open(repository: RepositoryName, mayPullItself: MayPullItself): SeenLocal | Promise<SeenLocal> {
+    const found = this.#hidden.hostHiddenFrom(repository, mayPullItself)
+    const seen = (hiddenHost: string | undefined): SeenLocal => ({
+      pull: this.#source(repository, hiddenHost === undefined ? undefined : mayPullItself),
+      hiddenHost,
+    })
+    return found instanceof Promise ? found.then(seen) : seen(found)
+  }
+
+  mayBeListed(repository: RepositoryName, mayPullItself: MayPullItself): Promise<boolean> {
+    return this.#hidden.mayBeListed(repository, mayPullItself)
+  }
+
+  #source(repository: RepositoryName, mayPullItself: MayPullItself | undefined): Source {
+    const local = this.#options.registry.repository(repository)
+    if (mayPullItself === undefined) return new LocalSource(local)
+    return new VisibleOnly(local, {
+      ...this.#options,
+      sees: (provenance) => this.#hidden.sees(repository, provenance, mayPullItself),
+    })
+  }
+}
