@@ -127,14 +127,14 @@ export class AskedManifests {
     }
     this.#gone.delete(key)
     const { digest } = held.manifest
-    if (resolved.digest === digest) {
+    if (resolved === digest) {
       counters.revalidated('same')
       this.#confirmed.set(key, { digest, at: clock.now() })
       await this.#options.held.noteChecked(name, tag, digest)
       return heldAnswer(held)
     }
     counters.revalidated('moved')
-    return this.#moveTag(name, tag, await this.byDigest(name, resolved.digest).result)
+    return this.#moveTag(name, tag, await this.byDigest(name, resolved).result)
   }
 
   /** The revision is here before the tag stands for it. A client's tag stays, and answers. */

@@ -1,10 +1,5 @@
 import { UpstreamFailure } from '#core/mirror/upstream/upstream-failure.js'
-import type {
-  FetchedBlob,
-  FetchedManifest,
-  ResolvedManifest,
-  Upstream,
-} from '#core/mirror/upstream/upstream.js'
+import type { FetchedBlob, FetchedManifest, Upstream } from '#core/mirror/upstream/upstream.js'
 import { type Digest, digestOfBytes } from '#core/oci/digest.js'
 import { OCI_MANIFEST } from '#core/oci/media-type.js'
 import { type Reference, referenceText } from '#core/oci/reference.js'
@@ -58,13 +53,8 @@ export class ScriptedUpstream implements Upstream {
     this.#waiting = []
   }
 
-  async resolve(
-    repository: RepositoryName,
-    reference: Reference,
-    signal: AbortSignal,
-  ): Promise<ResolvedManifest> {
-    const { digest, mediaType, bytes, etag } = await this.#find('HEAD', repository, reference, signal)
-    return { digest, mediaType, sizeBytes: bytes.length, etag }
+  async resolve(repository: RepositoryName, reference: Reference, signal: AbortSignal): Promise<Digest> {
+    return (await this.#find('HEAD', repository, reference, signal)).digest
   }
 
   manifest(repository: RepositoryName, reference: Reference, signal: AbortSignal): Promise<FetchedManifest> {

@@ -12,7 +12,7 @@ import type { RepositoryName } from '../../oci/repository.js'
 import type { Client, Question } from './client.js'
 import type { Pace } from './limits.js'
 import { findJson, propertyOf, readSmall } from './small-body.js'
-import type { FetchedManifest, ResolvedManifest } from './upstream.js'
+import type { FetchedManifest } from './upstream.js'
 import { isUpstreamFailure, UpstreamFailure } from './upstream-failure.js'
 import { discard, type WireAnswer } from './wire.js'
 
@@ -26,21 +26,19 @@ interface Parts {
   readonly pace: Pace
 }
 
-/** HEAD; where that says too little, or is not allowed, a GET. */
+/** The digest by HEAD; where that does not name it, or is not allowed, by GET. */
 export async function resolveManifest(
   parts: Parts,
   repository: RepositoryName,
   reference: Reference,
   signal: AbortSignal,
-): Promise<ResolvedManifest> {
+): Promise<Digest> {
   const question = questionFor('HEAD', repository, reference, signal)
-  const found = await parts.client.ask(question, readHead(reference)).catch((error: unknown) => {
+  const named = await parts.client.ask(question, readHead(reference)).catch((error: unknown) => {
     if (isUpstreamFailure(error) && error.status === 405) return undefined
     throw error
   })
-  if (found !== undefined) return found
-  const { digest, mediaType, bytes, etag } = await fetchManifest(parts, repository, reference, signal)
-  return { digest, mediaType, sizeBytes: bytes.length, etag }
+  return named ?? (await fetchManifest(parts, repository, reference, signal)).digest
 }
 
 /** GET, and the bytes have the digest that was asked for, or that the answer names. */
@@ -69,16 +67,12 @@ function questionFor(
 }
 
 function readHead(reference: Reference) {
-  return async (answer: WireAnswer): Promise<ResolvedManifest | undefined> => {
+  return async (answer: WireAnswer): Promise<Digest | undefined> => {
     discard(answer)
     const named = findDigest(answer.header('docker-content-digest') ?? '')
-    const length = answer.header('content-length')
-    const mediaType = withoutParameters(answer.header('content-type'))
-    if (named === undefined || length === undefined || !/^\d{1,12}$/.test(length) || mediaType === '')
-      return undefined
-    if (reference.kind === 'digest' && named !== reference.digest)
+    if (named !== undefined && reference.kind === 'digest' && named !== reference.digest)
       throw lying(answer.url.host, reference, named)
-    return { digest: named, mediaType, sizeBytes: Number(length), etag: etagOf(answer) }
+    return named
   }
 }
 

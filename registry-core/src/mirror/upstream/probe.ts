@@ -228,7 +228,7 @@ class Asked {
       room: openGate(1),
     })
     const parts = { client, pace: openPace(undefined, clock) }
-    const { digest } = await resolveManifest(parts, repository, reference, this.#closing.signal)
+    const digest = await resolveManifest(parts, repository, reference, this.#closing.signal)
     const rest = restOf(limit)
     return `${repository}:${referenceText(reference)} is ${digest}${rest}`
   }

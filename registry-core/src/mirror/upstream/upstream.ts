@@ -9,8 +9,8 @@ import type { RepositoryName } from '../../oci/repository.js'
  */
 export interface Upstream {
   readonly host: string
-  /** HEAD of a manifest; of one whose answer names no digest, a GET. */
-  resolve(repository: RepositoryName, reference: Reference, signal: AbortSignal): Promise<ResolvedManifest>
+  /** The digest of a manifest: HEAD; of one whose answer names none, a GET. */
+  resolve(repository: RepositoryName, reference: Reference, signal: AbortSignal): Promise<Digest>
   /** A manifest, verified against the digest that was asked for or that the answer names. */
   manifest(repository: RepositoryName, reference: Reference, signal: AbortSignal): Promise<FetchedManifest>
   /** HEAD of a blob. The size is undefined when the upstream has it, and does not say how long it is. */
@@ -38,18 +38,12 @@ export interface Upstream {
   close(): Promise<void>
 }
 
-export interface ResolvedManifest {
-  readonly digest: Digest
-  readonly mediaType: string
-  readonly sizeBytes: number
-  readonly etag: string | undefined
-}
-
 export interface FetchedManifest {
   readonly digest: Digest
   /** As the upstream says it. */
   readonly mediaType: string
   readonly bytes: Buffer
+  /** For the note beside it. */
   readonly etag: string | undefined
 }
 

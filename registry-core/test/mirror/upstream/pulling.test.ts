@@ -21,24 +21,21 @@ describe('manifests', () => {
     const found = await upstream().manifest(ALPINE, LATEST, inTime())
     expect(found).toEqual({ digest: DIGEST, mediaType: MANIFEST_TYPE, bytes: BYTES, etag: `"${DIGEST}"` })
   })
-  test('a HEAD tells digest, type and size', async () => {
+  test('a HEAD tells the digest', async () => {
     server.play(MANIFEST, manifest(BYTES))
-    const found = await upstream().resolve(ALPINE, LATEST, inTime())
-    expect(found).toEqual({
-      ...{ digest: DIGEST, mediaType: MANIFEST_TYPE, sizeBytes: BYTES.length, etag: `"${DIGEST}"` },
-    })
+    expect(await upstream().resolve(ALPINE, LATEST, inTime())).toBe(DIGEST)
     expect(server.asked).toEqual(['GET /v2/', `HEAD ${MANIFEST}`])
   })
   test('a HEAD without a digest is followed by a GET, whose digest is computed here', async () => {
     server.play(MANIFEST, answer(200, { 'content-type': MANIFEST_TYPE }, BYTES))
-    expect((await upstream().resolve(ALPINE, LATEST, inTime())).digest).toBe(DIGEST)
+    expect(await upstream().resolve(ALPINE, LATEST, inTime())).toBe(DIGEST)
     expect(server.asked).toEqual(['GET /v2/', `HEAD ${MANIFEST}`, `GET ${MANIFEST}`])
   })
   test('a HEAD that is not allowed is followed by a GET', async () => {
     server.play(MANIFEST, (request, response) =>
       (request.method === 'HEAD' ? answer(405) : manifest(BYTES))(request, response),
     )
-    expect((await upstream().resolve(ALPINE, LATEST, inTime())).digest).toBe(DIGEST)
+    expect(await upstream().resolve(ALPINE, LATEST, inTime())).toBe(DIGEST)
   })
   test('an unknown media type is told as the upstream says it', async () => {
     server.play(
