@@ -1,0 +1,124 @@
+import { BlobSizes } from '#core/mirror/blob-sizes.js'
+import { openDownloads } from '#core/mirror/downloads.js'
+import { HeldManifests } from '#core/mirror/held-manifests.js'
+import { Manifests } from '#core/mirror/manifests.js'
+import type { MirroredName } from '#core/mirror/mirrored-name.js'
+import { MirroredRepository } from '#core/mirror/mirrored-repository.js'
+import { RateLimitWatch } from '#core/mirror/rate-limit.js'
+import { UndeliveredBlobs } from '#core/mirror/undelivered.js'
+import { PublicOnly, Visibility } from '#core/mirror/visibility.js'
+import { parseReference } from '#core/oci/reference.js'
+import { parseRepositoryName, type RepositoryName } from '#core/oci/repository.js'
+import type { Source } from '#core/registry/source.js'
+import { LocalSource } from '#core/views/local-source.js'
+import { openOverlay } from '#core/views/overlay.js'
+import { UpstreamOfRegistry } from './mirror/upstream-of-registry.js'
+import { openAlone, type OpenedProcess, silentLog } from './simulated-store.js'
+import {
+  APP,
+  bytesOf,
+  CONFIG,
+  digestOf,
+  fill,
+  LAYER,
+  REFERRERS,
+  REQUEST,
+  sourceContract,
+  type SourceUnderTest,
+} from './source-contract.js'
+
+const NOWHERE = parseRepositoryName('team/nowhere')
+
+/** A mirror of a registry that is filled; nothing is in the mirror yet. */
+interface MirrorUnderTest extends SourceUnderTest {
+  readonly upstream: UpstreamOfRegistry
+  /** For those who have not said who they are. */
+  publicSource(repository: RepositoryName): Source
+}
+
+async function openFilled(): Promise<OpenedProcess> {
+  const { core } = await openAlone()
+  await fill(core)
+  return core
+}
+
+function localSource({ registry }: OpenedProcess, repository: RepositoryName): Source {
+  return new LocalSource(registry.repository(repository))
+}
+
+async function openMirror(): Promise<MirrorUnderTest> {
+  const upstream = new UpstreamOfRegistry(await openFilled())
+  const { clock, core } = await openAlone()
+  const { store, registry } = core
+  const log = silentLog
+  const manifests = new Manifests({
+    ...{ upstream, clock, log, isPrivate: false },
+    settings: { freshFor: { rules: [], otherwiseMs: 1000 }, whenMissing: 404 },
+    held: new HeldManifests({ store, registry, log }),
+    rateLimit: new RateLimitWatch({ clock }),
+    counters: { revalidated: () => undefined },
+  })
+  const parts = {
+    ...{ store, upstream, manifests, whenMissing: 404 as const, sizes: new BlobSizes() },
+    downloads: openDownloads({ store, clock, log }),
+    undelivered: new UndeliveredBlobs({ clock }),
+    counters: { answered: () => undefined, saved: () => undefined },
+  }
+  const visibility = new Visibility({ upstream, clock, origins: store.origins })
+  const nameOf = (remote: RepositoryName): MirroredName => {
+    return { host: upstream.host, remote, stored: parseRepositoryName(`${upstream.host}/${remote}`) }
+  }
+  const source = (remote: RepositoryName): Source => new MirroredRepository(nameOf(remote), parts)
+  return {
+    ...{ upstream, source, content: store.content, origin: upstream.host },
+    publicSource: (remote) => new PublicOnly(source(remote), nameOf(remote), visibility),
+  }
+}
+
+sourceContract('in the store', async () => {
+  const core = await openFilled()
+  return { source: (name) => localSource(core, name), content: core.store.content, origin: 'local' }
+})
+
+sourceContract('that fills itself', openMirror)
+
+sourceContract('that fills itself, for those who have not said who they are', async () => {
+  const mirror = await openMirror()
+  return { ...mirror, source: (name) => mirror.publicSource(name) }
+})
+
+sourceContract('that has filled itself, and whose upstream is down', async () => {
+  const mirror = await openMirror()
+  const app = mirror.source(APP)
+  for (const reference of ['v1', 'v10', 'v2', ...REFERRERS.map(digestOf)])
+    await app.manifest(parseReference(reference), REQUEST)
+  for (const bytes of [CONFIG, LAYER]) await bytesOf(mirror, app, digestOf(bytes), 0)
+  mirror.upstream.isDown = true
+  return mirror
+})
+
+sourceContract('of two layers, of which the first one has it', async () => {
+  const core = await openFilled()
+  const upstream = (await openMirror()).source(NOWHERE)
+  return {
+    source: (name) =>
+      openOverlay({ local: localSource(core, name), upstream, answers: 'local', isShared: false }),
+    content: core.store.content,
+    origin: 'local',
+  }
+})
+
+sourceContract('of two layers, of which the second one has it', async () => {
+  const mirror = await openMirror()
+  const { core } = await openAlone()
+  return {
+    ...mirror,
+    source: (name) =>
+      openOverlay({
+        local: localSource(core, name),
+        upstream: mirror.source(name),
+        answers: 'local',
+        isShared: true,
+      }),
+  }
+})
