@@ -73,20 +73,20 @@ export class AskedManifests {
     const { held } = this.#options
     const found = await held.findTag(name, tag, countsAsPull)
     const said = this.#confirmed.get(`${name.stored}:${tag}`)
-    const isKnown = found !== undefined && (found.checkedAt === undefined || found.checkedAt.getTime() > 0)
+    const isKnown = found !== undefined && found.kind !== 'unchecked'
     if (isKnown || said === undefined) return found
     const last = await held.find(name, said.digest, countsAsPull)
-    return last === undefined ? found : { manifest: last.manifest, checkedAt: said.at }
+    return last === undefined ? found : { kind: 'checked', manifest: last.manifest, checkedAt: said.at }
   }
 
-  isFresh(name: MirroredName, tag: Tag, { manifest, checkedAt }: HeldTag): boolean {
-    if (checkedAt === undefined) return true
+  isFresh(name: MirroredName, tag: Tag, held: HeldTag): boolean {
+    if (held.kind === 'pushed') return true
     const { settings, isPrivate, clock } = this.#options
     const freshMs = freshMsFor(settings.freshFor, isPrivate, name.remote, tag)
     const now = clock.now()
-    if (isFresh(checkedAt, now, freshMs)) return true
+    if (held.kind === 'checked' && isFresh(held.checkedAt, now, freshMs)) return true
     const confirmed = this.#confirmed.get(`${name.stored}:${tag}`)
-    return confirmed?.digest === manifest.digest && isFresh(confirmed.at, now, freshMs)
+    return confirmed?.digest === held.manifest.digest && isFresh(confirmed.at, now, freshMs)
   }
 
   /** Fetches it, unless it is here. */
@@ -145,7 +145,7 @@ export class AskedManifests {
     this.#confirmed.set(`${name.stored}:${tag}`, { digest, at: clock.now() })
     if (await held.moveTag(name, tag, digest)) return asked
     const now = await held.findTag(name, tag, false)
-    return now !== undefined && now.checkedAt === undefined ? heldAnswer(now) : asked
+    return now?.kind === 'pushed' ? heldAnswer(now) : asked
   }
 
   async #fetch(name: MirroredName, reference: Reference): Promise<Asked> {
@@ -226,8 +226,8 @@ function keyOf({ stored }: MirroredName, reference: Reference): string {
   return `${stored}${reference.kind === 'tag' ? ':' : '@'}${referenceText(reference)}`
 }
 
-function heldAnswer({ manifest, checkedAt }: HeldTag): Asked {
-  return { kind: 'held', manifest, isPushed: checkedAt === undefined }
+function heldAnswer({ kind, manifest }: HeldTag): Asked {
+  return { kind: 'held', manifest, isPushed: kind === 'pushed' }
 }
 
 /** Nothing that comes from outside is taken at its word. */

@@ -16,14 +16,17 @@ import type { FetchedManifest } from './upstream/upstream.js'
 const PUBLISH_ATTEMPTS = 3
 const NOT_KEPT = new Set(['storage-full', 'storage-failing', 'store-refused'])
 
-const NEVER = new Date(0)
+/** What a tag stands for here, and who says so. */
+export type HeldTag =
+  /** A client, by a push: no upstream moves it. */
+  { readonly kind: 'pushed'; readonly manifest: StoredManifest } | FetchedTag
 
-/** What a tag stands for here: what its upstream said, or what a client has pushed. */
-export interface HeldTag {
-  readonly manifest: StoredManifest
-  /** When the upstream said so last; undefined for a client's tag, which no upstream moves. */
-  readonly checkedAt: Date | undefined
-}
+/** A tag that was an upstream's. */
+export type FetchedTag =
+  /** The upstream said so last then. */
+  | { readonly kind: 'checked'; readonly manifest: StoredManifest; readonly checkedAt: Date }
+  /** Nobody knows whether it ever did: a crash came between, or nobody noted it. */
+  | { readonly kind: 'unchecked'; readonly manifest: StoredManifest }
 
 /** A manifest, and whether a client pushed it. */
 export interface HeldManifest {
@@ -63,12 +66,16 @@ export class HeldManifests {
     if (mirrored !== undefined) {
       if (mirrored.host !== name.host) return undefined
       const manifest = await this.#read(name, mirrored.digest, countsAsPull)
-      return manifest && { manifest, checkedAt: mirrored.checkedAt }
+      const { checkedAt } = mirrored
+      if (manifest === undefined) return undefined
+      return checkedAt === undefined
+        ? { kind: 'unchecked', manifest }
+        : { kind: 'checked', manifest, checkedAt }
     }
     const digest = await store.links.findTag(name.stored, tag)
     const held = digest && (await this.find(name, digest, countsAsPull))
     // A tag of registry:2 that nobody noted, for what this upstream has given us since: it may be older than theirs.
-    return held && { manifest: held.manifest, checkedAt: held.isPushed ? undefined : NEVER }
+    return held && { kind: held.isPushed ? 'pushed' : 'unchecked', manifest: held.manifest }
   }
 
   /** Where the bytes do not say what they are, the note says what the upstream called them. */

@@ -4,7 +4,7 @@ import type { ManifestRequest, Pulled, PulledManifest, StoredManifest } from '..
 import type { Clock } from '../system/clock.js'
 import { type Asked, AskedManifests, type AskedManifestsOptions } from './asked-manifests.js'
 import type { Flight } from './flights.js'
-import type { HeldManifests, HeldTag } from './held-manifests.js'
+import type { FetchedTag, HeldManifests } from './held-manifests.js'
 import type { UpstreamSettings } from './mirror-settings.js'
 import type { MirroredName } from './mirrored-name.js'
 import { failureWithoutCopy, sparedSentence, staleSentence } from './outage.js'
@@ -77,11 +77,11 @@ export class Manifests {
     const held = await this.#asked.findTag(name, tag, request.countsAsPull)
     if (held === undefined)
       return this.#withoutCopy(name, { kind: 'tag', tag }, request, this.#asked.byTag(name, tag))
-    const { manifest, checkedAt } = held
-    if (checkedAt === undefined || this.#asked.isFresh(name, tag, held))
-      return hit(name, manifest, checkedAt === undefined)
-    if (this.#rateLimit.isLow()) return stale(name, manifest, sparedSentence(name.host, checkedAt))
-    return this.#withCopy(name, { manifest, checkedAt }, request, this.#asked.byTag(name, tag))
+    const { kind, manifest } = held
+    if (kind === 'pushed' || this.#asked.isFresh(name, tag, held))
+      return hit(name, manifest, kind === 'pushed')
+    if (this.#rateLimit.isLow()) return stale(name, manifest, sparedSentence(name.host, checkedAtOf(held)))
+    return this.#withCopy(name, held, request, this.#asked.byTag(name, tag))
   }
 
   async #withoutCopy(
@@ -102,12 +102,12 @@ export class Manifests {
 
   async #withCopy(
     name: MirroredName,
-    { manifest, checkedAt }: HeldTag & { readonly checkedAt: Date },
+    held: FetchedTag,
     { signal }: ManifestRequest,
     flight: Flight<Asked>,
   ): Promise<Pulled<PulledManifest>> {
     const trouble = (word: UpstreamTrouble) =>
-      stale(name, manifest, staleSentence(word, name.host, checkedAt))
+      stale(name, held.manifest, staleSentence(word, name.host, checkedAtOf(held)))
     const asked = await waitAtMost(this.#clock, flight.result, this.#patienceMs(flight), signal())
     if (asked === undefined) {
       this.#noteSlow(flight)
@@ -133,6 +133,10 @@ export class Manifests {
     }
     result.then(endIfFast, () => undefined)
   }
+}
+
+function checkedAtOf(held: FetchedTag): Date | undefined {
+  return held.kind === 'checked' ? held.checkedAt : undefined
 }
 
 function hit(name: MirroredName, manifest: StoredManifest, isPushed: boolean): Pulled<PulledManifest> {

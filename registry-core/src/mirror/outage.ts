@@ -85,17 +85,17 @@ export function failureWithoutCopy(
 
 /** The sentence of `Warning` for what is served although the upstream could not confirm it. */
 export function staleSentence(trouble: UpstreamTrouble, host: string, checkedAt?: Date): string {
-  return `${sentenceOf(trouble, host)}${checkedAt === undefined ? '' : lastChecked(checkedAt)}`
+  return `${sentenceOf(trouble, host)}${lastChecked(checkedAt)}`
 }
 
 /** The same where the upstream was not asked, to spare what it still gives (rate-limit.ts). */
-export function sparedSentence(host: string, checkedAt: Date): string {
+export function sparedSentence(host: string, checkedAt: Date | undefined): string {
   return `${host} is not asked, since it gives little more at the moment${lastChecked(checkedAt)}`
 }
 
-/** Nothing where a crash came between, and nobody knows. */
-function lastChecked(at: Date): string {
-  return at.getTime() === 0 ? '' : `; last checked ${at.toISOString()}`
+/** Nothing where nobody knows. */
+function lastChecked(at: Date | undefined): string {
+  return at === undefined ? '' : `; last checked ${at.toISOString()}`
 }
 
 /** Nothing of the failure's own sentence, which is for those who run this registry. */

@@ -62,8 +62,8 @@ export interface FetchedFrom {
 /** A tag that a mirror wrote. */
 export interface MirroredTag extends FetchedFrom {
   readonly digest: Digest
-  /** When the upstream last said that it stands for this digest. */
-  readonly checkedAt: Date
+  /** When the upstream last said that it stands for this digest; undefined where a crash came before its link. */
+  readonly checkedAt: Date | undefined
 }
 
 /** Who put a revision or a tag here: a client by a push, a mirror, or nobody says (registry:2, or a crash between two files). */

@@ -66,7 +66,7 @@ export class FetchedTags {
     return note.digest === link.digest
       ? { host, etag, digest: link.digest, checkedAt: new Date(atMs) }
       : // A crash came before the link: that the upstream has moved on is known, so this one was never checked.
-        { host, etag: undefined, digest: link.digest, checkedAt: new Date(0) }
+        { host, etag: undefined, digest: link.digest, checkedAt: undefined }
   }
 
   /** A tag that somebody moves just now may be missing for a moment. */
