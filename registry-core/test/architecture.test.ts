@@ -10,7 +10,7 @@ import { REGISTRY2 } from '#core/config/registry2.js'
 import { describeSettings } from '#core/config/schema.js'
 import { ERRORS } from '#core/http/errors.js'
 import { ROUTES } from '#core/http/routes.js'
-import { OUTAGES } from '#core/mirror/outage.js'
+import { TROUBLES } from '#core/mirror/upstream/upstream-failure.js'
 import { FAILURES } from '#core/oci/failure.js'
 import { openMetrics } from '#core/system/metrics.js'
 
@@ -89,7 +89,7 @@ describe('the reference pages say what the code does', () => {
   })
 
   test('each trouble with an upstream stands in upstream-outages.md with what follows, and no other', () => {
-    const inCode = Object.entries(OUTAGES).map(([trouble, { says, notCached, ...outage }]) => [
+    const inCode = Object.entries(TROUBLES).map(([trouble, { says, notCached, ...outage }]) => [
       ...[trouble, says, outage.isGone ? '200, stale, noted as gone' : '200, stale', 404],
       ...[notCached === 404 ? 404 : 503, outage.breaker, outage.isRemembered ? 'rests 10 s' : 'is asked'],
     ])

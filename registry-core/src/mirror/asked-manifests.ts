@@ -11,10 +11,14 @@ import { freshMsFor, isFresh } from './freshness.js'
 import { asStored, type HeldManifests, type HeldTag, isWhole } from './held-manifests.js'
 import type { UpstreamSettings } from './mirror-settings.js'
 import type { MirroredName } from './mirrored-name.js'
-import { OUTAGES } from './outage.js'
 import { Refusals } from './refusals.js'
 import { Turns } from './turns.js'
-import { isUpstreamFailure, UpstreamFailure, type UpstreamTrouble } from './upstream/upstream-failure.js'
+import {
+  isUpstreamFailure,
+  TROUBLES,
+  UpstreamFailure,
+  type UpstreamTrouble,
+} from './upstream/upstream-failure.js'
 import type { FetchedManifest, Upstream } from './upstream/upstream.js'
 
 /** A question that nobody waits for any more ends too. */
@@ -122,7 +126,7 @@ export class AskedManifests {
     const key = `${name.stored}:${tag}`
     if (isUpstreamFailure(resolved)) {
       counters.revalidated('failed')
-      if (OUTAGES[resolved.trouble].isGone) this.#noteGone(key)
+      if (TROUBLES[resolved.trouble].isGone) this.#noteGone(key)
       return { kind: 'failed', failure: resolved }
     }
     this.#gone.delete(key)
@@ -172,7 +176,7 @@ export class AskedManifests {
       return await this.#turns.run(() => this.#inTime(ask))
     } catch (error) {
       if (!isUpstreamFailure(error)) throw error
-      if (OUTAGES[error.trouble].isRemembered) this.#refusals.remember(key, error)
+      if (TROUBLES[error.trouble].isRemembered) this.#refusals.remember(key, error)
       this.#say(error, key)
       return error
     }
@@ -205,12 +209,12 @@ export class AskedManifests {
     )
   }
 
-  /** A line a minute for each trouble: clients decide how often it happens. What is not there is their business. */
+  /** A line a minute for each trouble: clients decide how often it happens. */
   #say({ trouble, message }: UpstreamFailure, key: string): void {
     const { clock, log, upstream } = this.#options
     const last = this.#said.get(trouble)
     const isNew = last === undefined || clock.elapsedMs() - last >= SAY_EVERY_MS
-    if (['missing', 'resting', 'closing'].includes(trouble) || !isNew) return
+    if (!TROUBLES[trouble].isLogged || !isNew) return
     this.#said.set(trouble, clock.elapsedMs())
     log.warn({ upstream: upstream.host, trouble, asked: key }, message)
   }

@@ -1,8 +1,7 @@
 import type { Clock } from '../system/clock.js'
 import type { Log } from '../system/log.js'
 import type { Random } from '../system/random.js'
-import { OUTAGES } from './outage.js'
-import { isUpstreamFailure, UpstreamFailure } from './upstream/upstream-failure.js'
+import { isUpstreamFailure, TROUBLES, UpstreamFailure } from './upstream/upstream-failure.js'
 import type { Upstream } from './upstream/upstream.js'
 import { type UpstreamCall, wrapUpstream } from './wrapped-upstream.js'
 
@@ -91,7 +90,7 @@ export class Breaker {
   /** A client that left says nothing of the upstream. */
   #judge(error: unknown, isProbe: boolean): void {
     if (!isUpstreamFailure(error)) return
-    switch (OUTAGES[error.trouble].breaker) {
+    switch (TROUBLES[error.trouble].breaker) {
       case 'counts':
         return this.#failed(error, isProbe)
       case 'with-retry-after':

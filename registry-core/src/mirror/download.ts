@@ -7,7 +7,7 @@ import { Arrivals } from './arrivals.js'
 import type { Ring } from './ring.js'
 import { Storing } from './storing.js'
 import type { FetchedBlob, Upstream } from './upstream/upstream.js'
-import { isUpstreamFailure, UpstreamFailure, type UpstreamTrouble } from './upstream/upstream-failure.js'
+import { isUpstreamFailure, TROUBLES, UpstreamFailure } from './upstream/upstream-failure.js'
 
 /** How long a download that nobody reads goes on while less than half of it is here. */
 const GRACE_MS = 30_000
@@ -19,16 +19,6 @@ const PROGRESS_BYTES = 64 * 1024
 const FIRST_PAUSE_MS = 250
 /** An upstream that does not say how long its blob is may send this much. */
 const UNDECLARED_LIMIT_BYTES = 64 * 1024 ** 3
-
-/** What may be better at the next attempt, or at the next of the upstream's addresses. */
-const RETRIED_TROUBLES: ReadonlySet<UpstreamTrouble> = new Set([
-  'cut',
-  'dns',
-  'failing',
-  'timeout',
-  'tls',
-  'unreachable',
-] as const)
 
 export interface DownloadParts {
   readonly partials: Partials
@@ -135,7 +125,7 @@ export class Download {
 
   /** Before the first headers clients wait, and the upstream has tried all its addresses: they hear of it at once. */
   #mayRetry(error: unknown): boolean {
-    return this.#hasHeaders && isUpstreamFailure(error) && RETRIED_TROUBLES.has(error.trouble)
+    return this.#hasHeaders && isUpstreamFailure(error) && TROUBLES[error.trouble].isRetried
   }
 
   async #fetch(): Promise<void> {

@@ -1,7 +1,10 @@
 import { beforeEach, describe, expect, test } from '@jest/globals'
 import { Breaker, withBreaker } from '#core/mirror/breaker.js'
-import { OUTAGES } from '#core/mirror/outage.js'
-import { UpstreamFailure, type UpstreamTrouble } from '#core/mirror/upstream/upstream-failure.js'
+import {
+  TROUBLES as TABLE,
+  UpstreamFailure,
+  type UpstreamTrouble,
+} from '#core/mirror/upstream/upstream-failure.js'
 import type { Upstream } from '#core/mirror/upstream/upstream.js'
 import { parseDigest } from '#core/oci/digest.js'
 import { parseReference } from '#core/oci/reference.js'
@@ -15,7 +18,7 @@ const REPOSITORY = parseRepositoryName('library/alpine')
 const LATEST = parseReference('latest')
 const BLOB = parseDigest(`sha256:${'a'.repeat(64)}`)
 const { signal } = new AbortController()
-const TROUBLES = Object.keys(OUTAGES).filter((one) => one !== 'resting') as readonly UpstreamTrouble[]
+const TROUBLES = Object.keys(TABLE).filter((one) => one !== 'resting') as readonly UpstreamTrouble[]
 const down = new UpstreamFailure('unreachable', 'connection refused by 192.0.2.1:443')
 
 let clock: FakeClock
@@ -49,7 +52,7 @@ async function failTwice(failure = down): Promise<void> {
 describe('an upstream is left alone', () => {
   test.each(TROUBLES)('after two times %s exactly when the table says that it counts', async (trouble) => {
     await failTwice(new UpstreamFailure(trouble, 'it failed'))
-    expect(breaker.state).toBe(OUTAGES[trouble].breaker === 'counts' ? 'open' : 'closed')
+    expect(breaker.state).toBe(TABLE[trouble].breaker === 'counts' ? 'open' : 'closed')
   })
 
   test('not after one failure, and not when an answer lies between two', async () => {

@@ -1,12 +1,16 @@
 import { describe, expect, test } from '@jest/globals'
 import { errorAnswer } from '#core/http/errors.js'
-import { failureWithoutCopy, OUTAGES, staleSentence, type Wanted } from '#core/mirror/outage.js'
-import { UpstreamFailure, type UpstreamTrouble } from '#core/mirror/upstream/upstream-failure.js'
+import { failureWithoutCopy, staleSentence, type Wanted } from '#core/mirror/outage.js'
+import {
+  TROUBLES as TABLE,
+  UpstreamFailure,
+  type UpstreamTrouble,
+} from '#core/mirror/upstream/upstream-failure.js'
 import { parseDigest } from '#core/oci/digest.js'
 import { parseReference } from '#core/oci/reference.js'
 import { parseRepositoryName } from '#core/oci/repository.js'
 
-const TROUBLES = Object.keys(OUTAGES) as readonly UpstreamTrouble[]
+const TROUBLES = Object.keys(TABLE) as readonly UpstreamTrouble[]
 const repository = parseRepositoryName('docker.io/library/alpine')
 const WANTED: readonly Wanted[] = [
   { kind: 'manifest', repository, reference: parseReference('3.20') },

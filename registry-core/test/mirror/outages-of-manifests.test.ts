@@ -1,11 +1,14 @@
 import { beforeEach, describe, expect, test } from '@jest/globals'
-import { OUTAGES } from '#core/mirror/outage.js'
-import { UpstreamFailure, type UpstreamTrouble } from '#core/mirror/upstream/upstream-failure.js'
+import {
+  TROUBLES as TABLE,
+  UpstreamFailure,
+  type UpstreamTrouble,
+} from '#core/mirror/upstream/upstream-failure.js'
 import { parseReference } from '#core/oci/reference.js'
 import { ALPINE, MirrorOfScript, REQUEST, STALE_MS } from './mirror-of-script.js'
 import { fetched } from './scripted-upstream.js'
 
-const TROUBLES = Object.keys(OUTAGES) as readonly UpstreamTrouble[]
+const TROUBLES = Object.keys(TABLE) as readonly UpstreamTrouble[]
 const CACHED = fetched('{"schemaVersion":2}')
 const cached = CACHED.bytes.toString()
 

@@ -1,6 +1,6 @@
 import type { RepositoryName } from '../../oci/repository.js'
 import type { Client } from './client.js'
-import { isUpstreamFailure } from './upstream-failure.js'
+import { isUpstreamFailure, TROUBLES } from './upstream-failure.js'
 import { discard } from './wire.js'
 
 /** Whether an upstream gives a repository to everybody: it is asked for one of its tags. */
@@ -18,9 +18,7 @@ export async function askAsNobody(
       },
     )
   } catch (error) {
-    const isRefusal =
-      isUpstreamFailure(error) && ['unauthorized', 'denied', 'missing'].includes(error.trouble)
-    if (isRefusal) return false
+    if (isUpstreamFailure(error) && TROUBLES[error.trouble].isRefusal) return false
     throw error
   }
 }

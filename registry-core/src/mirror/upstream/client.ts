@@ -5,7 +5,7 @@ import type { Gate } from './limits.js'
 import type { Login, LoginQuestion } from './login.js'
 import type { RateLimit } from '../rate-limit.js'
 import { findRateLimit } from './rate-limit-headers.js'
-import { isUpstreamFailure, UpstreamFailure, type UpstreamTrouble } from './upstream-failure.js'
+import { isUpstreamFailure, TROUBLES, UpstreamFailure } from './upstream-failure.js'
 import type { UrlOrder } from './url-order.js'
 import { discard, drain, type Wire, type WireAnswer } from './wire.js'
 
@@ -43,12 +43,6 @@ interface Options {
   readonly room: Gate
 }
 
-/** What another URL of the same upstream may do better; the others are its answers. */
-const GO_ON: ReadonlySet<UpstreamTrouble> = new Set<UpstreamTrouble>([
-  ...(['dns', 'unreachable', 'forbidden-address', 'tls', 'timeout', 'rate-limited', 'failing'] as const),
-  ...(['redirect', 'cut', 'wrong-content'] as const),
-])
-
 export function openClient(options: Options): Client {
   return {
     wire: options.wire,
@@ -82,7 +76,7 @@ async function askInTurn<T>(
       return value
     } catch (error) {
       question.signal.throwIfAborted()
-      if (!isUpstreamFailure(error) || !GO_ON.has(error.trouble)) throw error
+      if (!isUpstreamFailure(error) || !TROUBLES[error.trouble].goesOnElsewhere) throw error
       urls.failed(base)
       first ??= error
     }
