@@ -64,7 +64,7 @@ async function openMirror(): Promise<MirrorUnderTest> {
     undelivered: new UndeliveredBlobs({ clock }),
     counters: { answered: () => undefined, saved: () => undefined },
   }
-  const visibility = new Visibility({ upstream, clock, origins: store.origins })
+  const visibility = new Visibility({ upstream, clock, origins: store.origins, isForAll: () => false })
   const nameOf = (remote: RepositoryName): MirroredName => {
     return { host: upstream.host, remote, stored: parseRepositoryName(`${upstream.host}/${remote}`) }
   }

@@ -3,10 +3,11 @@ import { describe, expect, test } from '@jest/globals'
 import { RESTRICTED, passwordOf } from '../support/accounts.js'
 import { makeImage } from '../support/images.js'
 import { hashOf } from '#core-test/access/parts.js'
-import { getManifest, pullImage } from './pulls.js'
+import { getManifest, pullImage, type PullOptions } from './pulls.js'
 import { openScene, useScene } from './scene.js'
 
 const HUB = 'docker.io'
+const QUAY = 'quay.io'
 const login = { username: 'me', password: 'secret' }
 
 const ACCESS = {
@@ -18,6 +19,16 @@ const ACCESS = {
         name: 'builder',
         secretHash: hashOf('builder-password'),
         rights: [{ repositories: ['mine/**'], actions: ['pull', 'push', 'delete'] }],
+      },
+      {
+        name: 'bare',
+        secretHash: hashOf('bare-password'),
+        rights: [{ repositories: ['acme/**'], actions: ['pull'] }],
+      },
+      {
+        name: 'of-quay',
+        secretHash: hashOf('of-quay-password'),
+        rights: [{ repositories: ['quay.io/acme/**'], actions: ['pull'] }],
       },
     ],
   },
@@ -63,6 +74,75 @@ describe('what only our account at the upstream may see', () => {
     await pullImage(owner, ['acme/listed', 'v1'], image)
     for (const client of [scene.mirror.mirror, scene.mirror.registry])
       expect(JSON.stringify((await client.get('/v2/_catalog')).json())).not.toContain('acme/listed')
+  })
+})
+
+describe('a right to names of this registry', () => {
+  const upstream = { auth: 'bearer', users: { me: 'secret' }, privateRepositories: ['acme'] } as const
+  const hosts = { [HUB]: { upstream, settings: login }, [QUAY]: { upstream, settings: login } }
+  const scene = useScene({ hosts, config: ACCESS })
+  const WAYS: readonly (readonly [string, string, PullOptions, string?])[] = [
+    ['by its host before the name', 'quay.io/acme/app', {}],
+    ['by ns', 'acme/app', { query: '?ns=quay.io' }],
+    ['by a virtual host', 'acme/app', {}, QUAY],
+  ]
+
+  async function statusFor(account: string, [, name, options, host]: (typeof WAYS)[number]): Promise<number> {
+    const headers = { ...passwordOf(account), ...(host !== undefined && { host }) }
+    return (await getManifest(scene.mirror.connect({ headers }), name, 'v1', options)).status
+  }
+
+  test.each(WAYS)("opens none of an upstream's account, asked for %s", async (...way) => {
+    scene.upstreams[QUAY].hold('acme/app', makeImage(), 'v1')
+    expect(await statusFor('of-quay', way)).toBe(200)
+    expect(await statusFor('bare', way)).toBe(404)
+  })
+
+  test('opens what the bare name means on the mirror view', async () => {
+    scene.upstreams[HUB].hold('acme/app', makeImage(), 'v1')
+    const bare = scene.mirror.connect({ headers: passwordOf('bare') })
+    expect((await getManifest(bare, 'acme/app', 'v1')).status).toBe(200)
+    expect((await getManifest(bare, 'acme/app', 'v1', { query: '?ns=docker.io' })).status).toBe(200)
+    const { registry } = scene.mirror
+    const headers = passwordOf('bare')
+    const asked = { method: 'GET', target: '/v2/acme/app/manifests/v1?ns=docker.io', headers } as const
+    expect((await registry.send(asked)).status).toBe(404)
+  })
+
+  test('counts for a token that was made for the name that is asked for', async () => {
+    scene.upstreams[QUAY].hold('acme/app', makeImage(), 'v1')
+    const target = '/token?service=registry&scope=repository:acme/app:pull'
+    const made = await scene.mirror.registry.send({ method: 'GET', target, headers: passwordOf('owner') })
+    const { token } = made.json() as { readonly token: string }
+    const client = scene.mirror.connect({ headers: { authorization: `Bearer ${token}` } })
+    expect((await getManifest(client, 'acme/app', 'v1', { query: '?ns=quay.io' })).status).toBe(200)
+  })
+})
+
+describe('an upstream that has no account any more', () => {
+  test('shows nobody what only the account could see', async () => {
+    const upstream = { auth: 'bearer', users: { me: 'secret' }, privateRepositories: ['acme'] } as const
+    const scene = await openScene({ hosts: { [HUB]: { upstream, settings: login } }, config: ACCESS })
+    try {
+      const { [HUB]: hub } = scene.upstreams
+      const [secret, open] = [makeImage(), makeImage()]
+      hub.hold('acme/app', secret, 'v1')
+      hub.hold('open/app', open, 'v1')
+      const owner = scene.mirror.connect({ headers: passwordOf('owner') })
+      await pullImage(owner, ['acme/app', 'v1'], secret)
+      await pullImage(owner, ['open/app', 'v1'], open)
+      await scene.mirror.restart('in order', { upstreams: [{ host: HUB, at: hub }] })
+      const { mirror } = scene.mirror
+      for (const reference of ['v1', secret.manifest.descriptor.digest])
+        expect((await getManifest(mirror, 'acme/app', reference)).status).toBe(404)
+      const layer = secret.blobs[1]?.descriptor.digest
+      expect((await mirror.get(`/v2/acme/app/blobs/${layer}`)).status).toBe(404)
+      expect((await mirror.get('/v2/_catalog')).body.toString()).not.toContain('acme')
+      await pullImage(mirror, ['open/app', 'v1'], open)
+      await pullImage(owner, ['acme/app', 'v1'], secret)
+    } finally {
+      await scene.close()
+    }
   })
 })
 

@@ -21,7 +21,10 @@ export interface Mirror {
   name(remote: RepositoryName): MirroredName | undefined
   /** @param isMember an account that may pull it asks: it may see more than anybody (`expose`) */
   open(name: MirroredName, isMember: boolean): Source
-  /** Whether the caller may know that it is here: nothing is asked for it, so what nobody knows to be public is not listed. */
+  /**
+   * Whether what it gave to our account, or may have, is for this caller: nothing is asked for it, so what nobody knows to
+   * be public is not.
+   */
   mayBeListed(stored: RepositoryName, isMember: boolean): boolean
 }
 

@@ -11,6 +11,7 @@ import { MirroredRepository } from './mirrored-repository.js'
 import type { UpstreamSettings } from './mirror-settings.js'
 import type { Mirror } from './mirrors.js'
 import type { MirrorsOptions } from './open-mirrors.js'
+import { PrivateContent } from './private-content.js'
 import type { RateLimit } from './rate-limit.js'
 import { UndeliveredBlobs } from './undelivered.js'
 import { isNearAddress } from './upstream/address-guard.js'
@@ -40,6 +41,7 @@ export class RunningMirror implements Mirror {
   readonly #downloads: Downloads
   readonly #watched: WatchedUpstream
   readonly #visibility: Visibility
+  readonly #private: PrivateContent
   readonly #sizes = new BlobSizes()
   readonly #manifests: Manifests
   readonly #undelivered: UndeliveredBlobs
@@ -62,7 +64,11 @@ export class RunningMirror implements Mirror {
       options,
     )
     const { upstream, rateLimit, counters } = this.#watched
-    const visibility = new Visibility({ upstream, clock, origins: store.origins })
+    this.#private = new PrivateContent({ origins: store.origins, links: store.links, clock })
+    const visibility = new Visibility({
+      ...{ upstream, clock, origins: store.origins },
+      isForAll: (stored) => this.#isForAll(stored),
+    })
     this.#visibility = visibility
     this.#undelivered = new UndeliveredBlobs({ clock })
     // What is asked for without an account is given to nobody in particular.
@@ -102,13 +108,21 @@ export class RunningMirror implements Mirror {
     return this.#isOpen(isMember) ? repository : new PublicOnly(repository, name, this.#visibility)
   }
 
+  /** Without an account all is for everybody, but for what there was one for once. */
+  #isForAll(stored: RepositoryName): boolean | Promise<boolean> {
+    if (this.settings.credentials !== undefined) return false
+    const isNobodys = (hosts: readonly string[]): boolean => !hosts.includes(this.host)
+    const found = this.#private.hostsIn(stored)
+    return found instanceof Promise ? found.then(isNobodys) : isNobodys(found)
+  }
+
   mayBeListed(stored: RepositoryName, isMember: boolean): boolean {
     return this.#isOpen(isMember) || this.#visibility.mayBeListed(stored)
   }
 
   #isOpen(isMember: boolean): boolean {
-    const { credentials, expose } = this.settings
-    return credentials === undefined || expose === 'all' || (expose === 'accounts' && isMember)
+    const { expose } = this.settings
+    return expose === 'all' || (expose === 'accounts' && isMember)
   }
 
   state(): MirrorState {

@@ -32,6 +32,8 @@ interface Options {
   readonly upstream: Pick<Upstream, 'isPublic' | 'host'>
   readonly origins: Pick<Origins, 'provenance' | 'findTag'>
   readonly clock: Clock
+  /** Nobody need be asked: the upstream gives us all that lies here without an account. */
+  readonly isForAll: (stored: RepositoryName) => boolean | Promise<boolean>
 }
 
 /**
@@ -68,6 +70,7 @@ export class Visibility {
   /** A note tells of its own manifest alone: what came later, to our account, may not be public. */
   async isPublic(name: MirroredName, signal: AbortSignal, part: Part): Promise<boolean> {
     const { stored } = name
+    if (await this.#options.isForAll(stored)) return true
     const nowMs = this.#options.clock.elapsedMs()
     if ((this.#public.get(stored) ?? nowMs) > nowMs) return true
     if ((this.#hidden.get(stored) ?? nowMs) > nowMs) return false

@@ -109,9 +109,7 @@ class NamedViews implements Views {
 
   catalog(place: Place, { mayPullItself }: Pick<Asked, 'mayPullItself'>): Catalog {
     const { registry, mirrors, overlay } = this.#options
-    const mayKnow = (name: RepositoryName): boolean | Promise<boolean> =>
-      mirrors.find(firstPart(name))?.mayBeListed(name, mayPullItself(name)) ??
-      this.#locals.mayBeListed(name, mayPullItself)
+    const mayKnow = (name: RepositoryName): Promise<boolean> => this.#locals.mayBeListed(name, mayPullItself)
     return catalogOf(place, filtered(registry, mayKnow), mirrors, overlay)
   }
 
@@ -170,12 +168,18 @@ class NamedViews implements Views {
     return {
       pushWarning: undefined,
       ...{
-        pull: mirror.open(name, isMember(asked, name)),
+        pull: mirror.open(name, this.#isMember(asked, mirror, name)),
         push: undefined,
         refusal: () => mirrored(repository, mirror.host),
       },
       ...{ origin: mirror.host, namespace, rightsOn },
     }
+  }
+
+  /** A right to a name of this registry opens nothing that an upstream's account alone may see (`expose`). */
+  #isMember({ repository, mayPullItself }: Asked, mirror: Mirror, { stored }: MirroredName): boolean {
+    const isNamed = withoutHost(repository, mirror, this.#options.mirrors) !== undefined
+    return mayPullItself(stored) || (isNamed && mayPullItself(repository))
   }
 
   #local(asked: Asked, repository: RepositoryName): View | Promise<View> {
@@ -206,7 +210,7 @@ class NamedViews implements Views {
     return whenJudged(opened, (local) =>
       whenJudged(isTheirs, (isMirrored) =>
         isMirrored
-          ? { ...local, pull: mirror.open(name, isMember(asked, name)), origin: mirror.host }
+          ? { ...local, pull: mirror.open(name, asked.mayPullItself(name.stored)), origin: mirror.host }
           : local,
       ),
     )
@@ -244,13 +248,16 @@ class NamedViews implements Views {
   }
 
   #layers(asked: Asked, here: readonly RepositoryName[], source: Source | undefined): View {
-    const { repository, namespace, mayPull } = asked
+    const { repository, namespace, mayPull, mayPullItself } = asked
     const { mirrors } = this.#options
     const { localOnly, fallThrough, prefer } = this.#options.overlay()
     const mirror = mirrors.default
     const name = matches(localOnly, repository) ? undefined : mirror?.name(repository)
     const mayAsk = name !== undefined && (mayPull(name.stored) || mayPull(repository))
-    const upstream = mayAsk ? mirror?.open(name, isMember(asked, name)) : undefined
+    // By its bare name people mean the default upstream's here.
+    const upstream = mayAsk
+      ? mirror?.open(name, mayPullItself(name.stored) || mayPullItself(repository))
+      : undefined
     const [local] = here
     const isTaken = local && this.#collisions.find(local, repository, mirror)?.served === 'upstream'
     const answers = prefer === 'upstream' ? 'upstream-first' : isTaken && upstream ? 'upstream' : 'local'
@@ -277,11 +284,6 @@ function whenJudged<J, T>(judged: J | Promise<J>, then: (is: J) => T | Promise<T
 }
 
 const PUSH_TO = 'the address of the registry, under a name that begins with no upstream'
-
-/** By either name: may see what only our account at the upstream may (`expose`). */
-function isMember({ repository, mayPullItself }: Asked, { stored }: MirroredName): boolean {
-  return mayPullItself(stored) || mayPullItself(repository)
-}
 
 function readOnly(): RegistryError {
   return new RegistryError('read-only', {})

@@ -27,7 +27,7 @@ beforeEach(() => {
   scripted = new ScriptedUpstream()
   breaker = new Breaker({ host: 'docker.io', clock, random: seededRandom(1), log: silentLog })
   upstream = withBreaker(scripted, breaker)
-  visibility = new Visibility({ upstream, origins: nothing, clock })
+  visibility = new Visibility({ upstream, origins: nothing, clock, isForAll: () => false })
 })
 
 /** A store that has noted nothing. */
