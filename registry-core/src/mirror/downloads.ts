@@ -110,7 +110,10 @@ class SharedDownloads implements Downloads {
     }
     const after = Promise.all([...others].filter(({ isEnding }) => isEnding).map(({ settled }) => settled))
     const download = new Download(upstream, name.remote, digest, {
-      ...{ partials: store.partials, ring: this.#ring, clock, log },
+      partials: store.partials,
+      ring: this.#ring,
+      clock,
+      log,
       after: after.then(() => undefined),
       publish: async () => {
         await link(store, repositories, digest)
@@ -197,7 +200,9 @@ async function link(
 function storedContent(content: Content, stored: StoredContent): GrowingContent {
   const { repository, digest, sizeBytes } = stored
   return {
-    ...{ repository, digest, sizeBytes },
+    repository,
+    digest,
+    sizeBytes,
     read: (first, last, signal) =>
       content.read(stored, first, Math.min(last ?? sizeBytes - 1, sizeBytes - 1), signal),
   }

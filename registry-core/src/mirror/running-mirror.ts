@@ -75,7 +75,12 @@ export class RunningMirror implements Mirror {
     const isKnownPublic = (stored: RepositoryName): true | undefined =>
       settings.credentials === undefined || visibility.isKnownPublic(stored)
     this.#manifests = new Manifests({
-      ...{ upstream, rateLimit, counters, clock, log, settings },
+      upstream,
+      rateLimit,
+      counters,
+      clock,
+      log,
+      settings,
       held: new HeldManifests({ store, registry, log, isKnownPublic }),
       isPrivate: settings.urls.every(({ hostname }) => isNextDoor(hostname)),
     })
@@ -101,8 +106,13 @@ export class RunningMirror implements Mirror {
     const { upstream, counters } = this.#watched
     const { whenMissing } = this.settings
     const repository = new MirroredRepository(name, {
-      ...{ store: this.#store, upstream, counters, whenMissing },
-      ...{ manifests: this.#manifests, downloads: this.#downloads, sizes: this.#sizes },
+      store: this.#store,
+      upstream,
+      counters,
+      whenMissing,
+      manifests: this.#manifests,
+      downloads: this.#downloads,
+      sizes: this.#sizes,
       undelivered: this.#undelivered,
     })
     return this.#isOpen(isMember) ? repository : new PublicOnly(repository, name, this.#visibility)
@@ -128,8 +138,11 @@ export class RunningMirror implements Mirror {
   state(): MirrorState {
     const { breaker, rateLimit } = this.#watched
     return {
-      ...{ host: this.host, breaker: breaker.state, sentence: breaker.describe() },
-      ...{ rateLimit: rateLimit.current(), gone: this.#manifests.gone() },
+      host: this.host,
+      breaker: breaker.state,
+      sentence: breaker.describe(),
+      rateLimit: rateLimit.current(),
+      gone: this.#manifests.gone(),
     }
   }
 

@@ -37,7 +37,9 @@ export function watchUpstream(
   metrics.watch(host, gauges)
   return {
     upstream: withBreaker(withCounters(client, counters), breaker),
-    ...{ breaker, rateLimit, counters },
+    breaker,
+    rateLimit,
+    counters,
     async close() {
       metrics.forget(host, gauges)
       await client.close()

@@ -5,6 +5,7 @@ import type { Origins, Provenance } from '../store/fetched.js'
 import type { Links } from '../store/store.js'
 import type { Clock } from '../system/clock.js'
 import { firstPart } from './upstream-names.js'
+import { whenKnown } from './when-known.js'
 
 /** The caller's right by its own account to a name of the store. */
 export type MayPullItself = (repository: RepositoryName) => boolean
@@ -36,8 +37,7 @@ export class HiddenContent {
   ): string | undefined | Promise<string | undefined> {
     const hidden = (hosts: readonly string[]): string | undefined =>
       hosts.find((host) => !this.#isOpen(repository, host, mayPullItself))
-    const found = this.#private.hostsIn(repository)
-    return found instanceof Promise ? found.then(hidden) : hidden(found)
+    return whenKnown(this.#private.hostsIn(repository), hidden)
   }
 
   /** Whether the caller may see what came from there into the repository. */

@@ -7,6 +7,7 @@ import type { Clock } from '../system/clock.js'
 import { HiddenContent, type MayPullItself } from './hidden-content.js'
 import { LocalSource } from './local-source.js'
 import { VisibleOnly } from './visible-only.js'
+import { whenKnown } from './when-known.js'
 
 /** A repository of this store, as one caller sees it. */
 export interface SeenLocal {
@@ -39,7 +40,7 @@ export class Locals {
       pull: this.#source(repository, hiddenHost === undefined ? undefined : mayPullItself),
       hiddenHost,
     })
-    return found instanceof Promise ? found.then(seen) : seen(found)
+    return whenKnown(found, seen)
   }
 
   mayBeListed(repository: RepositoryName, mayPullItself: MayPullItself): Promise<boolean> {

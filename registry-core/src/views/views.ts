@@ -14,6 +14,7 @@ import type { OverlaySettings } from './overlay-settings.js'
 import { findPlace, type ListenerView, type Place, type PlaceHeaders } from './place.js'
 import { Residents } from './residents.js'
 import { firstPart, nameIn, withoutHost } from './upstream-names.js'
+import { whenKnown } from './when-known.js'
 
 /** What a name means to this request. */
 export interface View {
@@ -131,9 +132,9 @@ class NamedViews implements Views {
   /** A name of an upstream, unless clients have pushed into it: then it is theirs (design §3). */
   #upstream(asked: Asked, mirror: Mirror, remote: RepositoryName): View | Promise<View> {
     const name = nameIn(mirror, remote)
-    const resident = this.#findResident(asked, mirror, name)
-    if (!(resident instanceof Promise)) return this.#upstreamView(asked, mirror, name, resident)
-    return resident.then((local) => this.#upstreamView(asked, mirror, name, local))
+    return whenKnown(this.#findResident(asked, mirror, name), (resident) =>
+      this.#upstreamView(asked, mirror, name, resident),
+    )
   }
 
   /**
@@ -159,7 +160,7 @@ class NamedViews implements Views {
     const { repository, namespace } = asked
     // A right to `team/app` is none to what somebody else has pushed as `quay.io/team/app`.
     if (resident)
-      return whenJudged(this.#local(asked, resident), (local) => ({
+      return whenKnown(this.#local(asked, resident), (local) => ({
         ...local,
         namespace,
         pushWarning: undefined,
@@ -167,12 +168,12 @@ class NamedViews implements Views {
     const rightsOn = [...new Set([name.stored, repository])]
     return {
       pushWarning: undefined,
-      ...{
-        pull: mirror.open(name, this.#isMember(asked, mirror, name)),
-        push: undefined,
-        refusal: () => mirrored(repository, mirror.host),
-      },
-      ...{ origin: mirror.host, namespace, rightsOn },
+      pull: mirror.open(name, this.#isMember(asked, mirror, name)),
+      push: undefined,
+      refusal: () => mirrored(repository, mirror.host),
+      origin: mirror.host,
+      namespace,
+      rightsOn,
     }
   }
 
@@ -183,12 +184,14 @@ class NamedViews implements Views {
   }
 
   #local(asked: Asked, repository: RepositoryName): View | Promise<View> {
-    return whenJudged(this.#locals.open(repository, asked.mayPullItself), ({ pull, hiddenHost }) => ({
+    return whenKnown(this.#locals.open(repository, asked.mayPullItself), ({ pull, hiddenHost }) => ({
       pull,
       ...(hiddenHost === undefined
         ? { push: this.#pushTo(repository), refusal: readOnly }
         : { push: undefined, refusal: () => mirrored(repository, hiddenHost) }),
-      ...{ origin: 'local', namespace: undefined, rightsOn: [repository] },
+      origin: 'local',
+      namespace: undefined,
+      rightsOn: [repository],
       pushWarning: () => this.#collisions.warningFor(repository, this.#options.mirrors.default),
     }))
   }
@@ -207,8 +210,8 @@ class NamedViews implements Views {
     const name = mirror?.name(repository)
     if (!mirror || !name || !matches(overlay().onRegistry, repository) || !mayPull(name.stored)) return opened
     const isTheirs = !links.hasRepository(repository) || this.#residents.isFetched(repository)
-    return whenJudged(opened, (local) =>
-      whenJudged(isTheirs, (isMirrored) =>
+    return whenKnown(opened, (local) =>
+      whenKnown(isTheirs, (isMirrored) =>
         isMirrored
           ? { ...local, pull: mirror.open(name, asked.mayPullItself(name.stored)), origin: mirror.host }
           : local,
@@ -236,13 +239,13 @@ class NamedViews implements Views {
   /** Without hosts in the store's names, what is here may be a mirror's; with them, what a mirror without them has left. */
   #showsThrough(name: RepositoryName): boolean | Promise<boolean> {
     if (this.#options.mirrors.default?.isBare === true) return this.#residents.isLocal(name, true)
-    return whenJudged(this.#residents.isFetched(name), (isFetched) => !isFetched)
+    return whenKnown(this.#residents.isFetched(name), (isFetched) => !isFetched)
   }
 
   #overlay(asked: Asked, here: readonly RepositoryName[]): View | Promise<View> {
     const [local] = here
     if (local === undefined) return this.#layers(asked, here, undefined)
-    return whenJudged(this.#locals.open(local, asked.mayPullItself), ({ pull }) =>
+    return whenKnown(this.#locals.open(local, asked.mayPullItself), ({ pull }) =>
       this.#layers(asked, here, pull),
     )
   }
@@ -264,23 +267,18 @@ class NamedViews implements Views {
     return {
       pull: openOverlay({
         local: source,
-        ...{ upstream, answers, isShared: matches(fallThrough, repository) },
+        upstream,
+        answers,
+        isShared: matches(fallThrough, repository),
       }),
-      ...{
-        pushWarning: undefined,
-        push: undefined,
-        refusal: () => mirrored(repository, mirror?.host),
-        namespace,
-      },
+      pushWarning: undefined,
+      push: undefined,
+      refusal: () => mirrored(repository, mirror?.host),
+      namespace,
       origin: (answers === 'local' && local) || !mirror ? 'local' : mirror.host,
       rightsOn: [...here, repository, ...(name ? [name.stored] : [])],
     }
   }
-}
-
-/** At once where it is known already. */
-function whenJudged<J, T>(judged: J | Promise<J>, then: (is: J) => T | Promise<T>): T | Promise<T> {
-  return judged instanceof Promise ? judged.then(then) : then(judged)
 }
 
 const PUSH_TO = 'the address of the registry, under a name that begins with no upstream'
@@ -289,7 +287,7 @@ function readOnly(): RegistryError {
   return new RegistryError('read-only', {})
 }
 
-/** The last parts of a name are what people call it: under the registry's own address they can push it. */
+/** For whoever pushes into a mirror: where it can be pushed instead. */
 function mirrored(repository: RepositoryName, host = 'this address'): RegistryError {
   return new RegistryError('mirrored-read-only', { repository, host, pushTo: PUSH_TO })
 }

@@ -96,7 +96,12 @@ const NOBODY: Omit<AccessSettings, 'anonymous'> = {
 function openLocalViews({ links, origins }: OpenedStore, registry: Registry): Views {
   const nothing = { show: [], hide: [], override: [], localOnly: [], fallThrough: [], onRegistry: [] }
   return openViews({
-    ...{ registry, links, origins, clock: systemClock, isReadOnly: false, mirrors: NO_MIRRORS },
+    registry,
+    links,
+    origins,
+    clock: systemClock,
+    isReadOnly: false,
+    mirrors: NO_MIRRORS,
     overlay: () => ({ ...nothing, prefer: 'local' as const }),
   })
 }

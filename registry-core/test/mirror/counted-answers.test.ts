@@ -31,7 +31,10 @@ beforeEach(async () => {
   counted = []
   const { store } = mirror.core
   const parts = {
-    ...{ store, upstream: mirror.scripted, manifests: mirror.manifests, whenMissing: 404 as const },
+    store,
+    upstream: mirror.scripted,
+    manifests: mirror.manifests,
+    whenMissing: 404 as const,
     downloads: openDownloads({ store, clock: mirror.clock, log: silentLog }),
     sizes: new BlobSizes(),
     undelivered: new UndeliveredBlobs({ clock: mirror.clock }),

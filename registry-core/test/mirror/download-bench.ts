@@ -83,7 +83,9 @@ export class Machine {
     const { clock } = this
     const { store } = await openProcess({ fs, clock, seed: this.#seeds, boot: this.#boot })
     const downloads = openDownloads({
-      ...{ store, clock, log: silentLog },
+      store,
+      clock,
+      log: silentLog,
       ...(ringBytes === undefined ? {} : { ringBytes }),
     })
     return { fs, store, downloads }

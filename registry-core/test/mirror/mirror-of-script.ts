@@ -100,7 +100,8 @@ export class MirrorOfScript {
       held,
       rateLimit: this.rateLimit,
       counters: { revalidated: (outcome) => void this.revalidations.push(outcome) },
-      ...{ clock, log },
+      clock,
+      log,
     })
     return { manifests, breaker }
   }

@@ -56,7 +56,10 @@ beforeEach(async () => {
     settings: { freshFor: { rules: [], otherwiseMs: 0 }, whenMissing: 404 },
     isPrivate: false,
     held: new HeldManifests({ ...core, log }),
-    ...{ rateLimit, clock, log, counters: { revalidated: () => undefined } },
+    rateLimit,
+    clock,
+    log,
+    counters: { revalidated: () => undefined },
   })
 })
 

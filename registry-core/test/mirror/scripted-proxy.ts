@@ -47,7 +47,9 @@ export async function openScriptedProxy(
   const bound = server.address()
   if (bound === null || typeof bound === 'string') throw new Error('the proxy has no port')
   return {
-    ...{ url: new URL(`http://me:secret@127.0.0.1:${bound.port}`), asked, logins },
+    url: new URL(`http://me:secret@127.0.0.1:${bound.port}`),
+    asked,
+    logins,
     async close() {
       for (const socket of sockets) socket.destroy()
       await new Promise((resolve) => server.close(resolve))

@@ -49,7 +49,10 @@ export async function openScriptedServer(options: ScriptedServerOptions = {}): P
   if (bound === null || typeof bound === 'string') throw new Error('the server has no port')
   const url = new URL(`${tls === undefined ? 'http' : 'https'}://${address}:${bound.port}`)
   return {
-    ...{ url, host: url.host, asked, headers },
+    url,
+    host: url.host,
+    asked,
+    headers,
     play: (path, scene) => scenes.set(path, scene),
     count: (path) => asked.filter((line) => pathOf(line.split(' ')[1] ?? '') === path).length,
     async close() {

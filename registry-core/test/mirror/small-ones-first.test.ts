@@ -15,7 +15,9 @@ const server = useServer()
 /** An image with these blobs; the last is its configuration. */
 function manifestOf(blobs: readonly Buffer[]): Buffer {
   const descriptors = blobs.map((blob) => ({
-    ...{ mediaType: 'application/octet-stream', digest: digestOf(blob), size: blob.length },
+    mediaType: 'application/octet-stream',
+    digest: digestOf(blob),
+    size: blob.length,
   }))
   const config = descriptors.at(-1)
   return Buffer.from(

@@ -45,7 +45,9 @@ export function openConnections(settings: UpstreamSettings, options: Options): C
     const known = proxied.get(proxy.href)
     if (known !== undefined) return known
     const opened = new ProxyAgent({
-      ...{ ...common, uri: proxy.href, requestTls: connectingSecurely(settings, options, guard) },
+      ...common,
+      uri: proxy.href,
+      requestTls: connectingSecurely(settings, options, guard),
       // The proxy was typed by an administrator, and resolves the target's name itself.
       proxyTls: connectingSecurely(settings, options, undefined),
       clientFactory: (origin, further) => new Pool(origin, { ...further, ...common }),

@@ -91,8 +91,11 @@ class UpstreamLogin implements Login {
   async #ping(base: URL): Promise<readonly Challenge[]> {
     const { wire, closing } = this.#options
     const answer = await wire.ask({
-      ...{ method: 'GET', url: new URL(`${base.pathname.replace(/\/$/, '')}/v2/`, base), headers: {} },
-      ...{ authorization: undefined, signal: closing },
+      method: 'GET',
+      url: new URL(`${base.pathname.replace(/\/$/, '')}/v2/`, base),
+      headers: {},
+      authorization: undefined,
+      signal: closing,
     })
     await drain(wire, answer)
     const wanted = answer.status === 401 && answer.isFromAsked

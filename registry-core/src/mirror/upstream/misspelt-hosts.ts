@@ -32,7 +32,8 @@ export function findMisspelling(settings: Pick<UpstreamSettings, 'host' | 'urls'
     const meant = findMeant(typed)
     if (meant !== undefined)
       return {
-        ...{ typed, meant },
+        typed,
+        meant,
         sentence: `the upstream ${typed} is one letter off ${meant}: correct it, or set confirmed: true; until then it sees no password`,
       }
   }

@@ -50,7 +50,10 @@ export function openUpstream(settings: UpstreamSettings, options: UpstreamOption
   const login = openLogin({ wire, settings, credential, closing: closing.signal })
   const urls = openUrlOrder(settings.urls, clock)
   const client = openClient({
-    ...{ wire, login, urls, room: openGate(QUESTIONS) },
+    wire,
+    login,
+    urls,
+    room: openGate(QUESTIONS),
     onRateLimit: options.onRateLimit ?? (() => undefined),
   })
   const gate = openGate(settings.maxConnections)

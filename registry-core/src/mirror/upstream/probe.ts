@@ -118,8 +118,10 @@ class Dialled {
   async connect(): Promise<string> {
     const { port, protocol } = this.#url
     const socket = connect({
-      ...{ host: this.#hostname, port: Number(port || (protocol === 'https:' ? 443 : 80)) },
-      ...{ lookup: guardedLookup(this.#resolve, this.#guard), autoSelectFamily: true },
+      host: this.#hostname,
+      port: Number(port || (protocol === 'https:' ? 443 : 80)),
+      lookup: guardedLookup(this.#resolve, this.#guard),
+      autoSelectFamily: true,
     })
     this.#socket = socket
     await this.#established(socket, 'connect')
@@ -128,8 +130,11 @@ class Dialled {
 
   async handshake(): Promise<string> {
     const secured: TLSSocket = connectSecurely({
-      ...{ socket: this.#socket, rejectUnauthorized: true, secureContext: authorities(this.#settings.ca) },
-      ...{ host: this.#hostname, servername: isIP(this.#hostname) === 0 ? this.#hostname : '' },
+      socket: this.#socket,
+      rejectUnauthorized: true,
+      secureContext: authorities(this.#settings.ca),
+      host: this.#hostname,
+      servername: isIP(this.#hostname) === 0 ? this.#hostname : '',
     })
     await this.#established(secured, 'secureConnect')
     const until = Date.parse(secured.getPeerCertificate().valid_to)
@@ -203,7 +208,9 @@ class Asked {
 
   async token({ repository }: ProbedImage): Promise<string> {
     const ticket = await this.#login().authorize({
-      ...{ base: this.#url, scope: `repository:${repository}:pull`, isAnonymous: false },
+      base: this.#url,
+      scope: `repository:${repository}:pull`,
+      isAnonymous: false,
       signal: this.#closing.signal,
     })
     const scheme = ticket.authorization?.split(' ')[0]

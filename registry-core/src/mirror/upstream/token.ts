@@ -52,8 +52,11 @@ export async function fetchToken(
   const isShown = trust === 'credential' && credential !== undefined
   const startMs = wire.clock.elapsedMs()
   const answer = await wire.ask({
-    ...{ method: 'GET', url: realm, headers: { accept: 'application/json' } },
-    ...{ authorization: isShown ? credential.authorization : undefined, signal: question.signal },
+    method: 'GET',
+    url: realm,
+    headers: { accept: 'application/json' },
+    authorization: isShown ? credential.authorization : undefined,
+    signal: question.signal,
   })
   const hint =
     credential !== undefined && !isShown

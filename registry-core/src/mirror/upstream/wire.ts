@@ -66,7 +66,8 @@ export function openWire(settings: UpstreamSettings, options: WireOptions): Wire
   const connections = openConnections(settings, { guard, resolve, environment, timeouts })
   const parts: Parts = { guard, connections, clock, timeouts }
   return {
-    ...{ clock, timeouts },
+    clock,
+    timeouts,
     ask: (question) => follow(parts, question),
     close: () => connections.close(),
   }
@@ -136,9 +137,12 @@ async function exchangeOnce(parts: Parts, question: WireQuestion): Promise<WireA
   )
   try {
     const { statusCode, headers, body } = await request(url, {
-      ...{ method, dispatcher, signal: AbortSignal.any([signal, late.signal]) },
+      method,
+      dispatcher,
+      signal: AbortSignal.any([signal, late.signal]),
       headers: {
-        ...{ 'user-agent': 'registry-core', 'accept-encoding': 'identity' },
+        'user-agent': 'registry-core',
+        'accept-encoding': 'identity',
         ...question.headers,
         ...(authorization !== undefined && { authorization }),
       },

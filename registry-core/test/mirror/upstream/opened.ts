@@ -25,10 +25,22 @@ function loopback(): BlockList {
 
 export function settingsFor(urls: readonly URL[], further: Partial<UpstreamSettings> = {}): UpstreamSettings {
   return {
-    ...{ host: 'upstream.test', aliases: [], urls, credentials: undefined, ca: undefined, proxy: undefined },
-    ...{ dns: [], realms: [], allowAddresses: loopback(), whenMissing: 404, expose: 'accounts' },
-    ...{ freshFor: { rules: [], otherwiseMs: undefined }, maxConnections: 16, maxBytesPerSecond: undefined },
-    ...{ isConfirmed: false, naming: 'host' },
+    host: 'upstream.test',
+    aliases: [],
+    urls,
+    credentials: undefined,
+    ca: undefined,
+    proxy: undefined,
+    dns: [],
+    realms: [],
+    allowAddresses: loopback(),
+    whenMissing: 404,
+    expose: 'accounts',
+    freshFor: { rules: [], otherwiseMs: undefined },
+    maxConnections: 16,
+    maxBytesPerSecond: undefined,
+    isConfirmed: false,
+    naming: 'host',
     ...further,
   }
 }

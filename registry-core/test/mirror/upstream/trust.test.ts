@@ -48,7 +48,8 @@ const resolve: Resolve = async (hostname) => [{ address: addresses[hostname] ?? 
 
 function upstream(host = 'registry.acme.com', further: Partial<UpstreamSettings> = {}) {
   const settings = settingsFor([new URL(at(host))], {
-    ...{ credentials: ACCOUNT, ca: authority.ca },
+    credentials: ACCOUNT,
+    ca: authority.ca,
     ...further,
   })
   return open(settings, { resolve }).upstream
