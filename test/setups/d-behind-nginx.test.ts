@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 
@@ -6,32 +6,15 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 
 import { makeCertificates } from '../support/certificates.js'
 import type { LayoutImage } from '../support/image-layout.js'
-import { type RunningProcess, startProcess } from '../support/processes.js'
+import type { RunningProcess } from '../support/processes.js'
 import { DockerHost, HOSTS, IMAGE, REGISTRY_2, REGISTRY_2_CONFIG } from './docker-host.js'
-import { peoplesNginx } from './peoples-nginx.js'
+import { COMPOSE_FILE, DOMAIN, OUTSIDE, startNginx } from './setup-d.js'
 
-/** Setup D's files: the folder by an environment variable, deletes on. */
+/** Setup D's files, deletes on. */
 const FILES = {
-  'docker-compose.yml': `version: '3'
-services:
-  registry:
-    container_name: registry
-    image: registry:2
-    restart: always
-    ports:
-      - "5000:5000"
-    environment:
-      REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY: /data
-    volumes:
-      - ./data:/data
-      - ./config.yml:/etc/docker/registry/config.yml
-`,
+  'docker-compose.yml': COMPOSE_FILE,
   'config.yml': REGISTRY_2_CONFIG.replace('http:\n', '  delete:\n    enabled: true\n$&'),
 }
-
-const DOMAIN = 'registry.domain.com'
-/** The machine in its own network: not 127.0.0.1, whose certificates Docker never checks. */
-const OUTSIDE = '10.0.2.100'
 
 describe.each(HOSTS)('setup D, the store: $title', (kind) => {
   const keys = mkdtempSync(path.join(os.tmpdir(), 'e-'))
@@ -44,15 +27,8 @@ describe.each(HOSTS)('setup D, the store: $title', (kind) => {
     const { caFile } = await makeCertificates(keys, [`DNS:${DOMAIN}`])
     host = await DockerHost.start(kind, { hosts: { [DOMAIN]: OUTSIDE }, authorities: { [DOMAIN]: caFile } })
     host.writeAll('d', FILES)
-    for (const name of readdirSync(keys)) host.copy(path.join(keys, name), `nginx/${name}`)
     host.copy(caFile, 'ca.pem')
-    host.write('nginx/nginx.conf', peoplesNginx(host.join('nginx'), { domain: DOMAIN }))
-    const [program, ...args] = host.daemon.commandBeside(
-      '/usr/sbin/nginx',
-      '-c',
-      host.join('nginx/nginx.conf'),
-    )
-    nginx = await startProcess(program, args)
+    nginx = await startNginx(host, keys)
     await host.typed('cd d && docker compose up -d 2>&1')
     await host.untilServed()
     before = await host.make(`${DOMAIN}/app`)

@@ -8,33 +8,15 @@ import { RESTRICTED } from '../support/accounts.js'
 import { makeCertificates, signCertificate } from '../support/certificates.js'
 import { FakeUpstream } from '../support/fake-upstream/fake-upstream.js'
 import type { LayoutImage } from '../support/image-layout.js'
-import { type RunningProcess, startProcess } from '../support/processes.js'
+import type { RunningProcess } from '../support/processes.js'
 import { addressInside, DockerHost, HOSTS, IMAGE, REGISTRY_2, REGISTRY_2_CONFIG } from './docker-host.js'
-import { peoplesNginx } from './peoples-nginx.js'
-
-const COMPOSE_FILE = `version: '3'
-services:
-  registry:
-    container_name: registry
-    image: registry:2
-    restart: always
-    ports:
-      - "5000:5000"
-    environment:
-      REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY: /data
-    volumes:
-      - ./data:/data
-      - ./config.yml:/etc/docker/registry/config.yml
-`
+import { COMPOSE_FILE, DOMAIN, OUTSIDE, startNginx } from './setup-d.js'
 
 /** There is no network: a scripted upstream stands for https://registry-1.docker.io. */
 function configFile(upstream: FakeUpstream): string {
   return `${REGISTRY_2_CONFIG}proxy:\n  remoteurl: ${addressInside(upstream)}\n`
 }
 
-const DOMAIN = 'registry.domain.com'
-/** The machine in its own network: not 127.0.0.1, whose certificates Docker never checks. */
-const OUTSIDE = '10.0.2.100'
 /** Where `docker login` keeps the password of Docker Hub, and what Docker offers to mirrors that ask. */
 const HUB_LOGIN = Buffer.from('me:canary-of-the-hub').toString('base64')
 
@@ -56,26 +38,13 @@ describe('setup D, the mirror', () => {
       mirrors: [`https://${DOMAIN}`],
     })
     host.writeAll('d', { 'docker-compose.yml': COMPOSE_FILE, 'config.yml': configFile(upstream) })
-    for (const name of ['server.pem', 'server.key', 'ca.pem'])
-      host.copy(path.join(keys, name), `nginx/${name}`)
-    host.write(
-      'nginx/nginx.conf',
-      peoplesNginx(host.join('nginx'), {
-        domain: DOMAIN,
-        // Who may pull at all is said by a certificate, which Docker shows to mirrors too.
-        more: `ssl_client_certificate ${host.join('nginx/ca.pem')};\n    ssl_verify_client on;`,
-      }),
-    )
     host.write(
       '../cli/config.json',
       JSON.stringify({ auths: { 'https://index.docker.io/v1/': { auth: HUB_LOGIN } } }),
     )
-    const [program, ...args] = host.daemon.commandBeside(
-      '/usr/sbin/nginx',
-      '-c',
-      host.join('nginx/nginx.conf'),
-    )
-    nginx = await startProcess(program, args)
+    // Who may pull at all is said by a certificate, which Docker shows to mirrors too.
+    const closed = `ssl_client_certificate ${host.join('nginx/ca.pem')};\n    ssl_verify_client on;`
+    nginx = await startNginx(host, keys, closed)
     await host.typed('cd d && docker compose up -d 2>&1')
     await host.untilServed()
     before = host.hold(upstream, 'library/before')
