@@ -1,15 +1,15 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import os from 'node:os'
+import { writeFileSync } from 'node:fs'
 import path from 'node:path'
 
-import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
+import { beforeEach, describe, expect, test } from '@jest/globals'
 
 import { makeCertificates } from '../support/certificates.js'
-import { FakeUpstream, type FakeUpstreamOptions } from '../support/fake-upstream/fake-upstream.js'
+import type { FakeUpstream, FakeUpstreamOptions } from '../support/fake-upstream/fake-upstream.js'
 import { HttpProxy } from '../support/http-proxy.js'
 import { type Image, makeImage } from '../support/images.js'
-import { type Mirror, type MirroredUpstream, startMirror } from '../support/mirror.js'
+import type { Mirror, MirroredUpstream } from '../support/mirror.js'
 import { NameServer } from '../support/name-server.js'
+import { useOneFolder } from './one-folder.js'
 import { getManifest, pullImage } from './pulls.js'
 
 const HUB = 'docker.io'
@@ -17,51 +17,41 @@ const LOOPBACK = ['127.0.0.0/8', '::1']
 const IMAGE = ['org/img', 'v1'] as const
 
 describe('an upstream is reached', () => {
-  let folder: string
+  const folder = useOneFolder()
   let image: Image
-  let ends: (() => Promise<void>)[]
 
   beforeEach(() => {
-    folder = mkdtempSync(path.join(os.tmpdir(), 'e-'))
     image = makeImage()
-    ends = []
-  })
-  afterEach(async () => {
-    for (const end of ends.toReversed()) await end()
-    rmSync(folder, { recursive: true })
   })
 
   async function upstreamOf(options: FakeUpstreamOptions = {}): Promise<FakeUpstream> {
-    const upstream = await FakeUpstream.start(options)
-    ends.push(() => upstream.close())
+    const upstream = await folder.upstream(options)
     upstream.hold(...([IMAGE[0], image, IMAGE[1]] as const))
     return upstream
   }
-  async function mirrorOf(upstream: Omit<MirroredUpstream, 'host'>, environment = {}): Promise<Mirror> {
-    const mirror = await startMirror({ upstreams: [{ host: HUB, ...upstream }], environment })
-    ends.push(() => mirror.remove())
-    return mirror
+  function mirrorOf(upstream: Omit<MirroredUpstream, 'host'>, environment = {}): Promise<Mirror> {
+    return folder.mirror({ upstreams: [{ host: HUB, ...upstream }], environment })
   }
   async function proxyOf(): Promise<HttpProxy> {
     const proxy = await HttpProxy.start()
-    ends.push(() => proxy.close())
+    folder.atTheEnd(() => proxy.close())
     return proxy
   }
   async function nameServerOf(): Promise<NameServer> {
     const server = await NameServer.start()
-    ends.push(() => server.close())
+    folder.atTheEnd(() => server.close())
     return server
   }
 
   test('over TLS with an authority of its own', async () => {
-    const tls = await makeCertificates(folder)
+    const tls = await makeCertificates(folder.path)
     const upstream = await upstreamOf({ tls })
     const { mirror } = await mirrorOf({ at: upstream, ca: tls.caFile })
     await pullImage(mirror, IMAGE, image)
   })
 
   test('through a proxy, by CONNECT for https, and the proxy finds the address', async () => {
-    const tls = await makeCertificates(folder, ['DNS:far.example'])
+    const tls = await makeCertificates(folder.path, ['DNS:far.example'])
     const upstream = await upstreamOf({ tls })
     const proxy = await proxyOf()
     const settings = { urls: [`https://far.example:${upstream.port}`], ca: tls.caFile }
@@ -132,7 +122,7 @@ describe('an upstream is reached', () => {
 
   test('with Basic, and a password from a file that may change', async () => {
     const upstream = await upstreamOf({ auth: 'basic', users: { me: 'second' } })
-    const passwordFile = path.join(folder, 'password')
+    const passwordFile = path.join(folder.path, 'password')
     writeFileSync(passwordFile, 'first\n')
     const settings = { username: 'me', passwordFile, expose: 'all', whenMissing: 503 }
     const mirror = await mirrorOf({ at: upstream, ...settings })

@@ -1,14 +1,13 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import os from 'node:os'
+import { readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 
-import { afterEach, beforeEach, expect, test } from '@jest/globals'
+import { beforeEach, expect, test } from '@jest/globals'
 
 import { makeCertificates } from '../support/certificates.js'
 import { eventually } from '../support/eventually.js'
-import { FakeUpstream, type FakeUpstreamOptions } from '../support/fake-upstream/fake-upstream.js'
+import type { FakeUpstream, FakeUpstreamOptions } from '../support/fake-upstream/fake-upstream.js'
 import { type Image, makeImage } from '../support/images.js'
-import { type Mirror, type MirroredUpstream, startMirror } from '../support/mirror.js'
+import type { Mirror, MirroredUpstream } from '../support/mirror.js'
 import { describeNeeding } from '../support/needs.js'
 import {
   findProgram,
@@ -17,36 +16,24 @@ import {
   startProcess,
   untilListening,
 } from '../support/processes.js'
+import { useOneFolder } from './one-folder.js'
 import { pullImage } from './pulls.js'
 
-let folder: string
+const folder = useOneFolder()
 let image: Image
-let ends: (() => Promise<unknown>)[]
 
 beforeEach(() => {
-  folder = mkdtempSync(path.join(os.tmpdir(), 'e-'))
   image = makeImage({ layerSizeBytes: 200_000 })
-  ends = []
-})
-afterEach(async () => {
-  for (const end of ends.toReversed()) await end()
-  rmSync(folder, { recursive: true })
 })
 
 async function upstreamOf(options: FakeUpstreamOptions = {}): Promise<FakeUpstream> {
-  const upstream = await FakeUpstream.start(options)
-  ends.push(() => upstream.close())
+  const upstream = await folder.upstream(options)
   upstream.hold('org/img', image, 'v1')
   return upstream
 }
 
-async function mirrorOf(
-  settings: Omit<MirroredUpstream, 'host'>,
-  environment: Readonly<Record<string, string>> = {},
-): Promise<Mirror> {
-  const mirror = await startMirror({ upstreams: [{ host: 'docker.io', ...settings }], environment })
-  ends.push(() => mirror.remove())
-  return mirror
+function mirrorOf(settings: Omit<MirroredUpstream, 'host'>): Promise<Mirror> {
+  return folder.mirror({ upstreams: [{ host: 'docker.io', ...settings }] })
 }
 
 async function pull({ mirror }: Mirror): Promise<void> {
@@ -63,7 +50,7 @@ function saidOf(running: RunningProcess, what: string): string | undefined {
 
 async function startServer(program: string, args: readonly string[], port: number): Promise<RunningProcess> {
   const running = await startProcess(findProgram(program) ?? program, args)
-  ends.push(() => running.stop())
+  folder.atTheEnd(() => running.stop())
   await untilListening({ port }, running)
   return running
 }
@@ -72,7 +59,7 @@ describeNeeding([{ program: 'tinyproxy', debianPackage: 'tinyproxy' }], 'behind 
   /** Answers its address, and what it has been asked. */
   async function startProxy(): Promise<{ readonly url: string; asked(): string }> {
     const port = await freePort()
-    const [file, log] = [path.join(folder, 'tinyproxy.conf'), path.join(folder, 'tinyproxy.log')]
+    const [file, log] = [path.join(folder.path, 'tinyproxy.conf'), path.join(folder.path, 'tinyproxy.log')]
     const lines = [
       `Port ${port}`,
       'Listen 127.0.0.1',
@@ -86,7 +73,7 @@ describeNeeding([{ program: 'tinyproxy', debianPackage: 'tinyproxy' }], 'behind 
   }
 
   test('an upstream over https is fetched from, and noProxy keeps others out of it', async () => {
-    const tls = await makeCertificates(folder)
+    const tls = await makeCertificates(folder.path)
     const upstream = await upstreamOf({ tls })
     const proxy = await startProxy()
     const settings = { urls: [`https://localhost:${upstream.port}`], ca: tls.caFile, proxy: proxy.url }
