@@ -4,12 +4,11 @@ import type { FakeUpstream } from '../support/fake-upstream/fake-upstream.js'
 import type { Fault } from '../support/fake-upstream/faults.js'
 import { holdImage } from '../support/held-image.js'
 import { StateFolder } from '../support/state-folder.js'
-import type { Suite } from '../support/toolbox.js'
+import { SUITES } from '../support/toolbox.js'
 import { ContainerdBehindMirror } from './containerd-behind-mirror.js'
 import { DAEMONS, DockerBehindMirror } from './docker-behind-mirror.js'
 import { ToolsBehindMirror } from './tools-behind-mirror.js'
 
-const SUITES: readonly Suite[] = ['own', 'sid']
 const NAME = 'team/app'
 
 /** What the mirror gets of each layer, while whoever asks the hub itself gets all of it. */

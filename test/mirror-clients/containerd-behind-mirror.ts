@@ -9,10 +9,11 @@ import { freePort } from '../support/processes.js'
 import type { StateFolder } from '../support/state-folder.js'
 import { TcpFaults } from '../support/tcp-faults.js'
 import type { Suite } from '../support/toolbox.js'
+import type { BehindMirror, Way } from './behind-mirror.js'
 import { hostsToml } from './hosts-toml.js'
 
 export interface StageOptions extends HubsOptions {
-  readonly way?: 'http' | 'https'
+  readonly way?: Way
   /** What is sent to the mirror with each request for Docker Hub's images. */
   readonly header?: string
   /** Further lines of its configuration, for containerd 2. */
@@ -20,7 +21,7 @@ export interface StageOptions extends HubsOptions {
 }
 
 /** A containerd whose hosts are a dead mirror, ours, and then the hub itself; the kubelet's way and that of ctr. */
-export class ContainerdBehindMirror {
+export class ContainerdBehindMirror implements BehindMirror {
   readonly hubs: MirroredHubs
   readonly #containerd: Containerd
   readonly #kubelet: ImageService

@@ -4,11 +4,10 @@ import { basic } from '#core-test/access/parts.js'
 import { RESTRICTED } from '../support/accounts.js'
 import { holdImage } from '../support/held-image.js'
 import { StateFolder } from '../support/state-folder.js'
-import type { Suite } from '../support/toolbox.js'
+import { SUITES } from '../support/toolbox.js'
 import { ContainerdBehindMirror } from './containerd-behind-mirror.js'
 
 const MIB = 1024 * 1024
-const SUITES: readonly Suite[] = ['own', 'sid']
 /** A pull secret as kubelets have it: it names no registry, so any that asks for a login gets it. */
 const SECRET = { username: 'someone', password: 'canary-of-a-pull-secret' }
 

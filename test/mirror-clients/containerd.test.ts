@@ -4,14 +4,10 @@ import { holdImage, holdIndex } from '../support/held-image.js'
 import type { LayoutImage } from '../support/image-layout.js'
 import type { Descriptor } from '../support/images.js'
 import { StateFolder } from '../support/state-folder.js'
+import { CASES, mirrorLossContract } from './behind-mirror.js'
 import { ContainerdBehindMirror } from './containerd-behind-mirror.js'
 
-const CASES = [
-  { suite: 'own', way: 'http' },
-  { suite: 'own', way: 'https' },
-  { suite: 'sid', way: 'http' },
-  { suite: 'sid', way: 'https' },
-] as const
+/** As the platforms of an index stand. */
 const HERE = process.arch === 'arm64' ? 1 : 0
 
 describe.each(CASES)("Debian's containerd ($suite) with two mirrors by $way, the first one dead", (each) => {
@@ -56,16 +52,8 @@ describe.each(CASES)("Debian's containerd ($suite) with two mirrors by $way, the
     await stage.hubs.hubsUp()
   })
 
-  test('goes on to the hubs by itself when the mirror is killed', async () => {
-    stage.hubs.mirror.core.process.signal('SIGKILL')
-    await stage.hubs.mirror.core.process.ended
-    await expectPulls()
-    expect(stage.direct.length).toBeGreaterThan(0)
-  })
-
-  test('comes back to the mirror when that is back', async () => {
-    await stage.hubs.mirror.restart()
-    await expectPulls()
-    expect(stage.direct).toEqual([])
+  mirrorLossContract(() => stage, {
+    killed: ['goes on to the hubs by itself when the mirror is killed', expectPulls],
+    back: ['comes back to the mirror when that is back', expectPulls],
   })
 })

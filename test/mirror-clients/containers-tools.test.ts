@@ -4,16 +4,10 @@ import { basic } from '#core-test/access/parts.js'
 import { RESTRICTED } from '../support/accounts.js'
 import { holdImage, holdIndex } from '../support/held-image.js'
 import { StateFolder } from '../support/state-folder.js'
-import type { Suite } from '../support/toolbox.js'
+import { SUITES } from '../support/toolbox.js'
+import { CASES, mirrorLossContract } from './behind-mirror.js'
 import { type Program, PROGRAMS, ToolsBehindMirror } from './tools-behind-mirror.js'
 
-const CASES = [
-  { suite: 'own', way: 'http' },
-  { suite: 'own', way: 'https' },
-  { suite: 'sid', way: 'http' },
-  { suite: 'sid', way: 'https' },
-] as const
-const SUITES: readonly Suite[] = ['own', 'sid']
 const NAMES = ['docker.io/library/multi:1', 'quay.io/team/single:1']
 
 describe.each(CASES)(
@@ -49,17 +43,9 @@ describe.each(CASES)(
       await stage.hubs.hubsUp()
     })
 
-    test('go on to the hubs by themselves when the mirror is killed', async () => {
-      stage.hubs.mirror.core.process.signal('SIGKILL')
-      await stage.hubs.mirror.core.process.ended
-      await expectPulls(PROGRAMS)
-      expect(stage.direct.length).toBeGreaterThan(0)
-    })
-
-    test('come back to the mirror when that is back', async () => {
-      await stage.hubs.mirror.restart()
-      await expectPulls(['podman'])
-      expect(stage.direct).toEqual([])
+    mirrorLossContract(() => stage, {
+      killed: ['go on to the hubs by themselves when the mirror is killed', () => expectPulls(PROGRAMS)],
+      back: ['come back to the mirror when that is back', () => expectPulls(['podman'])],
     })
   },
 )

@@ -8,6 +8,7 @@ import { type HubsOptions, MirroredHubs } from '../support/mirrored-hubs.js'
 import { freePort } from '../support/processes.js'
 import type { StateFolder } from '../support/state-folder.js'
 import { TcpFaults } from '../support/tcp-faults.js'
+import type { BehindMirror, Way } from './behind-mirror.js'
 import { hostsToml } from './hosts-toml.js'
 
 export const DAEMONS: readonly DaemonKind[] = [
@@ -15,9 +16,6 @@ export const DAEMONS: readonly DaemonKind[] = [
   { title: 'dockerd 28, graph driver', suite: 'sid', store: 'graph driver' },
   { title: 'dockerd 28, containerd store', suite: 'sid', store: 'containerd' },
 ]
-
-/** How the daemon reaches the mirror; by TLS both show certificates of an authority of their own. */
-export type Way = 'http' | 'https'
 
 const HUB_NAME = 'registry-1.docker.io'
 /** Not the loopback, where daemons check no certificates. */
@@ -36,7 +34,7 @@ export interface StageOptions extends HubsOptions {
  * A daemon with a network of its own, in which a scripted hub is Docker Hub itself, on its port 443; its list of mirrors
  * names a dead one first.
  */
-export class DockerBehindMirror {
+export class DockerBehindMirror implements BehindMirror {
   readonly hubs: MirroredHubs
   readonly daemon: DockerDaemon
   readonly #faults: TcpFaults | undefined

@@ -2,9 +2,9 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/g
 
 import { holdImage, holdIndex } from '../support/held-image.js'
 import { StateFolder } from '../support/state-folder.js'
-import { DAEMONS, DockerBehindMirror, type Way } from './docker-behind-mirror.js'
+import { mirrorLossContract, WAYS } from './behind-mirror.js'
+import { DAEMONS, DockerBehindMirror } from './docker-behind-mirror.js'
 
-const WAYS: readonly Way[] = ['http', 'https']
 const CASES = DAEMONS.flatMap((kind) => WAYS.map((way) => ({ kind, way, title: kind.title })))
 /** As the platforms of an index stand. */
 const HERE = process.arch === 'arm64' ? 1 : 0
@@ -59,16 +59,8 @@ describe.each(CASES)('$title with two mirrors by $way, the first one dead', ({ k
     await stage.hubs.hubsUp()
   })
 
-  test('goes on to the hub by itself when the mirror is killed', async () => {
-    stage.hubs.mirror.core.process.signal('SIGKILL')
-    await stage.hubs.mirror.core.process.ended
-    await expectPulls()
-    expect(stage.direct.length).toBeGreaterThan(0)
-  })
-
-  test('comes back to the mirror when that is back', async () => {
-    await stage.hubs.mirror.restart()
-    await expectPulls()
-    expect(stage.direct).toEqual([])
+  mirrorLossContract(() => stage, {
+    killed: ['goes on to the hub by itself when the mirror is killed', expectPulls],
+    back: ['comes back to the mirror when that is back', expectPulls],
   })
 })

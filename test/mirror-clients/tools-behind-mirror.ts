@@ -8,19 +8,20 @@ import { freePort } from '../support/processes.js'
 import type { StateFolder } from '../support/state-folder.js'
 import { TcpFaults } from '../support/tcp-faults.js'
 import { type Suite, Toolbox } from '../support/toolbox.js'
+import type { BehindMirror, Way } from './behind-mirror.js'
 
 export type Program = 'podman' | 'buildah' | 'skopeo'
 export const PROGRAMS: readonly Program[] = ['podman', 'buildah', 'skopeo']
 
 export interface StageOptions extends HubsOptions {
-  readonly way?: 'http' | 'https'
+  readonly way?: Way
 }
 
 /**
  * podman, buildah and skopeo with a registries.conf that has a dead mirror, ours, and then the hub itself; for quay.io
  * ours by the prefix.
  */
-export class ToolsBehindMirror {
+export class ToolsBehindMirror implements BehindMirror {
   readonly hubs: MirroredHubs
   readonly #tools: Toolbox
   readonly #state: StateFolder

@@ -4,6 +4,7 @@ import type { StateFolder } from './state-folder.js'
 
 /** The machine's own Debian, or the folder of `sid-root.sh`. */
 export type Suite = 'own' | 'sid'
+export const SUITES: readonly Suite[] = ['own', 'sid']
 
 /** The command lines of one Debian suite. They see the state folder by its own path, and run one at a time. */
 export class Toolbox {

@@ -190,6 +190,14 @@ describe('what an upstream does wrong', () => {
 })
 
 describe('clients that leave', () => {
+  /** One does, when so much has come. */
+  async function leaveAfter(sizeBytes: number): Promise<void> {
+    upstream.allow(sizeBytes)
+    const client = join(core, upstream, DIGEST)
+    await settle()
+    client.leave()
+  }
+
   test('end nothing for the others', async () => {
     upstream.allow(1000 * KIB)
     const [one, other] = [join(core, upstream, DIGEST), join(core, upstream, DIGEST)]
@@ -202,10 +210,7 @@ describe('clients that leave', () => {
   })
 
   test('leave a download that is more than half done to end by itself', async () => {
-    upstream.allow(1600 * KIB)
-    const client = join(core, upstream, DIGEST)
-    await settle()
-    client.leave()
+    await leaveAfter(1600 * KIB)
     await machine.clock.advance(60_000)
     upstream.allow(SIZE)
     await settle()
@@ -213,10 +218,7 @@ describe('clients that leave', () => {
   })
 
   test('stop one that is less than half done, after a while; its part is kept', async () => {
-    upstream.allow(1000 * KIB)
-    const client = join(core, upstream, DIGEST)
-    await settle()
-    client.leave()
+    await leaveAfter(1000 * KIB)
     await settle()
     expect(upstream.openBodies).toBe(1)
     await machine.clock.advance(30_000)
@@ -231,10 +233,7 @@ describe('clients that leave', () => {
   })
 
   test('are followed by one that comes in time, and nothing is asked again', async () => {
-    upstream.allow(1000 * KIB)
-    const client = join(core, upstream, DIGEST)
-    await settle()
-    client.leave()
+    await leaveAfter(1000 * KIB)
     await machine.clock.advance(29_000)
     const later = join(core, upstream, DIGEST)
     await machine.clock.advance(60_000)
