@@ -15,6 +15,10 @@ export interface Lane {
   readonly testSeconds: number
 }
 
+const DAEMONS_AND_TOOLS = ['dockerd', 'docker', 'containerd', 'skopeo', 'buildah', 'podman'] as const
+/** For the folder of Debian sid, and for daemons with a network of their own. */
+const OWN_MACHINES = ['mmdebstrap', 'busybox', 'iptables', 'slirp4netns'] as const
+
 export const LANES: readonly Lane[] = [
   {
     name: 'unit',
@@ -39,20 +43,9 @@ export const LANES: readonly Lane[] = [
     folders: ['test/clients'],
     ciOnly: true,
     commands: [
-      'dockerd',
-      'docker',
-      'containerd',
-      'skopeo',
-      'buildah',
-      'podman',
-      'docker-compose',
-      'docker-registry',
-      'nginx',
-      'openssl',
-      'mmdebstrap',
-      'busybox',
-      'iptables',
-      'slirp4netns',
+      ...DAEMONS_AND_TOOLS,
+      ...['docker-compose', 'docker-registry', 'nginx', 'openssl'],
+      ...OWN_MACHINES,
       'socat',
     ],
     queue: 'clients',
@@ -64,17 +57,8 @@ export const LANES: readonly Lane[] = [
     folders: ['test/setups'],
     ciOnly: true,
     commands: [
-      'dockerd',
-      'docker',
-      'docker-compose',
-      'docker-registry',
-      'nginx',
-      'openssl',
-      'curl',
-      'mmdebstrap',
-      'busybox',
-      'iptables',
-      'slirp4netns',
+      ...['dockerd', 'docker', 'docker-compose', 'docker-registry', 'nginx', 'openssl', 'curl'],
+      ...OWN_MACHINES,
       'socat',
     ],
     queue: 'clients',
@@ -148,19 +132,7 @@ export const LANES: readonly Lane[] = [
     name: 'mirror-clients',
     folders: ['test/mirror-clients'],
     ciOnly: true,
-    commands: [
-      'dockerd',
-      'docker',
-      'containerd',
-      'skopeo',
-      'buildah',
-      'podman',
-      'openssl',
-      'mmdebstrap',
-      'busybox',
-      'iptables',
-      'slirp4netns',
-    ],
+    commands: [...DAEMONS_AND_TOOLS, 'openssl', ...OWN_MACHINES],
     queue: 'core', // the other one has the other lanes of real clients
     minutes: 14,
     testSeconds: 120,
