@@ -1,7 +1,6 @@
 import { describe, expect, test } from '@jest/globals'
 import { findTcpAddress } from './address.js'
-import { findDurationMs } from './duration.js'
-import { findSizeBytes } from './size.js'
+import { findDurationMs, findSizeBytes } from './schema/values.js'
 
 describe('a size', () => {
   test.each([

@@ -3,7 +3,6 @@ import type { Journal } from '../store/store.js'
 import type { Clock } from '../system/clock.js'
 import type { Log } from '../system/log.js'
 import type { EndpointCounters } from '../system/notification-metrics.js'
-import { Bell } from './bell.js'
 import { eventOf, type NotificationEvent, type Sender } from './envelope.js'
 import type { Place, Places } from './places.js'
 import type { Post } from './post.js'
@@ -167,4 +166,25 @@ export class Delivery {
 function isWanted({ action, target }: NotificationEvent, endpoint: EndpointSettings): boolean {
   const { ignoredActions, ignoredMediaTypes } = endpoint
   return !ignoredActions.includes(action) && !ignoredMediaTypes.includes(target.mediaType ?? '')
+}
+
+/** Wakes the one who waits; a ring that nobody waited for is not lost. */
+class Bell {
+  #isRung = false
+  #wake: (() => void) | undefined
+
+  ring(): void {
+    this.#isRung = true
+    this.#wake?.()
+  }
+
+  /** At once when it has rung since the last time. */
+  async rung(): Promise<void> {
+    if (!this.#isRung)
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve
+      })
+    this.#isRung = false
+    this.#wake = undefined
+  }
 }

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals'
-import { findPattern } from '../config/go-pattern.js'
+import { findPattern } from '../config/schema/validation.js'
 import type { UrlRules } from '../config/settings.js'
 import { checkUrls } from './manifest-urls.js'
 

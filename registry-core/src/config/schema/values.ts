@@ -1,7 +1,5 @@
 import { z } from 'zod'
 import { ADDRESS_FORM, findTcpAddress } from '../address.js'
-import { DURATION_FORM, findDurationMs } from '../duration.js'
-import { findSizeBytes, SIZE_FORM } from '../size.js'
 
 /*
  * The kinds of values that a key may have. A key's description is its line in docs/reference/settings.md; a message is
@@ -56,6 +54,51 @@ export const parsed = <T>(find: (text: string) => T | undefined, form: string, d
       return z.NEVER
     })
     .meta({ description })
+
+const DURATION_SHAPE = /^(?:[0-9]{1,12}(?:\.[0-9]{1,9})?(?:ns|us|µs|ms|s|m|h|d))+$/
+const DURATION_PART = /([0-9.]+)(ns|us|µs|ms|s|m|h|d)/g
+const MS_OF: Readonly<Record<string, number>> = {
+  ns: 1e-6,
+  us: 1e-3,
+  µs: 1e-3,
+  ms: 1,
+  s: 1000,
+  m: 60_000,
+  h: 3_600_000,
+  d: 86_400_000,
+}
+
+/** What a duration may look like, for a person who wrote another. */
+const DURATION_FORM = 'a duration with ms, s, m, h or d (5m, 1h30m, 7d)'
+
+/** The milliseconds of `5m` or `1h30m` (as Go writes durations, and days); undefined when it is no duration. */
+export function findDurationMs(text: string): number | undefined {
+  if (text === '0') return 0
+  if (!DURATION_SHAPE.test(text)) return undefined
+  let ms = 0
+  for (const [, number, unit] of text.matchAll(DURATION_PART)) ms += Number(number) * (MS_OF[unit ?? ''] ?? 0)
+  return Math.round(ms)
+}
+
+const SIZE_SHAPE = /^([0-9]{1,15})(b|k|m|g|t)?$/i
+const BYTES_OF: Readonly<Record<string, number>> = {
+  b: 1,
+  k: 1024,
+  m: 1024 ** 2,
+  g: 1024 ** 3,
+  t: 1024 ** 4,
+}
+
+/** What a size may look like, for a person who wrote another. */
+const SIZE_FORM = 'a number of bytes, or one with k, m, g or t (500m)'
+
+/** The bytes of `500m`; undefined when it is no size. */
+export function findSizeBytes(text: string | number): number | undefined {
+  const match = SIZE_SHAPE.exec(String(text))
+  if (match === null) return undefined
+  const bytes = Number(match[1]) * (BYTES_OF[(match[2] ?? 'b').toLowerCase()] ?? 1)
+  return Number.isSafeInteger(bytes) ? bytes : undefined
+}
 
 export const duration = (description: string) => parsed(findDurationMs, DURATION_FORM, description)
 export const size = (description: string) => parsed(findSizeBytes, SIZE_FORM, description)

@@ -1,11 +1,11 @@
 import type { Digest } from '../../oci/digest.js'
+import type { RepositoryName } from '../../oci/repository.js'
 import type { Clock } from '../../system/clock.js'
 import type { Log } from '../../system/log.js'
 import type { UpstreamSettings } from '../mirror-settings.js'
 import type { RateLimit } from '../rate-limit.js'
-import { askAsNobody } from './ask-as-nobody.js'
 import { describeBlob, fetchBlob } from './blobs.js'
-import { openClient } from './client.js'
+import { type Client, openClient } from './client.js'
 import { openCredentials } from './credentials.js'
 import { openGate, openPace } from './limits.js'
 import { listReferrers, listTags } from './lists.js'
@@ -16,9 +16,9 @@ import type { Resolve } from './name-servers.js'
 import type { Environment } from './proxies.js'
 import { TIMEOUTS, type Timeouts } from './timeouts.js'
 import type { Upstream } from './upstream.js'
-import { UpstreamFailure } from './upstream-failure.js'
+import { isUpstreamFailure, TROUBLES, UpstreamFailure } from './upstream-failure.js'
 import { openUrlOrder } from './url-order.js'
-import { openWire } from './wire.js'
+import { discard, openWire } from './wire.js'
 
 export interface UpstreamOptions {
   readonly clock: Clock
@@ -73,5 +73,25 @@ export function openUpstream(settings: UpstreamSettings, options: UpstreamOption
       closing.abort(new UpstreamFailure('closing', `${settings.host} is not asked any more`))
       await wire.close()
     },
+  }
+}
+
+/** Whether an upstream gives a repository to everybody: it is asked for one of its tags. */
+async function askAsNobody(
+  client: Client,
+  repository: RepositoryName,
+  signal: AbortSignal,
+): Promise<boolean> {
+  try {
+    return await client.ask(
+      { method: 'GET', repository, path: 'tags/list?n=1', isAnonymous: true, signal },
+      async (answer) => {
+        discard(answer)
+        return true
+      },
+    )
+  } catch (error) {
+    if (isUpstreamFailure(error) && TROUBLES[error.trouble].isRefusal) return false
+    throw error
   }
 }
