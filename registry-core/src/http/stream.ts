@@ -64,7 +64,7 @@ class WrongLength extends Error {
   readonly code = 'WRONG_LENGTH'
 
   constructor(how: 'longer' | 'shorter') {
-    super(`the content is ${how} than the store said`)
+    super(`the content is ${how} than was said before`)
   }
 }
 

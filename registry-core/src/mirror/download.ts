@@ -13,7 +13,7 @@ import { isUpstreamFailure, TROUBLES, UpstreamFailure } from './upstream/upstrea
 const GRACE_MS = 30_000
 /** Without a file: how far the download may be ahead of its slowest reader. */
 const PASSING_BYTES = 4 * 1024 * 1024
-/** Attempts in a row that bring less than this are given up. */
+/** So many attempts in a row that bring less than this, and it is given up. */
 const ATTEMPTS = 5
 const PROGRESS_BYTES = 64 * 1024
 const FIRST_PAUSE_MS = 250

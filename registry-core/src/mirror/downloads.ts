@@ -15,8 +15,8 @@ import { UpstreamFailure } from './upstream/upstream-failure.js'
 /** One download per upstream and digest, and any number of readers (design §5). */
 export interface Downloads {
   /**
-   * The bytes of a blob as they come: starts the download, or joins the running one. Answers when its size is known, that
-   * is with the upstream's headers. Once it is whole and verified it is committed and linked in each repository that asked for it.
+   * The bytes of a blob as they come: starts the download, or joins the running one. Answers with the
+   * upstream's headers, which say its size where the upstream does. Once it is whole and verified it is committed and linked in each repository that asked for it.
    * The caller knows that the blob belongs to the repository, and reads at once: what nobody reads is given up.
    * @throws UpstreamFailure when the upstream does not give it
    */

@@ -1,6 +1,6 @@
 import type { Upstream } from './upstream/upstream.js'
 
-/** What is asked of an upstream; `manifest`: anything but the bytes of blobs. */
+/** What is asked of an upstream; `blob`: bytes of one, or how many there are; `manifest`: anything else. */
 export interface UpstreamCall {
   readonly kind: 'manifest' | 'blob'
   readonly signal: AbortSignal

@@ -27,7 +27,7 @@ export interface Source {
   manifest(reference: Reference, request: ManifestRequest): Promise<Pulled<PulledManifest> | undefined>
   /** Undefined when this repository does not hold the blob. @throws as `manifest` */
   blob(digest: Digest, request: BlobRequest): Promise<Pulled<Blob> | undefined>
-  /** Undefined when there is no such repository. */
+  /** Undefined when there is no such repository. @throws as `manifest` */
   tags(page: PageRequest, signal: () => AbortSignal): Promise<Pulled<TagsPage> | undefined>
   /** Never undefined: what nobody refers to has an empty list (distribution-spec, "Listing Referrers"). */
   referrers(
@@ -78,12 +78,12 @@ export interface GrowingContent {
   /**
    * The bytes from `first` to `last` (inclusive; undefined: to the end), as they come. The last 64 KiB of the blob come when all of it has its
    * digest; until then, and when it has not, what is read so far is all there is.
-   * @throws UpstreamFailure
+   * @throws when the rest of it does not come
    */
   read(first: number, last: number | undefined, signal: AbortSignal): AsyncIterable<Buffer>
 }
 
-/** A manifest as it was pushed: the same bytes, the same media type. */
+/** A manifest as it came: the same bytes, the same media type. */
 export interface StoredManifest {
   readonly digest: Digest
   readonly mediaType: string

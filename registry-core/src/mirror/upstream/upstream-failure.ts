@@ -8,13 +8,13 @@ export type UpstreamTrouble =
   | 'forbidden-address'
   /** The certificate, or the handshake. */
   | 'tls'
-  /** Connecting, waiting for headers, or between two pieces of a body. */
+  /** Connecting, waiting for headers, between two pieces of a body; 408. */
   | 'timeout'
   /** 401, or no token to be had. */
   | 'unauthorized'
-  /** 403. */
+  /** 403, and whatever else of 4xx has no word of its own: it does not take the request. */
   | 'denied'
-  /** 404: it has no such thing. */
+  /** 404 and 410: it has no such thing. */
   | 'missing'
   /** 429. */
   | 'rate-limited'
@@ -24,13 +24,13 @@ export type UpstreamTrouble =
   | 'redirect'
   /** A body that is cut, too long, or a length that lies. */
   | 'cut'
-  /** It was not asked: it has failed lately, and rests (mirror/breaker.ts). */
+  /** It was not asked: it has failed lately, and rests (mirror/breaker.ts), or is asked too much already. */
   | 'resting'
   /** It is asked no more: this process ends, or its settings have changed. */
   | 'closing'
   /** It was asked, and nobody waits for it any more: our doing, not its. */
   | 'given-up'
-  /** Bytes that do not have their digest, or a page where a manifest belongs. */
+  /** Bytes that do not have their digest, a page where a manifest belongs, a status that answers no such question. */
   | 'wrong-content'
 
 /** What follows from one trouble. What is cached is served whatever it is, with a `Warning`. */
