@@ -1,7 +1,7 @@
 import { compare } from '@node-rs/bcrypt'
 import { RegistryError } from '../oci/failure.js'
 import { costOf } from './bcrypt-hash.js'
-import { FairQueue } from './fair-queue.js'
+import { FairQueue } from '../system/fair-queue.js'
 
 /** bcrypt runs in the thread pool, where fsyncs run too: it never takes more than half of it. */
 const AT_ONCE = 2

@@ -1,4 +1,5 @@
 import type { Clock } from '../../system/clock.js'
+import { FairQueue } from '../../system/fair-queue.js'
 
 /** Room for so many transfers at once; the others wait in a fair order. */
 export interface Gate {
@@ -18,16 +19,11 @@ const SMALL_BYTES = 1024 * 1024
 /** Small ones go first; but each so many-th place is a large one's, so that none starves. */
 const LARGE_EACH = 4
 
-interface Waiting {
-  readonly repository: string
-  go(): void
-}
-
 export function openGate(limit: number): Gate {
   let running = 0
   let turns = 0
-  const small = new Turns()
-  const large = new Turns()
+  const small = new FairQueue<() => void>()
+  const large = new FairQueue<() => void>()
   const next = (): void => {
     while (running < limit) {
       turns += 1
@@ -35,7 +31,7 @@ export function openGate(limit: number): Gate {
       const first = order[0]?.take() ?? order[1]?.take()
       if (first === undefined) return
       running += 1
-      first.go()
+      first()
     }
   }
   const leave = once(() => {
@@ -44,22 +40,19 @@ export function openGate(limit: number): Gate {
   })
   return {
     enter({ repository, sizeBytes }, signal) {
-      const turnsOf = sizeBytes !== undefined && sizeBytes <= SMALL_BYTES ? small : large
+      const queue = sizeBytes !== undefined && sizeBytes <= SMALL_BYTES ? small : large
       return new Promise((resolve, reject) => {
         if (signal.aborted) return reject(signal.reason)
-        const waiting: Waiting = {
-          repository,
-          go() {
-            signal.removeEventListener('abort', abort)
-            resolve(leave())
-          },
+        const go = (): void => {
+          signal.removeEventListener('abort', abort)
+          resolve(leave())
         }
         function abort(): void {
-          turnsOf.remove(waiting)
+          queue.remove(repository, go)
           reject(signal.reason)
         }
         signal.addEventListener('abort', abort, { once: true })
-        turnsOf.add(waiting)
+        queue.add(repository, go)
         next()
       })
     },
@@ -75,33 +68,6 @@ function once(run: () => void): () => () => void {
       isDone = true
       run()
     }
-  }
-}
-
-/** Repositories take turns, in each the first comes first. */
-class Turns {
-  /** In the order of their turns; each has one at least. */
-  readonly #waiting = new Map<string, Waiting[]>()
-
-  add(one: Waiting): void {
-    const own = this.#waiting.get(one.repository)
-    if (own === undefined) this.#waiting.set(one.repository, [one])
-    else own.push(one)
-  }
-
-  take(): Waiting | undefined {
-    const [first] = this.#waiting
-    if (first === undefined) return undefined
-    const [repository, [one, ...others]] = first
-    this.#waiting.delete(repository)
-    if (others.length > 0) this.#waiting.set(repository, others)
-    return one
-  }
-
-  remove(one: Waiting): void {
-    const others = (this.#waiting.get(one.repository) ?? []).filter((waiting) => waiting !== one)
-    if (others.length > 0) this.#waiting.set(one.repository, others)
-    else this.#waiting.delete(one.repository)
   }
 }
 

@@ -25,3 +25,12 @@ test('when it is full, the address that has most gives a place away', () => {
   expect(queue.add('d', 'd1')).toBe('d1')
   expect(drained(queue)).toEqual(['a1', 'b1', 'c1'])
 })
+
+test('who waits no longer takes no turn, and gives the place back', () => {
+  const queue = new FairQueue<string>(2)
+  for (const one of ['a1', 'a2']) queue.add('a', one)
+  queue.remove('a', 'a1')
+  queue.remove('a', 'a1')
+  expect(queue.add('b', 'b1')).toBeUndefined()
+  expect(drained(queue)).toEqual(['a2', 'b1'])
+})
