@@ -113,7 +113,11 @@ async function sendContent(
       ? options.content.read(content, first, last, outlet.signal())
       : verifiedWhileRead(content, options.content, outlet.signal())
   return sendStream(
-    { status: range ? 206 : answer.status, headers, source, sizeBytes: last - first + 1, content },
+    {
+      status: range ? 206 : answer.status,
+      ...{ headers, source, sizeBytes: last - first + 1, content },
+      isOwn: () => true,
+    },
     outlet,
     options,
   )
@@ -146,7 +150,12 @@ function sendGrowing(
   if (length !== undefined) headers.push('Content-Length', `${length}`)
   const source = content.read(range?.first ?? 0, range?.last, outlet.signal())
   const status = range ? 206 : answer.status
-  return sendStream({ status, headers, source, sizeBytes: length, content: undefined }, outlet, options)
+  const isOwn = (piece: Buffer): boolean => content.isOwn(piece)
+  return sendStream(
+    { status, headers, source, sizeBytes: length, content: undefined, isOwn },
+    outlet,
+    options,
+  )
 }
 
 async function smallContent(content: StoredContent, options: SendOptions): Promise<Buffer> {

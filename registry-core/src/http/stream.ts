@@ -3,6 +3,7 @@ import { isRegistryError } from '../oci/failure.js'
 import { errorCode } from '../store/fs.js'
 import type { Content, StoredContent } from '../store/store.js'
 import type { Clock } from '../system/clock.js'
+import { giveBack } from '../system/give-back.js'
 import { ClientGone, isClientGone } from './body.js'
 
 /** A head, and the bytes that belong to it. */
@@ -14,6 +15,8 @@ export interface StreamAnswer {
   readonly sizeBytes: number | undefined
   /** What is quarantined when its bytes turn out to be damaged; undefined for what does not come from the store. */
   readonly content: StoredContent | undefined
+  /** True when nobody else reads a piece's memory: it is freed when the socket has taken it. */
+  readonly isOwn: (piece: Buffer) => boolean
 }
 
 /**
@@ -46,7 +49,7 @@ export async function sendStream(
       }
       ahead = readAhead(pieces)
       if (!response.headersSent) response.writeHead(answer.status, answer.headers)
-      if (!response.write(piece)) await drained(response, options)
+      if (!response.write(piece, freeing(answer, piece))) await drained(response, options)
     }
     if (answer.sizeBytes !== undefined && answer.sizeBytes > 0) throw new WrongLength('shorter')
     if (!response.headersSent) response.writeHead(answer.status, answer.headers)
@@ -57,6 +60,13 @@ export async function sendStream(
     await pieces.return?.()
     if (!outlet.signal().aborted) await giveUp(error, answer, options.content)
     throw error
+  }
+}
+
+/** After a failure it is left to the collector: the system may not be done with it. */
+function freeing({ isOwn }: StreamAnswer, piece: Buffer): (error?: Error | null) => void {
+  return (error) => {
+    if (!error && isOwn(piece)) giveBack([piece])
   }
 }
 

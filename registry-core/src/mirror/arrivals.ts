@@ -33,6 +33,8 @@ export class Arrivals {
   #visible = 0
   #isWhole = false
   #failure: { readonly error: unknown } | undefined
+  /** The memory of pieces that were read from the file, each for one reader. */
+  readonly #own = new WeakSet<ArrayBufferLike>()
 
   /** @param onReaders called when a reader has come, gone, or taken something */
   constructor(window: Window, onReaders: () => void) {
@@ -164,7 +166,13 @@ export class Arrivals {
     const bytes = (await content?.read(buffer, position)) ?? 0
     if (bytes === 0)
       throw Object.assign(new Error('what was fetched is shorter than what was written'), { code: 'EIO' })
+    this.#own.add(buffer.buffer)
     return buffer.subarray(0, bytes)
+  }
+
+  /** @see GrowingContent.isOwn */
+  isOwn({ buffer }: Buffer): boolean {
+    return this.#own.has(buffer)
   }
 
   /** Waits until the byte at `position` may be read, or nothing more will come. */

@@ -148,6 +148,7 @@ class SharedDownloads implements Downloads {
       digest: asked.digest,
       sizeBytes: arrivals.sizeBytes,
       read: (first, last, signal) => this.#read(download, release, asked, { first, last, signal }),
+      isOwn: (piece) => arrivals.isOwn(piece),
     }
   }
 
@@ -205,5 +206,6 @@ function storedContent(content: Content, stored: StoredContent): GrowingContent 
     sizeBytes,
     read: (first, last, signal) =>
       content.read(stored, first, Math.min(last ?? sizeBytes - 1, sizeBytes - 1), signal),
+    isOwn: () => true,
   }
 }

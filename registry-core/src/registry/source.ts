@@ -81,6 +81,8 @@ export interface GrowingContent {
    * @throws when the rest of it does not come
    */
   read(first: number, last: number | undefined, signal: AbortSignal): AsyncIterable<Buffer>
+  /** False for a piece whose memory others read too: all that follow a download closely are handed the same. */
+  isOwn(piece: Buffer): boolean
 }
 
 /** A manifest as it came: the same bytes, the same media type. */

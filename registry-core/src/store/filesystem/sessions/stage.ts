@@ -3,7 +3,8 @@ import { algorithmOf, type Algorithm, type Digest, digestOf } from '../../../oci
 import { isRegistryError, RegistryError } from '../../../oci/failure.js'
 import { errorCode, type Fs, type OpenFile } from '../../fs.js'
 import type { Stage } from '../../store.js'
-import { giveBack, untilTakenOver } from './pieces.js'
+import { giveBack } from '../../../system/give-back.js'
+import { untilTakenOver } from './until-taken-over.js'
 import type { SessionFiles, Settled } from './session-files.js'
 import type { WriteHealth } from '../write-health.js'
 
@@ -107,8 +108,7 @@ export class FileStage implements Stage {
       await writing
       const [buffers, at] = [batch, this.#offset]
       this.#offset += gathered
-      batch = []
-      gathered = 0
+      ;[batch, gathered] = [[], 0]
       writing = this.#writing(file.write(buffers, at)).then(() => giveBack(buffers))
       writing.catch(() => undefined) // awaited by the next flush or at the end
     }
