@@ -12,7 +12,6 @@ import { asStored, type HeldManifests, type HeldTag, isWhole } from './held-mani
 import type { UpstreamSettings } from './mirror-settings.js'
 import type { MirroredName } from './mirrored-name.js'
 import { Refusals } from './refusals.js'
-import { Turns } from './turns.js'
 import {
   isUpstreamFailure,
   TROUBLES,
@@ -36,7 +35,7 @@ export type Asked =
   | { readonly kind: 'failed'; readonly failure: UpstreamFailure }
 
 export interface AskedManifestsOptions {
-  /** Behind its breaker. */
+  /** Behind its breaker, which has a limit of questions before it. */
   readonly upstream: Upstream
   readonly settings: Pick<UpstreamSettings, 'freshFor'>
   /** The upstream is next door: a name without a dot, or a private address. */
@@ -52,7 +51,6 @@ export class AskedManifests {
   readonly #options: AskedManifestsOptions
   readonly #flights: Flights<Asked>
   readonly #refusals: Refusals
-  readonly #turns: Turns
   readonly #closing = new AbortController()
   /** What the upstream said last of a tag: for one that we may not move, and for a store that takes nothing. */
   readonly #confirmed = new BoundedMap<{ readonly digest: Digest; readonly at: Date }>(TAGS_LIMIT)
@@ -64,7 +62,6 @@ export class AskedManifests {
     this.#options = options
     this.#flights = new Flights(options)
     this.#refusals = new Refusals(options)
-    this.#turns = new Turns({ host: options.upstream.host, clock: options.clock })
   }
 
   /** Tags that are cached although the upstream has them no more, as `repository:tag`; those that were noted last. */
@@ -173,7 +170,7 @@ export class AskedManifests {
     const refused = this.#refusals.find(key)
     if (refused !== undefined) return refused
     try {
-      return await this.#turns.run(() => this.#inTime(ask))
+      return await this.#inTime(ask)
     } catch (error) {
       if (!isUpstreamFailure(error)) throw error
       if (TROUBLES[error.trouble].isRemembered) this.#refusals.remember(key, error)

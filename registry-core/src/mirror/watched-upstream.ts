@@ -5,9 +5,10 @@ import type { Random } from '../system/random.js'
 import { Breaker, withBreaker } from './breaker.js'
 import { withCounters } from './counted-upstream.js'
 import { type RateLimit, RateLimitWatch } from './rate-limit.js'
+import { withTurns } from './turns.js'
 import type { Upstream } from './upstream/upstream.js'
 
-/** An upstream behind its breaker, and what is known of how it is. */
+/** An upstream behind its breaker and a limit of questions, and what is known of how it is. */
 export interface WatchedUpstream {
   readonly upstream: Upstream
   readonly breaker: Breaker
@@ -36,7 +37,7 @@ export function watchUpstream(
   const gauges = { breaker: () => breaker.state, rateLimit: () => rateLimit.current() }
   metrics.watch(host, gauges)
   return {
-    upstream: withBreaker(withCounters(client, counters), breaker),
+    upstream: withTurns(withBreaker(withCounters(client, counters), breaker), options.clock),
     breaker,
     rateLimit,
     counters,

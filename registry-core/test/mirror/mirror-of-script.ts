@@ -4,6 +4,7 @@ import { Manifests } from '#core/mirror/manifests.js'
 import type { UpstreamSettings } from '#core/mirror/mirror-settings.js'
 import type { MirroredName } from '#core/mirror/mirrored-name.js'
 import { RateLimitWatch } from '#core/mirror/rate-limit.js'
+import { withTurns } from '#core/mirror/turns.js'
 import { isRegistryError } from '#core/oci/failure.js'
 import { errorStatus } from '#core/http/errors.js'
 import { parseReference } from '#core/oci/reference.js'
@@ -94,7 +95,7 @@ export class MirrorOfScript {
       return found
     }
     const manifests = new Manifests({
-      upstream: withBreaker(this.scripted, breaker),
+      upstream: withTurns(withBreaker(this.scripted, breaker), clock),
       settings: this.#settings(),
       isPrivate: false,
       held,

@@ -62,6 +62,29 @@ async function gauges(): Promise<readonly string[]> {
   return (await lines()).filter((line) => /breaker|ratelimit/.test(line))
 }
 
+test('no more than 64 questions run at once, of whatever kind, and bytes of blobs wait for none of them', async () => {
+  const scripted = new ScriptedUpstream()
+  const { upstream } = watch(scripted)
+  const blob = parseDigest(`sha256:${'a'.repeat(64)}`)
+  scripted.hangs()
+  const leaving = new AbortController()
+  const asked = Array.from({ length: 100 }, (_, at) =>
+    at % 2 === 0
+      ? upstream.describeBlob(REPOSITORY, blob, leaving.signal)
+      : upstream.isPublic(REPOSITORY, leaving.signal),
+  )
+  const ended = Promise.allSettled(asked)
+  expect(scripted.most).toBe(64)
+  const bytes = upstream.blob(REPOSITORY, blob, 0, signal)
+  expect(scripted.most).toBe(65)
+  leaving.abort(new Error('the clients have gone'))
+  expect((await ended).map(({ status }) => status)).toEqual(asked.map(() => 'rejected'))
+  expect(scripted.asked.length).toBe(65)
+  scripted.goesOn()
+  await bytes
+  await expect(upstream.isPublic(REPOSITORY, signal)).resolves.toBe(true)
+})
+
 test('gauges are asked when somebody reads them, and an upstream that is no more has none', async () => {
   const scripted = new ScriptedUpstream()
   const watched = watch(scripted)

@@ -54,7 +54,7 @@ export async function fetchBlob(parts: Parts, question: BlobQuestion): Promise<F
   const leave = await gate.enter(question, signal)
   try {
     return await client.ask(
-      { method: 'GET', repository, path: `blobs/${digest}`, first, signal, isTransfer: true },
+      { method: 'GET', repository, path: `blobs/${digest}`, first, signal },
       async (answer, base) => {
         const range = rangeOf(answer, first)
         answer.body.once('close', leave)

@@ -1,7 +1,6 @@
 import { withoutParameters } from '../../oci/media-type.js'
 import type { RepositoryName } from '../../oci/repository.js'
 import { answerFailure } from './answer-failure.js'
-import type { Gate } from './limits.js'
 import type { Login, LoginQuestion } from './login.js'
 import { findRateLimit, type RateLimit } from '../rate-limit.js'
 import { isUpstreamFailure, TROUBLES, UpstreamFailure } from './upstream-failure.js'
@@ -26,8 +25,6 @@ export interface Question {
   readonly accept?: string
   /** Bytes from here on. */
   readonly first?: number
-  /** A body that is streamed waits in a queue of its own (blobs.ts), and hinders none of the others. */
-  readonly isTransfer?: true
   /** As nobody, although there is an account. */
   readonly isAnonymous?: boolean
   readonly signal: AbortSignal
@@ -38,23 +35,12 @@ interface Options {
   readonly login: Login
   readonly urls: UrlOrder
   readonly onRateLimit: (limit: RateLimit) => void
-  /** For all questions but transfers: names that nobody has are asked for too, as many as somebody likes. */
-  readonly room: Gate
 }
 
 export function openClient(options: Options): Client {
   return {
     wire: options.wire,
-    async ask(question, read) {
-      if (question.isTransfer) return askInTurn(options, question, read)
-      const { repository, signal } = question
-      const leave = await options.room.enter({ repository, sizeBytes: undefined }, signal)
-      try {
-        return await askInTurn(options, question, read)
-      } finally {
-        leave()
-      }
-    },
+    ask: (question, read) => askInTurn(options, question, read),
   }
 }
 

@@ -34,9 +34,6 @@ export interface UpstreamOptions {
   readonly resolve?: Resolve
 }
 
-/** So many questions run at once, besides the transfers. */
-const QUESTIONS = 64
-
 /** Connects to nothing before it is asked. */
 export function openUpstream(settings: UpstreamSettings, options: UpstreamOptions): Upstream {
   const { clock, log, environment, resolve, sizeOf = () => undefined } = options
@@ -53,7 +50,6 @@ export function openUpstream(settings: UpstreamSettings, options: UpstreamOption
     wire,
     login,
     urls,
-    room: openGate(QUESTIONS),
     onRateLimit: options.onRateLimit ?? (() => undefined),
   })
   const gate = openGate(settings.maxConnections)

@@ -12,7 +12,7 @@ import { authorities } from './authorities.js'
 import { parseChallenges } from './challenge.js'
 import { openClient } from './client.js'
 import { openCredentials } from './credentials.js'
-import { openGate, openPace } from './limits.js'
+import { openPace } from './limits.js'
 import { openLogin } from './login.js'
 import { resolveManifest } from './manifests.js'
 import { guardedLookup, openResolve } from './name-servers.js'
@@ -232,7 +232,6 @@ class Asked {
       login: this.#login(),
       urls,
       onRateLimit,
-      room: openGate(1),
     })
     const parts = { client, pace: openPace(undefined, clock) }
     const digest = await resolveManifest(parts, repository, reference, this.#closing.signal)

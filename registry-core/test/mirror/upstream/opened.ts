@@ -1,6 +1,7 @@
 import { afterEach, beforeEach } from '@jest/globals'
 import { BlockList } from 'node:net'
 import type { UpstreamSettings } from '#core/mirror/mirror-settings.js'
+import { withTurns } from '#core/mirror/turns.js'
 import { openUpstream, type UpstreamOptions } from '#core/mirror/upstream/open-upstream.js'
 import type { Upstream } from '#core/mirror/upstream/upstream.js'
 import {
@@ -61,7 +62,8 @@ export function open(settings: UpstreamSettings, options: Partial<UpstreamOption
     lines.push(`${sentence} ${JSON.stringify(fields)}`)
   }
   const log = { info: say, warn: say, error: say }
-  const upstream = openUpstream(settings, { clock: systemClock, log, environment: {}, ...options })
+  const client = openUpstream(settings, { clock: systemClock, log, environment: {}, ...options })
+  const upstream = withTurns(client, systemClock)
   opened.push(upstream)
   return { upstream, lines }
 }
