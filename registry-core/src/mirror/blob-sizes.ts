@@ -1,7 +1,7 @@
 import type { Digest } from '../oci/digest.js'
+import { findStoredManifest } from '../oci/manifest.js'
 import type { StoredManifest } from '../registry/source.js'
 import { BoundedMap } from '../system/bounded-map.js'
-import { findMeaning } from './held-manifests.js'
 
 const MANIFESTS_LIMIT = 5000
 const BLOBS_LIMIT = 20_000
@@ -15,7 +15,7 @@ export class BlobSizes {
   note({ digest, bytes }: Pick<StoredManifest, 'digest' | 'bytes'>): void {
     if (this.#read.get(digest)) return
     this.#read.set(digest, true)
-    for (const { kind, digest: blob, sizeBytes } of findMeaning(bytes)?.references ?? [])
+    for (const { kind, digest: blob, sizeBytes } of findStoredManifest(bytes)?.references ?? [])
       if (kind === 'blob') this.#sizes.set(blob, sizeBytes)
   }
 

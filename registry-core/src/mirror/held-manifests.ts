@@ -1,6 +1,6 @@
 import { algorithmOf, type Digest, digestOfBytes } from '../oci/digest.js'
 import { isRegistryError } from '../oci/failure.js'
-import { type Manifest, parseStoredManifest } from '../oci/manifest.js'
+import { findStoredManifest } from '../oci/manifest.js'
 import { findMediaType, OCTET_STREAM, otherMediaType } from '../oci/other-media-type.js'
 import type { Tag } from '../oci/reference.js'
 import type { RepositoryName } from '../oci/repository.js'
@@ -100,7 +100,7 @@ export class HeldManifests {
     const { store } = this.#parts
     return this.#whereStoreTakes(name, async () => {
       await store.space.reserve(bytes.length)
-      const manifest = findMeaning(bytes)
+      const manifest = findStoredManifest(bytes)
       // Most say themselves what they are, and a note says nothing twice.
       const mediaType = manifest === undefined ? asStored(fetched).mediaType : undefined
       for (let attempt = 1; attempt <= PUBLISH_ATTEMPTS; attempt += 1) {
@@ -159,7 +159,7 @@ export class HeldManifests {
 
 /** The manifest as it will be answered when it is read from the store: its bytes say what it is, where we understand them. */
 export function asStored({ digest, bytes, mediaType }: FetchedManifest): StoredManifest {
-  const own = findMeaning(bytes)?.mediaType ?? otherMediaType(bytes)
+  const own = findStoredManifest(bytes)?.mediaType ?? otherMediaType(bytes)
   const known = own === OCTET_STREAM ? (findMediaType(mediaType) ?? own) : own
   return { digest, bytes, mediaType: known }
 }
@@ -167,16 +167,6 @@ export function asStored({ digest, bytes, mediaType }: FetchedManifest): StoredM
 /** True when the bytes are what their digest says. */
 export function isWhole({ digest, bytes }: FetchedManifest): boolean {
   return digestOfBytes(algorithmOf(digest), bytes) === digest
-}
-
-/** Undefined for what is no manifest that we understand. */
-export function findMeaning(bytes: Buffer): Manifest | undefined {
-  try {
-    return parseStoredManifest(bytes)
-  } catch (error) {
-    if (isRegistryError(error)) return undefined
-    throw error
-  }
 }
 
 function isOfStorage(error: unknown): boolean {

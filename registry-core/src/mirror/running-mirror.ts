@@ -1,6 +1,7 @@
 import { isIP } from 'node:net'
 import { findRepositoryName, type RepositoryName } from '../oci/repository.js'
 import type { Source } from '../registry/source.js'
+import { whenKnown } from '../system/when-known.js'
 import { BlobSizes } from './blob-sizes.js'
 import type { BreakerState } from './breaker.js'
 import type { Downloads } from './downloads.js'
@@ -122,8 +123,7 @@ export class RunningMirror implements Mirror {
   #isForAll(stored: RepositoryName): boolean | Promise<boolean> {
     if (this.settings.credentials !== undefined) return false
     const isNobodys = (hosts: readonly string[]): boolean => !hosts.includes(this.host)
-    const found = this.#private.hostsIn(stored)
-    return found instanceof Promise ? found.then(isNobodys) : isNobodys(found)
+    return whenKnown(this.#private.hostsIn(stored), isNobodys)
   }
 
   mayBeListed(stored: RepositoryName, isMember: boolean): boolean {

@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
 import { type Digest, digestOfBytes } from './digest.js'
 import { isRegistryError } from './failure.js'
-import { parseIndexDescriptors, parseManifest, parseStoredManifest } from './manifest.js'
+import { findStoredManifest, parseIndexDescriptors, parseManifest } from './manifest.js'
 import { DOCKER_LIST, DOCKER_MANIFEST, OCI_INDEX, OCI_MANIFEST } from './media-type.js'
 
 const A = digestOfBytes('sha256', Buffer.from('a'))
@@ -152,8 +152,8 @@ describe('what is refused', () => {
 
 describe('what a store holds', () => {
   test('is known by its shape when it does not say its media type', () => {
-    expect(parseStoredManifest(bytesOf({ ...IMAGE, mediaType: undefined })).mediaType).toBe(OCI_MANIFEST)
-    expect(parseStoredManifest(bytesOf({ schemaVersion: 2, manifests: [] })).mediaType).toBe(OCI_INDEX)
+    expect(findStoredManifest(bytesOf({ ...IMAGE, mediaType: undefined }))?.mediaType).toBe(OCI_MANIFEST)
+    expect(findStoredManifest(bytesOf({ schemaVersion: 2, manifests: [] }))?.mediaType).toBe(OCI_INDEX)
   })
 
   test('a list of referrers is read leniently: what is no descriptor is left out', () => {

@@ -1,5 +1,5 @@
 import { type Digest, digestsIn, findDigest } from './digest.js'
-import { RegistryError } from './failure.js'
+import { isRegistryError, RegistryError } from './failure.js'
 import {
   DOCKER_LIST,
   DOCKER_MANIFEST,
@@ -71,13 +71,17 @@ export function parseManifest(bytes: Uint8Array, contentType: string | undefined
 }
 
 /**
- * Parses what a store holds, whose media type nobody remembers but the document itself: what it leaves out is taken
- * from its shape, as registry:2 does.
- * @throws RegistryError `manifest-invalid`
+ * What a store holds, or an upstream gave, whose media type only the document itself says: what it leaves out is taken
+ * from its shape, as registry:2 does. Undefined for what is no manifest that we understand (registry:2 kept schema 1).
  */
-export function parseStoredManifest(bytes: Uint8Array): Manifest {
-  const { source, document } = parseDocument(bytes)
-  return toManifest(source, document, text(document, 'mediaType') ?? typeFromShape(document))
+export function findStoredManifest(bytes: Uint8Array): Manifest | undefined {
+  try {
+    const { source, document } = parseDocument(bytes)
+    return toManifest(source, document, text(document, 'mediaType') ?? typeFromShape(document))
+  } catch (error) {
+    if (isRegistryError(error)) return undefined
+    throw error
+  }
 }
 
 /**

@@ -1,6 +1,5 @@
 import type { Digest } from '../oci/digest.js'
-import { isRegistryError } from '../oci/failure.js'
-import { type Manifest, parseStoredManifest } from '../oci/manifest.js'
+import { type Manifest, findStoredManifest } from '../oci/manifest.js'
 
 /** Of the sources of all that is kept: 20,000 usual manifests, or eight of the largest. */
 const LIMIT_CHARS = 32 * 1024 * 1024
@@ -12,7 +11,7 @@ export class ManifestCache {
 
   /** Undefined for what is no manifest of ours (registry:2 kept schema 1). */
   find(digest: Digest, bytes: Uint8Array): Manifest | undefined {
-    const manifest = this.#kept.get(digest) ?? parsed(bytes)
+    const manifest = this.#kept.get(digest) ?? findStoredManifest(bytes)
     if (manifest !== undefined) this.keep(digest, manifest)
     return manifest
   }
@@ -30,14 +29,5 @@ export class ManifestCache {
   #drop(digest: Digest): void {
     this.#chars -= this.#kept.get(digest)?.sizeChars ?? 0
     this.#kept.delete(digest)
-  }
-}
-
-function parsed(bytes: Uint8Array): Manifest | undefined {
-  try {
-    return parseStoredManifest(bytes)
-  } catch (error) {
-    if (isRegistryError(error)) return undefined
-    throw error
   }
 }

@@ -5,7 +5,7 @@ import type { Origins, Provenance } from '../store/fetched.js'
 import type { Links } from '../store/store.js'
 import type { Clock } from '../system/clock.js'
 import { firstPart } from './upstream-names.js'
-import { whenKnown } from './when-known.js'
+import { whenKnown } from '../system/when-known.js'
 
 /** The caller's right by its own account to a name of the store. */
 export type MayPullItself = (repository: RepositoryName) => boolean

@@ -7,7 +7,7 @@ import type { Clock } from '../system/clock.js'
 import { HiddenContent, type MayPullItself } from './hidden-content.js'
 import { LocalSource } from './local-source.js'
 import { VisibleOnly } from './visible-only.js'
-import { whenKnown } from './when-known.js'
+import { whenKnown } from '../system/when-known.js'
 
 /** A repository of this store, as one caller sees it. */
 export interface SeenLocal {

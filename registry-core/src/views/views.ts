@@ -14,7 +14,7 @@ import type { OverlaySettings } from './overlay-settings.js'
 import { findPlace, type ListenerView, type Place, type PlaceHeaders } from './place.js'
 import { Residents } from './residents.js'
 import { firstPart, nameIn, withoutHost } from './upstream-names.js'
-import { whenKnown } from './when-known.js'
+import { whenKnown } from '../system/when-known.js'
 
 /** What a name means to this request. */
 export interface View {
