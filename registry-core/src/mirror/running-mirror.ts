@@ -67,7 +67,9 @@ export class RunningMirror implements Mirror {
     const { upstream, rateLimit, counters } = this.#watched
     this.#private = new PrivateContent({ origins: store.origins, links: store.links, clock })
     const visibility = new Visibility({
-      ...{ upstream, clock, origins: store.origins },
+      upstream,
+      clock,
+      origins: store.origins,
       isForAll: (stored) => this.#isForAll(stored),
     })
     this.#visibility = visibility
