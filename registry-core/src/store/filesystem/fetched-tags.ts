@@ -48,9 +48,10 @@ interface Move {
 /**
  * Tags that a mirror writes. Two files say it, the link and the note `upstream`, and a client may push the same tag in
  * another process: so the mirror announces its move as a remover does (tag-takes.ts), with both files in the
- * announcement, reads the tag, and renames the note and then the link out of it. A push that has come meanwhile has
- * emptied the announcement, and stays; one that comes later finds note and link, and ends both (tags.ts). Between the
- * two renames the note names both values, so that a crash there leaves a tag that is still the mirror's.
+ * announcement, revokes other mirrors' (their note would come between its note and its link), reads the tag, and renames
+ * the note and then the link out of it. A push that has come meanwhile has emptied the announcement, and stays; one that
+ * comes later finds note and link, and ends both (tags.ts). Between the two renames the note names both values, so that a
+ * crash there leaves a tag that is still the mirror's.
  */
 export class FetchedTags {
   readonly #options: Options
@@ -87,25 +88,22 @@ export class FetchedTags {
   /** False when a client's tag stands there. */
   async publish(repository: RepositoryName, tag: Tag, digest: Digest, from: FetchedFrom): Promise<boolean> {
     const move = { repository, tag, digest, from }
-    let own: FileStat | undefined
     for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
       const before = this.#look(repository, tag)
-      if (!isMovable(before, own)) return false
-      const moved = await this.#move(move, before, own)
-      if (moved === undefined) continue
-      own = moved
+      if (!isMovable(before)) return false
+      if (!(await this.#move(move, before))) continue
       await this.#options.takes.revoke(repository, tag)
-      // A remover may have taken it, or another mirror's note have come over ours.
-      const { link, note } = this.#look(repository, tag)
-      if (link === undefined || (isSame(link.stat, own) && !(note && counts(note, link)))) continue
+      const after = this.#look(repository, tag)
+      if (after.link === undefined) continue // a remover has taken it
       await this.#options.tags.mendIndexEntry(repository, tag, digest)
-      return isMovable({ link, note }, own)
+      // Without its note it is a client's: a push of the very digest has claimed what it found there.
+      return isMovable(after)
     }
     throw new Error(`the tag ${repository}:${tag} changed ${ATTEMPTS} times while it was fetched`)
   }
 
-  /** Answers the link that it has put there; undefined when somebody came between: look again. */
-  async #move(move: Move, before: Seen, own: FileStat | undefined): Promise<FileStat | undefined> {
+  /** False when somebody came between: look again. */
+  async #move(move: Move, before: Seen): Promise<boolean> {
     const { keys, durable, takes, tags } = this.#options
     const { repository, tag, digest } = move
     await tags.publishIndexEntry(repository, tag, digest)
@@ -113,18 +111,18 @@ export class FetchedTags {
     await durable.makeFolder(dirname(link))
     const announcement = await this.#announce(move, before)
     try {
+      await takes.revoke(repository, tag, announcement)
       const now = this.#look(repository, tag)
-      if (!isSame(before.link?.stat, now.link?.stat) || !isMovable(now, own)) return undefined
-      const next = durable.fs.statNow(`${announcement}/next`)
+      if (!isSame(before.link?.stat, now.link?.stat) || !isMovable(now)) return false
       await durable.fs.rename(`${announcement}/upstream`, keys.tagOrigin(repository, tag))
       await durable.syncFolder(keys.tagFolder(repository, tag))
       if (before.link !== undefined) await durable.fs.rename(`${announcement}/next`, link)
-      else if ((await durable.fs.link(`${announcement}/next`, link)) === 'exists') return undefined
+      else if ((await durable.fs.link(`${announcement}/next`, link)) === 'exists') return false
       await durable.syncFolder(dirname(link))
-      return next
+      return true
     } catch (error) {
       if (errorCode(error) !== 'ENOENT') throw error
-      return undefined // revoked, or the folder was tidied away
+      return false // revoked, or the folder was tidied away
     } finally {
       await takes.withdraw(announcement)
     }
@@ -162,9 +160,9 @@ export class FetchedTags {
   }
 }
 
-/** A mirror's: nothing is there, a note that counts says so, or it is the very link that we have just put there. */
-function isMovable({ link, note }: Seen, own: FileStat | undefined): boolean {
-  if (link === undefined || isSame(link.stat, own)) return true
+/** A mirror's: nothing is there, or a note that counts says so. */
+function isMovable({ link, note }: Seen): boolean {
+  if (link === undefined) return true
   return note !== undefined && (link.digest === undefined || counts(note, link))
 }
 

@@ -45,9 +45,12 @@ export class TagTakes {
     return stat && digest && { digest, linkedAtMs: stat.mtimeMs }
   }
 
-  /** Removes every announcement: whoever made it may have read an older value, and gets ENOENT now. */
-  async revoke(repository: RepositoryName, tag: Tag): Promise<void> {
-    for (const path of await this.#of(repository, tag)) await this.withdraw(path)
+  /**
+   * Removes every announcement, but one's own: whoever made it may have read an older value, and gets ENOENT now. Who
+   * announces something that needs two files does it before reading: of two at once the later one sees the other.
+   */
+  async revoke(repository: RepositoryName, tag: Tag, own?: string): Promise<void> {
+    for (const path of await this.#of(repository, tag)) if (path !== own) await this.withdraw(path)
   }
 
   /** A folder into which a remover has taken something stays, with that in it. */
@@ -119,8 +122,8 @@ export class TagTakes {
   }
 
   /**
-   * Removes the note of a tag that is gone. A mirror may be writing both anew: so this is announced too, and either sees
-   * its link, or is revoked by it, or is seen by it.
+   * Removes the note of a tag that is gone. A mirror may be writing both anew: so this is announced too, and either
+   * revokes it, or sees its link, or is revoked by it.
    */
   async takeOrigin(repository: RepositoryName, tag: Tag): Promise<void> {
     const { keys, durable } = this.#options
@@ -129,6 +132,7 @@ export class TagTakes {
     const own = this.#newName(repository, tag)
     await durable.fs.makeDirectory(own)
     try {
+      await this.revoke(repository, tag, own)
       if (durable.fs.statNow(keys.tagLink(repository, tag)) === undefined)
         await durable.fs.rename(origin, `${own}/upstream`).catch(ignoreAbsence)
     } finally {

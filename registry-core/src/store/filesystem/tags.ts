@@ -62,7 +62,7 @@ export class FileTags {
       const noted = await this.#claim(repository, tag)
       // One that is pushed once must be seen to be this one; of others it is enough that no remover or mirror has them.
       const held = this.read(repository, tag)
-      if (held === undefined && (once || durable.fs.statNow(link) === undefined)) continue
+      if (held === undefined && (once || !this.#isDamaged(repository, tag))) continue
       if (held !== undefined && held.digest !== digest) {
         if (await this.#endMirrors(repository, tag, held, noted)) continue
         if (once) return false
@@ -111,6 +111,15 @@ export class FileTags {
 
   #isFetched(repository: RepositoryName, digest: Digest): boolean {
     return this.#options.originReader.provenance(repository, digest)?.kind === 'fetched'
+  }
+
+  /** Says nothing though it stands: not one that is taken, and another put there, while it is looked at. */
+  #isDamaged(repository: RepositoryName, tag: Tag): boolean {
+    const { keys, durable } = this.#options
+    const link = keys.tagLink(repository, tag)
+    const before = durable.fs.statNow(link)
+    if (before === undefined || this.read(repository, tag) !== undefined) return false
+    return durable.fs.statNow(link)?.inode === before.inode
   }
 
   #isAnother(repository: RepositoryName, tag: Tag, digest: Digest): boolean {
