@@ -38,11 +38,12 @@ const PAIRS: readonly { readonly first: Act; readonly second: Act; readonly isTh
   { first: MOVE, second: MOVE_BACK, isThere: true },
   { first: MOVE, second: MOVE, isThere: false },
   { first: REMOVE, second: MOVE, isThere: true },
+  { first: MOVE, second: REMOVE, isThere: true },
   { first: REMOVE, second: PUSH, isThere: true },
 ]
 
 /** What is done to the first one once both are stopped. */
-const FATES = ['goes on', 'dies', 'power cut'] as const
+const FATES = ['goes on', 'dies', 'power cut', 'power cut a little later'] as const
 
 /** Lets each process make its calls only when it is its turn. */
 class Turns implements Scheduling {
@@ -121,7 +122,8 @@ async function runPair(
   const isFirstOver = !running.has(one.fs)
   await go(other.fs, between)
   const isSecondOver = !running.has(other.fs)
-  if (fate === 'power cut') {
+  if (fate === 'power cut a little later') await go(one.fs, 1 + ((calls + between) % 8))
+  if (fate.startsWith('power cut')) {
     const after = disk.afterPowerCut('weak', seededChance(calls * 1000 + between))
     return { isFirstOver, isSecondOver, wrong: await checkDisk(after, town.ledger, { now: clock.now() }) }
   }
