@@ -55,6 +55,29 @@ test('what was removed beside a push that goes on may stand again when the push 
   expect(isLinearizable([write, take(8), read], 'absent')).toBe(false)
 })
 
+test('what is removed beside a push may be published again as often as it is removed', () => {
+  const write = event(1, 20, { kind: 'write', value: ONE })
+  const take = (begunAt: number): TagEvent =>
+    event(begunAt, begunAt + 1, { kind: 'take', value: ONE, must: true })
+  const read = event(21, 22, { kind: 'read', value: ONE })
+  expect(isLinearizable([write, take(2), take(6), read], 'absent')).toBe(true)
+  expect(isLinearizable([write, take(2), take(6), take(10), read], 'absent')).toBe(true)
+  expect(isLinearizable([write, take(2), take(6), take(23), event(25, 26, read.operation)], 'absent')).toBe(
+    false,
+  )
+})
+
+test('what is published again replaces nothing', () => {
+  const older = event(1, 20, { kind: 'write', value: ONE })
+  const newer = event(4, 5, { kind: 'write', value: TWO })
+  const take = event(10, 11, { kind: 'take', value: ONE, must: false })
+  const read = (value: typeof ONE, at: number): TagEvent => event(at, at + 1, { kind: 'read', value })
+  expect(isLinearizable([older, read(ONE, 2), newer, read(TWO, 6), take], 'absent')).toBe(true)
+  expect(isLinearizable([older, read(ONE, 2), newer, read(TWO, 6), take, read(ONE, 21)], 'absent')).toBe(
+    false,
+  )
+})
+
 test('a remover that answers "changed" has taken nothing but what an unanswered push will bring back', () => {
   const write = event(1, 2, { kind: 'write', value: ONE })
   const beside = event(3, 9, { kind: 'write', value: TWO })

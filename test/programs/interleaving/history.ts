@@ -48,42 +48,47 @@ function applied(
 
 /**
  * True when the answers can be explained by the operations taking effect one after the other, each within its time.
- * A write may take effect once more before it is answered, when something may have removed it meanwhile: a push whose
- * tag somebody takes publishes it again.
+ * A write may take effect again before it is answered, as often as something may have removed it meanwhile: a push whose
+ * tag somebody takes publishes it again, but then it replaces nothing (ADR 12).
  */
 export function isLinearizable(events: readonly TagEvent[], first: TagValue): boolean {
   const known = new Set<string>()
-  const mayRepeat = events.map((event) => events.some((other) => isRemovalBeside(other, event)))
-  /** `done` and `repeated` are sets of events, a bit each. */
-  function explains(done: number, repeated: number, value: TagValue): boolean {
+  const mayRepeat = events.map((event) => events.filter((other) => isRemovalBeside(other, event)).length)
+  /** `done` is a set of events, a bit each; `effects` how often each has taken effect without being done. */
+  function explains(done: number, effects: readonly number[], value: TagValue): boolean {
     const rest = [...events.keys()].filter((index) => (done & (1 << index)) === 0)
     const answers = rest.map((index) => events[index]?.endedAt ?? 0)
     const firstAnswer = Math.min(...answers)
     if (firstAnswer === Number.POSITIVE_INFINITY) return true
-    const state = `${done} ${repeated} ${value}`
+    const state = `${done} ${effects.join()} ${value}`
     if (known.has(state)) return false
     known.add(state)
     const ready = rest.filter((index) => (events[index]?.begunAt ?? 0) <= firstAnswer)
     // A read that fits changes nothing: it can always come first.
     const read = ready.find((index) => isReadOf(events[index], value))
-    if (read !== undefined) return explains(done | (1 << read), repeated, value)
+    if (read !== undefined) return explains(done | (1 << read), effects, value)
     return ready.some((index) => {
-      const bit = 1 << index
       const event = events[index]
-      const isUnsettled = rest.some((one) => (repeated & (1 << one)) !== 0 && isWriteOf(events[one], value))
-      const canRepeat = mayRepeat[index] === true && (repeated & bit) === 0
-      return (
-        event !== undefined &&
-        applied(event, value, isUnsettled).some(
-          (next) =>
-            explains(done | bit, repeated, next) ||
-            (canRepeat && next !== value && explains(done, repeated | bit, next)),
-        )
+      if (event === undefined) return false
+      const bit = 1 << index
+      const before = effects[index] ?? 0
+      // Something stands there when it comes again: it is answered as it is.
+      if (before > 0 && value !== 'absent') return explains(done | bit, effects, value)
+      const isUnsettled = rest.some((one) => (effects[one] ?? 0) > 0 && isWriteOf(events[one], value))
+      const canRepeat = before < (mayRepeat[index] ?? 0)
+      return applied(event, value, isUnsettled).some(
+        (next) =>
+          explains(done | bit, effects, next) ||
+          (canRepeat && next !== value && explains(done, effects.with(index, before + 1), next)),
       )
     })
   }
   if (events.length > 30) throw new Error(`${events.length} operations on one tag are too many to check`)
-  return explains(0, 0, first)
+  return explains(
+    0,
+    events.map(() => 0),
+    first,
+  )
 }
 
 function isReadOf(event: TagEvent | undefined, value: TagValue): boolean {
