@@ -150,7 +150,17 @@ export const LANES: readonly Lane[] = [
     name: 'faults',
     folders: ['test/faults'],
     ciOnly: true, // mounts file systems, kills what it started
-    commands: ['strace', 'prlimit', 'docker-registry', 'mkfs.ext4', 'mkfs.xfs', 'xfs_io'],
+    commands: [
+      'strace',
+      'prlimit',
+      'docker-registry',
+      'mkfs.ext4',
+      'mkfs.xfs',
+      'xfs_io',
+      'iptables',
+      'ip',
+      'unshare',
+    ],
     queue: 'core',
     minutes: 8,
     testSeconds: 60,
@@ -192,6 +202,7 @@ const PACKAGES: Readonly<Record<string, string>> = {
   'mkfs.xfs': 'xfsprogs',
   xfs_io: 'xfsprogs',
   prlimit: 'util-linux',
+  unshare: 'util-linux',
   cc: 'gcc libc6-dev',
 }
 
