@@ -1,4 +1,6 @@
+import type { RepositoryName } from '../oci/repository.js'
 import type { Clock } from '../system/clock.js'
+import { FairQueue } from '../system/fair-queue.js'
 import { UpstreamFailure } from './upstream/upstream-failure.js'
 import type { Upstream } from './upstream/upstream.js'
 import { wrapUpstream } from './wrapped-upstream.js'
@@ -9,12 +11,22 @@ const LIMIT = 64
 const WAITING_LIMIT = 2000
 const WAIT_MS = 5000
 
-/** Who asks an upstream waits for a turn: clients that make up names do not make it more requests at once. */
+interface Waiting {
+  /** It has its turn. */
+  readonly go: () => void
+  /** It has no place any more. */
+  readonly leave: () => void
+}
+
+/**
+ * Who asks an upstream waits for a turn: clients that make up names do not make it more requests at once, and those of
+ * one repository do not keep all others waiting.
+ */
 class Turns {
   readonly #host: string
   readonly #clock: Clock
   #running = 0
-  readonly #waiting = new Set<() => void>()
+  readonly #waiting = new FairQueue<Waiting>(WAITING_LIMIT)
 
   constructor(host: string, clock: Clock) {
     this.#host = host
@@ -22,8 +34,8 @@ class Turns {
   }
 
   /** @throws UpstreamFailure `resting` when there are too many others; the signal's reason; what `work` throws */
-  async run<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
-    if (this.#running >= LIMIT) await this.#turn(signal)
+  async run<T>(repository: RepositoryName, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+    if (this.#running >= LIMIT) await this.#turn(repository, signal)
     else this.#running += 1
     try {
       return await work()
@@ -32,28 +44,27 @@ class Turns {
     }
   }
 
-  /** The place of whoever ends goes to the first that waits. */
+  /** The place of whoever ends goes to the next that waits. */
   #next(): void {
-    const [first] = this.#waiting
-    if (first === undefined) this.#running -= 1
-    else first()
+    const next = this.#waiting.take()
+    if (next === undefined) this.#running -= 1
+    else next.go()
   }
 
-  #turn(signal: AbortSignal): Promise<void> {
+  #turn(repository: RepositoryName, signal: AbortSignal): Promise<void> {
     signal.throwIfAborted()
-    if (this.#waiting.size >= WAITING_LIMIT) throw this.#crowded()
     return new Promise((resolve, reject) => {
       const end = (settle: () => void): void => {
-        this.#waiting.delete(go)
+        this.#waiting.remove(repository, one)
         cancel()
-        signal.removeEventListener('abort', leave)
+        signal.removeEventListener('abort', abort)
         settle()
       }
-      const go = (): void => end(resolve)
-      const leave = (): void => end(() => reject(signal.reason))
-      const cancel = this.#clock.after(WAIT_MS, () => end(() => reject(this.#crowded())))
-      signal.addEventListener('abort', leave, { once: true })
-      this.#waiting.add(go)
+      const one = { go: () => end(resolve), leave: () => end(() => reject(this.#crowded())) }
+      const abort = (): void => end(() => reject(signal.reason))
+      const cancel = this.#clock.after(WAIT_MS, one.leave)
+      signal.addEventListener('abort', abort, { once: true })
+      this.#waiting.add(repository, one)?.leave()
     })
   }
 
@@ -68,6 +79,8 @@ class Turns {
  */
 export function withTurns(upstream: Upstream, clock: Clock): Upstream {
   const turns = new Turns(upstream.host, clock)
-  const questions = wrapUpstream(upstream, ({ signal }, ask) => turns.run(signal, ask))
+  const questions = wrapUpstream(upstream, ({ repository, signal }, ask) =>
+    turns.run(repository, signal, ask),
+  )
   return { ...questions, blob: (...asked) => upstream.blob(...asked) }
 }
