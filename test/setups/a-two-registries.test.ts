@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { eligibleBlobs } from '../support/distribution.js'
 import { FakeUpstream } from '../support/fake-upstream/fake-upstream.js'
 import type { LayoutImage } from '../support/image-layout.js'
+import { eventually } from '../support/eventually.js'
 import { type Image, makeImage } from '../support/images.js'
 import type { RegistryClient } from '../support/registry-client.js'
 import { addressInside, DockerHost, HOSTS, IMAGE, REGISTRY_2, REGISTRY_2_CONFIG } from './docker-host.js'
@@ -54,6 +55,18 @@ describe.each(HOSTS)('setup A: $title', (kind) => {
 
   async function untilServed(): Promise<void> {
     for (const address of SERVED) await host.untilServed(address)
+  }
+
+  /** The upstream was away a moment ago, and is left alone for a while after that. */
+  async function untilAsked(cache: RegistryClient): Promise<void> {
+    const image = makeImage()
+    upstream.hold('library/again', image, '1')
+    const isPulled = (): Promise<boolean> =>
+      cache.pullManifest('library/again', '1').then(
+        () => true,
+        () => false,
+      )
+    await eventually('the mirror asks its upstream again', isPulled, { everyMs: 500, deadlineMs: 90_000 })
   }
 
   beforeAll(async () => {
@@ -154,6 +167,7 @@ describe.each(HOSTS)('setup A: $title', (kind) => {
 
   test('both under load at once lose nothing, and registry:2 would collect nothing', async () => {
     const [store, cache] = [await host.client(5000), await host.client(5001)]
+    await untilAsked(cache)
     const pushed = new Map<string, Image>()
     const fetched = new Map<string, Image>()
     const work = Array.from({ length: 24 }, async (_, at) => {
