@@ -1,26 +1,8 @@
 import { isDeepStrictEqual } from 'node:util'
-import type { Registry } from '../registry/source.js'
-import type { Store } from '../store/store.js'
-import type { Clock } from '../system/clock.js'
-import type { Log } from '../system/log.js'
-import type { MirrorMetrics } from '../system/mirror-metrics.js'
-import type { Random } from '../system/random.js'
 import { type Downloads, openDownloads } from './downloads.js'
 import type { MirrorSettings, UpstreamSettings } from './mirror-settings.js'
 import type { Mirror, Mirrors } from './mirrors.js'
-import { type MirrorState, RunningMirror } from './running-mirror.js'
-import type { Environment } from './upstream/proxies.js'
-
-export interface MirrorsOptions {
-  readonly store: Store
-  readonly registry: Registry
-  readonly clock: Clock
-  readonly random: Random
-  readonly log: Log
-  readonly metrics: MirrorMetrics
-  /** Where proxies are named (`HTTPS_PROXY`, `NO_PROXY`). */
-  readonly environment: Environment
-}
+import { type MirrorsOptions, type MirrorState, RunningMirror } from './running-mirror.js'
 
 /** All upstreams, while the process runs. */
 export interface OpenMirrors extends Mirrors {

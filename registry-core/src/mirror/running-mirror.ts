@@ -1,6 +1,11 @@
 import { isIP } from 'node:net'
 import { findRepositoryName, type RepositoryName } from '../oci/repository.js'
-import type { Source } from '../registry/source.js'
+import type { Registry, Source } from '../registry/source.js'
+import type { Store } from '../store/store.js'
+import type { Clock } from '../system/clock.js'
+import type { Log } from '../system/log.js'
+import type { MirrorMetrics } from '../system/mirror-metrics.js'
+import type { Random } from '../system/random.js'
 import { whenKnown } from '../system/when-known.js'
 import { BlobSizes } from './blob-sizes.js'
 import type { BreakerState } from './breaker.js'
@@ -11,18 +16,30 @@ import type { MirroredName } from './mirrored-name.js'
 import { MirroredRepository } from './mirrored-repository.js'
 import type { UpstreamSettings } from './mirror-settings.js'
 import type { Mirror } from './mirrors.js'
-import type { MirrorsOptions } from './open-mirrors.js'
 import { PrivateContent } from './private-content.js'
 import type { RateLimit } from './rate-limit.js'
 import { UndeliveredBlobs } from './undelivered.js'
 import { isNearAddress } from './upstream/address-guard.js'
 import { openUpstream } from './upstream/open-upstream.js'
+import type { Environment } from './upstream/proxies.js'
 import { PublicOnly, Visibility } from './visibility.js'
 import { watchUpstream, type WatchedUpstream } from './watched-upstream.js'
 
 /** Docker Hub keeps what has no owner under this name. */
 const HUB = 'docker.io'
 const HUB_OFFICIAL = 'library/'
+
+/** What all upstreams share. */
+export interface MirrorsOptions {
+  readonly store: Store
+  readonly registry: Registry
+  readonly clock: Clock
+  readonly random: Random
+  readonly log: Log
+  readonly metrics: MirrorMetrics
+  /** Where proxies are named (`HTTPS_PROXY`, `NO_PROXY`). */
+  readonly environment: Environment
+}
 
 /** What `status` tells of an upstream. */
 export interface MirrorState {
