@@ -23,6 +23,8 @@ export interface Downloads {
   join(upstream: Upstream, name: MirroredName, digest: Digest, signal: AbortSignal): Promise<GrowingContent>
   /** For which repositories of the store a download of it runs. */
   fetchedFor(upstream: Upstream, digest: Digest): ReadonlySet<RepositoryName> | undefined
+  /** Answers when those that run now for an upstream have ended. */
+  untilEnded(host: string): Promise<void>
   /** Stops what runs; what has come is kept for the next process. */
   close(): Promise<void>
 }
@@ -172,6 +174,11 @@ class SharedDownloads implements Downloads {
 
   fetchedFor(upstream: Upstream, digest: Digest): ReadonlySet<RepositoryName> | undefined {
     return this.#running.get(keyOf(upstream, digest))?.repositories
+  }
+
+  async untilEnded(host: string): Promise<void> {
+    const ofHost = [...this.#all].filter(([key]) => key.startsWith(`${host} `))
+    await Promise.all(ofHost.flatMap(([, downloads]) => [...downloads].map(({ settled }) => settled)))
   }
 
   async close(): Promise<void> {

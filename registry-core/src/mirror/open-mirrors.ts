@@ -23,6 +23,8 @@ class RunningMirrors implements OpenMirrors {
   #mirrors: readonly RunningMirror[] = []
   #byName: ReadonlyMap<string, RunningMirror> = new Map()
   #default: RunningMirror | undefined
+  /** Those that have been replaced, until what they were fetching is here. */
+  readonly #retiring = new Set<Promise<void>>()
 
   constructor(settings: MirrorSettings, options: MirrorsOptions) {
     this.#options = options
@@ -59,12 +61,18 @@ class RunningMirrors implements OpenMirrors {
       ),
     )
     this.#default = defaultHost === undefined ? undefined : this.#byName.get(defaultHost)
-    for (const mirror of before) if (!this.#mirrors.includes(mirror)) void this.#retire(mirror)
+    for (const mirror of before) if (!this.#mirrors.includes(mirror)) this.#startToRetire(mirror)
   }
 
-  /** What runs through it ends with an error, and the client's next try meets the new settings. */
+  #startToRetire(mirror: RunningMirror): void {
+    const retiring = this.#retire(mirror).finally(() => this.#retiring.delete(retiring))
+    this.#retiring.add(retiring)
+  }
+
+  /** A reload cuts no transfer: the downloads that run through it may end, then its connections are closed. */
   async #retire(mirror: RunningMirror): Promise<void> {
     try {
+      await this.#downloads.untilEnded(mirror.host)
       await mirror.close()
     } catch (error) {
       this.#options.log.warn({ err: error, upstream: mirror.host }, 'the old connections could not be closed')
@@ -73,7 +81,7 @@ class RunningMirrors implements OpenMirrors {
 
   async close(): Promise<void> {
     await this.#downloads.close()
-    await Promise.all(this.#mirrors.map((mirror) => mirror.close()))
+    await Promise.all([...this.#mirrors.map((mirror) => mirror.close()), ...this.#retiring])
   }
 }
 
