@@ -8,6 +8,7 @@ import { createHash } from 'node:crypto'
 import { globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
+import { setTimeout as wait } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 
 import { pullImage } from '../mirror/pulls.js'
@@ -27,6 +28,7 @@ const { values } = parseArgs({
 /** Fewer than there are pulls at once: a slot that is never given back would stop the next. */
 const SLOTS = 3
 const AT_ONCE = 5
+const HEALED_WITHIN_MS = 60_000
 
 const root = mkdtempSync(path.join(os.tmpdir(), 'e-'))
 const upstream = await FakeUpstream.start()
@@ -54,8 +56,7 @@ try {
   const broken = await pullAll(reset)
   const resets = await packets('REJECT')
   await filter('-F', 'INPUT')
-  await mirror.restart()
-  const healed = await pullAll([...lossy, ...reset])
+  const healed = await pullUntilWhole([...lossy, ...reset])
   const wrong = wrongBlobs()
   console.log(
     JSON.stringify({
@@ -97,6 +98,15 @@ async function pullAll(all: readonly (readonly [string, Image])[]): Promise<read
   }
   await Promise.all(Array.from({ length: AT_ONCE }, () => pullSome(mirror)))
   return failed
+}
+
+/** What has failed rests for a while: again and again, for as long as that may take. */
+async function pullUntilWhole(all: readonly (readonly [string, Image])[]): Promise<readonly string[]> {
+  for (const end = performance.now() + HEALED_WITHIN_MS; ; ) {
+    const failed = await pullAll(all)
+    if (failed.length === 0 || performance.now() > end) return failed
+    await wait(1000)
+  }
 }
 
 function matching(probability: string): readonly string[] {
