@@ -22,7 +22,7 @@ export interface ErrorPage {
 const ANCIENT_DOCKER = 418
 
 /** As large_client_header_buffers has it: a request line has one buffer, a header line too. */
-const LINE_BYTES = 16 * 1024
+const LINE_BYTES = 36 * 1024
 
 const MALFORMED = {
   why: 'it is none that a registry has (escaped is %3A only, and no part is empty, "." or ".."), or the request is not HTTP as RFC 9112 has it',
@@ -49,7 +49,7 @@ export function errorPages(settings: FrontSettings): readonly ErrorPage[] {
     page(
       494,
       'header-malformed',
-      { header: 'in all', found: 'too much', allowed: '16 KiB a line' },
+      { header: 'in all', found: 'too much', allowed: '36 KiB a line' },
       { answered: 431 },
     ),
     page(497, 'target-malformed', { why: 'this port speaks TLS, ask with https://' }, { name: 'plain-http' }),

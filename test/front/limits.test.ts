@@ -59,9 +59,17 @@ describeFront('a limit', { tls: false, settings: { maxUploadSize: '1m', timeoutS
   })
 
   test('of the target is 414', async () => {
-    const answer = await front.ask(`/v2/a/manifests/v1?${'tag=some-longer-tag&'.repeat(1000)}`)
+    const answer = await front.ask(`/v2/a/manifests/v1?${'tag=some-longer-tag&'.repeat(2000)}`)
     expect(answer.status).toBe(414)
     expect(errorOf(answer).code).toBe('NAME_INVALID')
+  })
+
+  test('of the headers lets through the longest token that the core takes', async () => {
+    front.core.next((request, response) => {
+      response.writeHead(200).end(`${request.headers.authorization?.length}`)
+    })
+    const answer = await front.ask('/v2/', `Authorization: Bearer ${'t'.repeat(32 * 1024)}`)
+    expect([answer.status, answer.body.toString()]).toEqual([200, `${32 * 1024 + 'Bearer '.length}`])
   })
 
   test('of the headers is 431', async () => {

@@ -44,7 +44,7 @@ export async function startScriptedCore(): Promise<ScriptedCore> {
   const below = (digest: string): string => `sha256/${digest.slice(7, 9)}/${digest.slice(7)}/data`
   const fileOf = (digest: string): string => path.join(storeRoot, 'docker/registry/v2/blobs', below(digest))
 
-  const server = http.createServer((request, response) => {
+  const server = http.createServer({ maxHeaderSize: 256 * 1024 }, (request, response) => {
     const { method = '', url: target = '', headers, rawHeaders } = request
     seen.push({ method, target, headers, rawHeaders })
     const handler = scripted.shift()
