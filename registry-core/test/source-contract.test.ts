@@ -4,6 +4,7 @@ import { HeldManifests } from '#core/mirror/held-manifests.js'
 import { Manifests } from '#core/mirror/manifests.js'
 import type { MirroredName } from '#core/mirror/mirrored-name.js'
 import { MirroredRepository } from '#core/mirror/mirrored-repository.js'
+import { Questions } from '#core/mirror/questions.js'
 import { RateLimitWatch } from '#core/mirror/rate-limit.js'
 import { UndeliveredBlobs } from '#core/mirror/undelivered.js'
 import { PublicOnly, Visibility } from '#core/mirror/visibility.js'
@@ -27,6 +28,7 @@ import {
   type SourceUnderTest,
 } from './source-contract.js'
 
+const CLIENT = '192.0.2.1'
 const NOWHERE = parseRepositoryName('team/nowhere')
 
 /** A mirror of a registry that is filled; nothing is in the mirror yet. */
@@ -51,8 +53,9 @@ async function openMirror(): Promise<MirrorUnderTest> {
   const { clock, core } = await openAlone()
   const { store, registry } = core
   const log = silentLog
+  const questions = new Questions({ host: upstream.host, clock, isNamed: () => false })
   const manifests = new Manifests({
-    ...{ upstream, clock, log, isPrivate: false },
+    ...{ upstream, clock, log, isPrivate: false, questions },
     settings: { freshFor: { rules: [], otherwiseMs: 1000 }, whenMissing: 404 },
     held: new HeldManifests({ store, registry, log }),
     rateLimit: new RateLimitWatch({ clock }),
@@ -62,16 +65,20 @@ async function openMirror(): Promise<MirrorUnderTest> {
     ...{ store, upstream, manifests, whenMissing: 404 as const, sizes: new BlobSizes() },
     downloads: openDownloads({ store, clock, log }),
     undelivered: new UndeliveredBlobs({ clock }),
+    questions,
     counters: { answered: () => undefined, saved: () => undefined },
   }
-  const visibility = new Visibility({ upstream, clock, origins: store.origins, isForAll: () => false })
+  const visibility = new Visibility({
+    ...{ upstream, clock, questions, origins: store.origins },
+    isForAll: () => false,
+  })
   const nameOf = (remote: RepositoryName): MirroredName => {
     return { host: upstream.host, remote, stored: parseRepositoryName(`${upstream.host}/${remote}`) }
   }
-  const source = (remote: RepositoryName): Source => new MirroredRepository(nameOf(remote), parts)
+  const source = (remote: RepositoryName): Source => new MirroredRepository(nameOf(remote), parts, CLIENT)
   return {
     ...{ upstream, source, content: store.content, origin: upstream.host },
-    publicSource: (remote) => new PublicOnly(source(remote), nameOf(remote), visibility),
+    publicSource: (remote) => new PublicOnly(source(remote), nameOf(remote), visibility, CLIENT),
   }
 }
 

@@ -31,7 +31,12 @@ async function inRepository<K extends RepositoryCallKind>(
   const route = findRoute(call.kind, context.method)
   if (route === undefined) throw unsupported(context.method, call.kind)
   const { place, caller } = context
-  const opened = context.parts.views.open({ ...call, place, ...pullRights(caller, call.repository) })
+  const opened = context.parts.views.open({
+    ...call,
+    place,
+    client: context.from.address,
+    ...pullRights(caller, call.repository),
+  })
   const view = opened instanceof Promise ? await opened : opened
   // Whoever pushes to a mirror is told where to push, whatever they may.
   if (view.push === undefined && route.action !== 'pull' && place.kind !== 'registry') throw view.refusal()

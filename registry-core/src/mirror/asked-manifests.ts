@@ -11,7 +11,7 @@ import { freshMsFor, isFresh } from './freshness.js'
 import { asStored, type HeldManifests, type HeldTag, isWhole } from './held-manifests.js'
 import type { UpstreamSettings } from './mirror-settings.js'
 import type { MirroredName } from './mirrored-name.js'
-import { Refusals } from './refusals.js'
+import type { Questions } from './questions.js'
 import {
   isUpstreamFailure,
   TROUBLES,
@@ -40,6 +40,7 @@ export interface AskedManifestsOptions {
   readonly settings: Pick<UpstreamSettings, 'freshFor'>
   /** The upstream is next door: a name without a dot, or a private address. */
   readonly isPrivate: boolean
+  readonly questions: Pick<Questions, 'ask'>
   readonly held: HeldManifests
   readonly counters: Pick<UpstreamCounters, 'revalidated'>
   readonly clock: Clock
@@ -50,7 +51,6 @@ export interface AskedManifestsOptions {
 export class AskedManifests {
   readonly #options: AskedManifestsOptions
   readonly #flights: Flights<Asked>
-  readonly #refusals: Refusals
   readonly #closing = new AbortController()
   /** What the upstream said last of a tag: for one that we may not move, and for a store that takes nothing. */
   readonly #confirmed = new BoundedMap<{ readonly digest: Digest; readonly at: Date }>(TAGS_LIMIT)
@@ -61,7 +61,6 @@ export class AskedManifests {
   constructor(options: AskedManifestsOptions) {
     this.#options = options
     this.#flights = new Flights(options)
-    this.#refusals = new Refusals(options)
   }
 
   /** Tags that are cached although the upstream has them no more, as `repository:tag`; those that were noted last. */
@@ -91,25 +90,27 @@ export class AskedManifests {
   }
 
   /** Fetches it, unless it is here. */
-  byDigest(name: MirroredName, digest: Digest): Flight<Asked> {
+  byDigest(name: MirroredName, digest: Digest, client: string | undefined): Flight<Asked> {
     return this.#flights.join(`${name.stored}@${digest}`, async () => {
       // It may have come between the caller's look and this one, which is why 32 clients make one request.
       const held = await this.#options.held.find(name, digest, false)
-      return held === undefined ? this.#fetch(name, { kind: 'digest', digest }) : { kind: 'held', ...held }
+      return held === undefined
+        ? this.#fetch(name, { kind: 'digest', digest }, client)
+        : { kind: 'held', ...held }
     })
   }
 
   /** Fetches it, or asks whether it still is what we have; neither while it is fresh. */
-  byTag(name: MirroredName, tag: Tag): Flight<Asked> {
+  byTag(name: MirroredName, tag: Tag, client: string): Flight<Asked> {
     return this.#flights.join(`${name.stored}:${tag}`, async () => {
       const held = await this.findTag(name, tag, false)
       if (held !== undefined && this.isFresh(name, tag, held)) return heldAnswer(held)
-      return held === undefined ? this.#fetchTag(name, tag) : this.#revalidate(name, tag, held)
+      return held === undefined ? this.#fetchTag(name, tag, client) : this.#revalidate(name, tag, held)
     })
   }
 
-  async #fetchTag(name: MirroredName, tag: Tag): Promise<Asked> {
-    const asked = await this.#fetch(name, { kind: 'tag', tag })
+  async #fetchTag(name: MirroredName, tag: Tag, client: string): Promise<Asked> {
+    const asked = await this.#fetch(name, { kind: 'tag', tag }, client)
     return this.#moveTag(name, tag, asked)
   }
 
@@ -117,7 +118,7 @@ export class AskedManifests {
   async #revalidate(name: MirroredName, tag: Tag, held: HeldTag): Promise<Asked> {
     const { counters, upstream, clock } = this.#options
     const reference: Reference = { kind: 'tag', tag }
-    const resolved = await this.#ask(name, reference, (signal) =>
+    const resolved = await this.#ask(name, reference, undefined, (signal) =>
       upstream.resolve(name.remote, reference, signal),
     )
     const key = `${name.stored}:${tag}`
@@ -135,7 +136,7 @@ export class AskedManifests {
       return heldAnswer(held)
     }
     counters.revalidated('moved')
-    return this.#moveTag(name, tag, await this.byDigest(name, resolved).result)
+    return this.#moveTag(name, tag, await this.byDigest(name, resolved, undefined).result)
   }
 
   /** The revision is here before the tag stands for it. A client's tag stays, and answers. */
@@ -149,11 +150,9 @@ export class AskedManifests {
     return now?.kind === 'pushed' ? heldAnswer(now) : asked
   }
 
-  async #fetch(name: MirroredName, reference: Reference): Promise<Asked> {
+  async #fetch(name: MirroredName, reference: Reference, client: string | undefined): Promise<Asked> {
     const { upstream, held } = this.#options
-    if (this.#refusals.isFull() && this.#refusals.find(keyOf(name, reference)) === undefined)
-      return { kind: 'failed', failure: tooManyNames(upstream.host) }
-    const fetched = await this.#ask(name, reference, async (signal) =>
+    const fetched = await this.#ask(name, reference, client, async (signal) =>
       checked(await upstream.manifest(name.remote, reference, signal), reference, upstream.host),
     )
     if (isUpstreamFailure(fetched)) return { kind: 'failed', failure: fetched }
@@ -164,17 +163,16 @@ export class AskedManifests {
   async #ask<T>(
     name: MirroredName,
     reference: Reference,
+    client: string | undefined,
     ask: (signal: AbortSignal) => Promise<T>,
   ): Promise<T | UpstreamFailure> {
-    const key = keyOf(name, reference)
-    const refused = this.#refusals.find(key)
-    if (refused !== undefined) return refused
+    const about = referenceText(reference)
+    const question = { kind: 'manifest', repository: name.stored, about, client } as const
     try {
-      return await this.#inTime(ask)
+      return await this.#options.questions.ask(question, () => this.#inTime(ask))
     } catch (error) {
       if (!isUpstreamFailure(error)) throw error
-      if (TROUBLES[error.trouble].isRemembered) this.#refusals.remember(key, error)
-      this.#say(error, key)
+      this.#say(error, keyOf(name, reference))
       return error
     }
   }
@@ -239,8 +237,4 @@ function checked(fetched: FetchedManifest, reference: Reference, host: string): 
   if (!isWhole(fetched)) throw wrong(`bytes that are not ${fetched.digest}`)
   if (!isJsonObject(fetched.bytes)) throw wrong(`${fetched.mediaType} that is no manifest`)
   return fetched
-}
-
-function tooManyNames(host: string): UpstreamFailure {
-  return new UpstreamFailure('resting', `${host} was asked for too many names that it does not have`)
 }

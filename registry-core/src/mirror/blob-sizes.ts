@@ -6,21 +6,22 @@ import { BoundedMap } from '../system/bounded-map.js'
 const MANIFESTS_LIMIT = 5000
 const BLOBS_LIMIT = 20_000
 
-/** How long blobs are, as the manifests say that clients asked for lately. A hint: nobody has verified it. */
+/** How long blobs and manifests are, as the manifests say that clients asked for lately. A hint: nobody has verified it. */
 export class BlobSizes {
   readonly #read = new BoundedMap<true>(MANIFESTS_LIMIT)
   readonly #sizes = new BoundedMap<number>(BLOBS_LIMIT)
 
-  /** Each is read once. */
-  note({ digest, bytes }: Pick<StoredManifest, 'digest' | 'bytes'>): void {
-    if (this.#read.get(digest)) return
+  /** Each is read once; answers what it names then. */
+  note({ digest, bytes }: Pick<StoredManifest, 'digest' | 'bytes'>): readonly Digest[] {
+    if (this.#read.get(digest)) return []
     this.#read.set(digest, true)
-    for (const { kind, digest: blob, sizeBytes } of findStoredManifest(bytes)?.references ?? [])
-      if (kind === 'blob') this.#sizes.set(blob, sizeBytes)
+    const references = findStoredManifest(bytes)?.references ?? []
+    for (const named of references) this.#sizes.set(named.digest, named.sizeBytes)
+    return references.map((named) => named.digest)
   }
 
   /** Undefined when no manifest has said it. */
-  find(digest: Digest): number | undefined {
+  find(digest: string): number | undefined {
     return this.#sizes.get(digest)
   }
 }

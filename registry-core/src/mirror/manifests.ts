@@ -18,6 +18,11 @@ const WAIT_WITHOUT_MS = 5000
 /** So long nobody waits for an upstream that has let somebody wait in vain, unless it answers in time before. */
 const SLOW_MS = 5 * 60_000
 
+/** A request, and the address of the client. */
+export interface AskedFor extends ManifestRequest {
+  readonly client: string
+}
+
 /** The manifests of one upstream: from the store, and from the upstream where that does not do. */
 export class Manifests {
   readonly #held: HeldManifests
@@ -44,11 +49,7 @@ export class Manifests {
    * For GET and HEAD alike: whoever asks for the one wants the other next. What is here is answered in any outage.
    * @throws RegistryError as outage.ts says, when nothing is here and the upstream does not give it
    */
-  manifest(
-    name: MirroredName,
-    reference: Reference,
-    request: ManifestRequest,
-  ): Promise<Pulled<PulledManifest>> {
+  manifest(name: MirroredName, reference: Reference, request: AskedFor): Promise<Pulled<PulledManifest>> {
     return reference.kind === 'digest'
       ? this.#byDigest(name, reference.digest, request)
       : this.#byTag(name, reference.tag, request)
@@ -63,25 +64,31 @@ export class Manifests {
     return this.#asked.close()
   }
 
-  async #byDigest(
-    name: MirroredName,
-    digest: Digest,
-    request: ManifestRequest,
-  ): Promise<Pulled<PulledManifest>> {
+  async #byDigest(name: MirroredName, digest: Digest, request: AskedFor): Promise<Pulled<PulledManifest>> {
     const held = await this.#held.find(name, digest, request.countsAsPull)
     if (held !== undefined) return hit(name, held.manifest, held.isPushed)
-    return this.#withoutCopy(name, { kind: 'digest', digest }, request, this.#asked.byDigest(name, digest))
+    return this.#withoutCopy(
+      name,
+      { kind: 'digest', digest },
+      request,
+      this.#asked.byDigest(name, digest, request.client),
+    )
   }
 
-  async #byTag(name: MirroredName, tag: Tag, request: ManifestRequest): Promise<Pulled<PulledManifest>> {
+  async #byTag(name: MirroredName, tag: Tag, request: AskedFor): Promise<Pulled<PulledManifest>> {
     const held = await this.#asked.findTag(name, tag, request.countsAsPull)
     if (held === undefined)
-      return this.#withoutCopy(name, { kind: 'tag', tag }, request, this.#asked.byTag(name, tag))
+      return this.#withoutCopy(
+        name,
+        { kind: 'tag', tag },
+        request,
+        this.#asked.byTag(name, tag, request.client),
+      )
     const { kind, manifest } = held
     if (kind === 'pushed' || this.#asked.isFresh(name, tag, held))
       return hit(name, manifest, kind === 'pushed')
     if (this.#rateLimit.isLow()) return stale(name, manifest, sparedSentence(name.host, checkedAtOf(held)))
-    return this.#withCopy(name, held, request, this.#asked.byTag(name, tag))
+    return this.#withCopy(name, held, request, this.#asked.byTag(name, tag, request.client))
   }
 
   async #withoutCopy(

@@ -23,6 +23,7 @@ import type { Downloads } from './downloads.js'
 import type { Manifests } from './manifests.js'
 import type { MirroredName } from './mirrored-name.js'
 import { failureWithoutCopy, staleSentence, type Wanted } from './outage.js'
+import type { Question, Questions } from './questions.js'
 import type { UndeliveredBlobs } from './undelivered.js'
 import { isUpstreamFailure, UpstreamFailure } from './upstream/upstream-failure.js'
 import type { Upstream } from './upstream/upstream.js'
@@ -39,6 +40,7 @@ export interface MirrorParts {
   readonly manifests: Manifests
   readonly downloads: Downloads
   readonly sizes: Pick<BlobSizes, 'note'>
+  readonly questions: Questions
   readonly undelivered: UndeliveredBlobs
   readonly counters: Pick<UpstreamCounters, 'answered' | 'saved'>
   readonly whenMissing: 404 | 503
@@ -48,18 +50,22 @@ export interface MirrorParts {
 export class MirroredRepository implements Source {
   readonly #name: MirroredName
   readonly #parts: MirrorParts
+  readonly #client: string
 
-  constructor(name: MirroredName, parts: MirrorParts) {
+  /** @param client the address of whoever asks */
+  constructor(name: MirroredName, parts: MirrorParts, client: string) {
     this.#name = name
     this.#parts = parts
+    this.#client = client
   }
 
   async manifest(
     reference: Reference,
     request: ManifestRequest,
   ): Promise<Pulled<PulledManifest> | undefined> {
-    const found = await this.#parts.manifests.manifest(this.#name, reference, request)
-    this.#parts.sizes.note(found.value)
+    const { manifests, sizes, questions } = this.#parts
+    const found = await manifests.manifest(this.#name, reference, { ...request, client: this.#client })
+    questions.noteNamed(this.#name.stored, sizes.note(found.value))
     await this.#refuseUndelivered(reference, found.value)
     return this.#counted(found, ({ bytes }) => bytes.length)
   }
@@ -90,7 +96,7 @@ export class MirroredRepository implements Source {
     const here = isComing ? undefined : await store.content.look('layer', stored, digest)
     if (here !== undefined) return { value: { kind: 'stored', content: here }, served: this.#served('hit') }
     const wanted = { kind: 'blob', repository: stored, digest } as const
-    return this.#asking(wanted, async () => {
+    return this.#asking(wanted, isComing, async () => {
       if (!wantsBytes) {
         const { sizeBytes } = await upstream.describeBlob(remote, digest, signal())
         if (sizeBytes === undefined) throw wrongContent(host, `does not say how long ${digest} is`)
@@ -130,10 +136,11 @@ export class MirroredRepository implements Source {
   }
 
   async #findTags(page: PageRequest, signal: () => AbortSignal): Promise<Pulled<TagsPage>> {
-    const { upstream, store } = this.#parts
+    const { upstream, store, questions } = this.#parts
     const { remote, stored } = this.#name
     try {
-      const { tags, more } = await upstream.tags(remote, page, signal())
+      const asked = this.#question('tags')
+      const { tags, more } = await questions.ask(asked, () => upstream.tags(remote, page, signal()))
       const known = tags.map(findTag).filter((tag) => tag !== undefined)
       return { value: { tags: known, more }, served: this.#served('miss') }
     } catch (error) {
@@ -160,10 +167,17 @@ export class MirroredRepository implements Source {
     request: ReferrersRequest,
     signal: () => AbortSignal,
   ): Promise<Pulled<ReferrersPage>> {
-    const { upstream, store } = this.#parts
+    const { upstream, store, questions } = this.#parts
     const { remote, stored } = this.#name
+    // Of what is here everybody asks it; of what is not, whoever makes up digests.
+    const isHere = (await store.content.look('revision', stored, subject)) !== undefined
+    const asked = { ...this.#question('referrers', subject), ...(isHere && { client: undefined }) }
     try {
-      const all = await upstream.referrers(remote, subject, signal())
+      const all = await questions.ask(asked, async () => {
+        const found = await upstream.referrers(remote, subject, signal())
+        if (found.length === 0 && !isHere) questions.noteEmpty(asked)
+        return found
+      })
       return { value: pageOf(all, request), served: this.#served('miss') }
     } catch (error) {
       if (!isUpstreamFailure(error)) throw error
@@ -180,9 +194,14 @@ export class MirroredRepository implements Source {
     return pulled
   }
 
-  async #asking<T>(wanted: WantedBlob, ask: () => Promise<T>): Promise<T> {
+  /** What runs already asks nothing new; what was refused a moment ago is refused again, and nothing else is made of it. */
+  async #asking<T>(wanted: WantedBlob, isComing: boolean, ask: () => Promise<T>): Promise<T> {
+    const { questions } = this.#parts
+    const question = this.#question('blob', wanted.digest)
+    const spared = isComing ? undefined : questions.find(question)
+    if (spared !== undefined) throw this.#refusal(spared, wanted)
     try {
-      return await ask()
+      return await (isComing ? ask() : questions.ask(question, ask))
     } catch (error) {
       throw isUpstreamFailure(error) ? this.#undelivered(error, wanted) : error
     }
@@ -195,6 +214,10 @@ export class MirroredRepository implements Source {
     } catch (error) {
       throw isUpstreamFailure(error) ? this.#undelivered(error, wanted) : error
     }
+  }
+
+  #question(kind: Question['kind'], about = ''): Question {
+    return { kind, repository: this.#name.stored, about, client: this.#client }
   }
 
   #undelivered(failure: UpstreamFailure, wanted: WantedBlob): Error {

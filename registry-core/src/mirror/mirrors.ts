@@ -11,6 +11,14 @@ export interface Mirrors {
   readonly isEmpty: boolean
 }
 
+/** Who asks a mirror. */
+export interface Asker {
+  /** An account that may pull it: it may see more than anybody (`expose`). */
+  readonly isMember: boolean
+  /** Its address: what is made up there is no reason to ask less for others. */
+  readonly client: string
+}
+
 /** One upstream, as its clients see it. */
 export interface Mirror {
   /** Its name in the store and in `ns`. */
@@ -19,8 +27,7 @@ export interface Mirror {
   readonly isBare: boolean
   /** `alpine` of Docker Hub is `library/alpine`. */
   name(remote: RepositoryName): MirroredName | undefined
-  /** @param isMember an account that may pull it asks: it may see more than anybody (`expose`) */
-  open(name: MirroredName, isMember: boolean): Source
+  open(name: MirroredName, asker: Asker): Source
   /**
    * Whether what it gave to our account, or may have, is for this caller: nothing is asked for it, so what nobody knows to
    * be public is not.

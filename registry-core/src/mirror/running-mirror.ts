@@ -15,8 +15,9 @@ import { Manifests } from './manifests.js'
 import type { MirroredName } from './mirrored-name.js'
 import { MirroredRepository } from './mirrored-repository.js'
 import type { UpstreamSettings } from './mirror-settings.js'
-import type { Mirror } from './mirrors.js'
+import type { Asker, Mirror } from './mirrors.js'
 import { PrivateContent } from './private-content.js'
+import { Questions } from './questions.js'
 import type { RateLimit } from './rate-limit.js'
 import { UndeliveredBlobs } from './undelivered.js'
 import { isNearAddress } from './upstream/address-guard.js'
@@ -60,6 +61,7 @@ export class RunningMirror implements Mirror {
   readonly #watched: WatchedUpstream
   readonly #visibility: Visibility
   readonly #private: PrivateContent
+  readonly #questions: Questions
   readonly #sizes = new BlobSizes()
   readonly #manifests: Manifests
   readonly #undelivered: UndeliveredBlobs
@@ -83,8 +85,12 @@ export class RunningMirror implements Mirror {
     )
     const { upstream, rateLimit, counters } = this.#watched
     this.#private = new PrivateContent({ origins: store.origins, links: store.links, clock })
+    const isNamed = (digest: string): boolean => this.#sizes.find(digest) !== undefined
+    const questions = new Questions({ host: settings.host, clock, isNamed })
+    this.#questions = questions
     const visibility = new Visibility({
       upstream,
+      questions,
       clock,
       origins: store.origins,
       isForAll: (stored) => this.#isForAll(stored),
@@ -101,6 +107,7 @@ export class RunningMirror implements Mirror {
       clock,
       log,
       settings,
+      questions,
       held: new HeldManifests({ store, registry, log, isKnownPublic }),
       isPrivate: settings.urls.every(({ hostname }) => isNextDoor(hostname)),
     })
@@ -122,10 +129,10 @@ export class RunningMirror implements Mirror {
     return there && stored && { host, remote: there, stored }
   }
 
-  open(name: MirroredName, isMember: boolean): Source {
+  open(name: MirroredName, { isMember, client }: Asker): Source {
     const { upstream, counters } = this.#watched
     const { whenMissing } = this.settings
-    const repository = new MirroredRepository(name, {
+    const parts = {
       store: this.#store,
       upstream,
       counters,
@@ -134,8 +141,10 @@ export class RunningMirror implements Mirror {
       downloads: this.#downloads,
       sizes: this.#sizes,
       undelivered: this.#undelivered,
-    })
-    return this.#isOpen(isMember) ? repository : new PublicOnly(repository, name, this.#visibility)
+      questions: this.#questions,
+    }
+    const repository = new MirroredRepository(name, parts, client)
+    return this.#isOpen(isMember) ? repository : new PublicOnly(repository, name, this.#visibility, client)
   }
 
   /** Without an account all is for everybody, but for what there was one for once. */

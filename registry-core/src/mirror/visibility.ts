@@ -19,6 +19,7 @@ import { BoundedMap } from '../system/bounded-map.js'
 import type { Clock } from '../system/clock.js'
 import { Flights } from './flights.js'
 import type { MirroredName } from './mirrored-name.js'
+import type { Questions } from './questions.js'
 import { isUpstreamFailure, UpstreamFailure } from './upstream/upstream-failure.js'
 import type { Upstream } from './upstream/upstream.js'
 
@@ -32,6 +33,7 @@ interface Options {
   readonly upstream: Pick<Upstream, 'isPublic' | 'host'>
   readonly origins: Pick<Origins, 'provenance' | 'findTag'>
   readonly clock: Clock
+  readonly questions: Pick<Questions, 'ask' | 'noteEmpty'>
   /** Nobody need be asked: the upstream gives us all that lies here without an account. */
   readonly isForAll: (stored: RepositoryName) => boolean | Promise<boolean>
 }
@@ -68,14 +70,14 @@ export class Visibility {
   }
 
   /** A note tells of its own manifest alone: what came later, to our account, may not be public. */
-  async isPublic(name: MirroredName, signal: AbortSignal, part: Part): Promise<boolean> {
+  async isPublic(name: MirroredName, signal: AbortSignal, part: Part, client: string): Promise<boolean> {
     const { stored } = name
     if (await this.#options.isForAll(stored)) return true
     const nowMs = this.#options.clock.elapsedMs()
     if ((this.#public.get(stored) ?? nowMs) > nowMs) return true
     if ((this.#hidden.get(stored) ?? nowMs) > nowMs) return false
     try {
-      return await this.#asks.wait(stored, signal, () => this.#ask(name))
+      return await this.#asks.wait(stored, signal, () => this.#ask(name, client))
     } catch (error) {
       if (!isUpstreamFailure(error)) throw error
       if (this.#public.get(stored) !== undefined) return true
@@ -87,9 +89,14 @@ export class Visibility {
     }
   }
 
-  async #ask({ stored, remote }: MirroredName): Promise<boolean> {
-    const { upstream, clock } = this.#options
-    const isPublic = await upstream.isPublic(remote, this.#closing.signal)
+  async #ask({ stored, remote }: MirroredName, client: string): Promise<boolean> {
+    const { upstream, clock, questions } = this.#options
+    const asked = { kind: 'public', repository: stored, client } as const
+    const isPublic = await questions.ask(asked, async () => {
+      const isGiven = await upstream.isPublic(remote, this.#closing.signal)
+      if (!isGiven) questions.noteEmpty(asked)
+      return isGiven
+    })
     const [is, isNot] = isPublic ? [this.#public, this.#hidden] : [this.#hidden, this.#public]
     is.set(stored, clock.elapsedMs() + KNOWN_FOR_MS)
     isNot.delete(stored)
@@ -118,8 +125,11 @@ export class PublicOnly implements Source {
   readonly #source: Source
   readonly #name: MirroredName
   readonly #visibility: Visibility
+  readonly #client: string
 
-  constructor(source: Source, name: MirroredName, visibility: Visibility) {
+  /** @param client the address of whoever asks */
+  constructor(source: Source, name: MirroredName, visibility: Visibility, client: string) {
+    this.#client = client
     this.#source = source
     this.#name = name
     this.#visibility = visibility
@@ -157,6 +167,6 @@ export class PublicOnly implements Source {
   }
 
   #isPublic(signal: () => AbortSignal, part: Part): Promise<boolean> {
-    return this.#visibility.isPublic(this.#name, signal(), part)
+    return this.#visibility.isPublic(this.#name, signal(), part, this.#client)
   }
 }

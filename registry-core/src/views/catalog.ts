@@ -1,7 +1,7 @@
 import type { Mirrors } from '../mirror/mirrors.js'
 import { findRepositoryName, type RepositoryName } from '../oci/repository.js'
 import type { Registry } from '../registry/source.js'
-import type { OverlaySettings } from './overlay-settings.js'
+import { matches, type OverlaySettings } from './overlay-settings.js'
 import type { Place } from './place.js'
 import { firstPart } from './upstream-names.js'
 
@@ -25,8 +25,7 @@ export function catalogOf(
   if (place.kind === 'upstream') return belowHost(place.host, known)
   const { show, hide } = overlay()
   const isShown = (name: RepositoryName): boolean =>
-    mirrors.find(firstPart(name)) !== undefined ||
-    (show.some((glob) => glob.matches(name)) && !hide.some((glob) => glob.matches(name)))
+    mirrors.find(firstPart(name)) !== undefined || (matches(show, name) && !matches(hide, name))
   return overlaid(known, { host: mirrors.default?.host, isShown })
 }
 

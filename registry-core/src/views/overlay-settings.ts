@@ -16,3 +16,8 @@ export interface OverlaySettings {
   /** Names that the registry view fetches from the default upstream when they are not here. */
   readonly onRegistry: readonly Glob[]
 }
+
+/** Whether one of the patterns of a setting names it. */
+export function matches(globs: readonly Glob[], name: string): boolean {
+  return globs.some((glob) => glob.matches(name))
+}

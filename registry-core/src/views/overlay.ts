@@ -14,7 +14,7 @@ import type {
   Source,
   TagsPage,
 } from '../registry/source.js'
-import type { OverlaySettings } from './overlay-settings.js'
+import { matches, type OverlaySettings } from './overlay-settings.js'
 
 /** dockerd asks its mirrors for `library/name` when people type `name`. */
 const OFFICIAL = 'library/'
@@ -31,7 +31,7 @@ export function localNames(
 ): readonly RepositoryName[] {
   const bare = bareName(asked)
   return [asked, ...(bare === undefined ? [] : [bare])].filter(
-    (name) => show.some((glob) => glob.matches(name)) && !hide.some((glob) => glob.matches(name)),
+    (name) => matches(show, name) && !matches(hide, name),
   )
 }
 

@@ -10,7 +10,7 @@ import { type Catalog, catalogOf, filtered } from './catalog.js'
 import { type Collision, Collisions } from './collisions.js'
 import { Locals } from './locals.js'
 import { localNames, openOverlay } from './overlay.js'
-import type { OverlaySettings } from './overlay-settings.js'
+import { matches, type OverlaySettings } from './overlay-settings.js'
 import { findPlace, type ListenerView, type Place, type PlaceHeaders } from './place.js'
 import { Residents } from './residents.js'
 import { firstPart, nameIn, withoutHost } from './upstream-names.js'
@@ -37,6 +37,8 @@ export interface Asked {
   readonly place: Place
   readonly namespace: string | undefined
   readonly repository: RepositoryName
+  /** The address of whoever asks. */
+  readonly client: string
   /** The caller's right to another name than the one that was asked for. */
   readonly mayPull: (repository: RepositoryName) => boolean
   /** The same by its own account, not only because anybody may. */
@@ -58,7 +60,7 @@ export interface Views {
 export interface ViewsOptions {
   readonly registry: Registry
   readonly links: Links
-  readonly origins: Pick<Origins, 'isLocal' | 'isFetched' | 'bornAt' | 'provenance' | 'revisions'>
+  readonly origins: Origins
   readonly clock: Clock
   readonly mirrors: Mirrors
   /** Asked for each request: both may change while we run. */
@@ -168,7 +170,7 @@ class NamedViews implements Views {
     const rightsOn = [...new Set([name.stored, repository])]
     return {
       pushWarning: undefined,
-      pull: mirror.open(name, this.#isMember(asked, mirror, name)),
+      pull: mirror.open(name, { isMember: this.#isMember(asked, mirror, name), client: asked.client }),
       push: undefined,
       refusal: () => mirrored(repository, mirror.host),
       origin: mirror.host,
@@ -213,7 +215,11 @@ class NamedViews implements Views {
     return whenKnown(opened, (local) =>
       whenKnown(isTheirs, (isMirrored) =>
         isMirrored
-          ? { ...local, pull: mirror.open(name, asked.mayPullItself(name.stored)), origin: mirror.host }
+          ? {
+              ...local,
+              pull: mirror.open(name, { isMember: asked.mayPullItself(name.stored), client: asked.client }),
+              origin: mirror.host,
+            }
           : local,
       ),
     )
@@ -251,16 +257,15 @@ class NamedViews implements Views {
   }
 
   #layers(asked: Asked, here: readonly RepositoryName[], source: Source | undefined): View {
-    const { repository, namespace, mayPull, mayPullItself } = asked
+    const { repository, namespace, client, mayPull, mayPullItself } = asked
     const { mirrors } = this.#options
     const { localOnly, fallThrough, prefer } = this.#options.overlay()
     const mirror = mirrors.default
     const name = matches(localOnly, repository) ? undefined : mirror?.name(repository)
     const mayAsk = name !== undefined && (mayPull(name.stored) || mayPull(repository))
     // By its bare name people mean the default upstream's here.
-    const upstream = mayAsk
-      ? mirror?.open(name, mayPullItself(name.stored) || mayPullItself(repository))
-      : undefined
+    const isMember = name !== undefined && (mayPullItself(name.stored) || mayPullItself(repository))
+    const upstream = mayAsk ? mirror?.open(name, { isMember, client }) : undefined
     const [local] = here
     const isTaken = local && this.#collisions.find(local, repository, mirror)?.served === 'upstream'
     const answers = prefer === 'upstream' ? 'upstream-first' : isTaken && upstream ? 'upstream' : 'local'
@@ -290,8 +295,4 @@ function readOnly(): RegistryError {
 /** For whoever pushes into a mirror: where it can be pushed instead. */
 function mirrored(repository: RepositoryName, host = 'this address'): RegistryError {
   return new RegistryError('mirrored-read-only', { repository, host, pushTo: PUSH_TO })
-}
-
-function matches(globs: OverlaySettings['show'], name: string): boolean {
-  return globs.some((glob) => glob.matches(name))
 }

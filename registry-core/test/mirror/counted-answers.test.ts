@@ -37,13 +37,14 @@ beforeEach(async () => {
     whenMissing: 404 as const,
     downloads: openDownloads({ store, clock: mirror.clock, log: silentLog }),
     sizes: new BlobSizes(),
+    questions: mirror.questions,
     undelivered: new UndeliveredBlobs({ clock: mirror.clock }),
     counters: {
       answered: (cache: string) => void counted.push(cache),
       saved: (bytes: number) => void counted.push(`saved ${bytes}`),
     },
   }
-  open = (name = ALPINE) => new MirroredRepository(name, parts)
+  open = (name = ALPINE) => new MirroredRepository(name, parts, '192.0.2.1')
 })
 
 async function pullBlob(name: MirroredName, wantsBytes = true): Promise<void> {

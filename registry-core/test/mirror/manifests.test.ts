@@ -49,7 +49,7 @@ describe('a tag that is not here', () => {
   test('comes although the client that asked first has left', async () => {
     mirror.scripted.hangs()
     const leaving = new AbortController()
-    const request = { countsAsPull: true, signal: () => leaving.signal }
+    const request = { ...REQUEST, signal: () => leaving.signal }
     const first = mirror.manifests.manifest(ALPINE, parseReference('latest'), request)
     await settle()
     const second = mirror.pull('latest')

@@ -1,15 +1,16 @@
 import { Breaker, withBreaker } from '#core/mirror/breaker.js'
 import { HeldManifests } from '#core/mirror/held-manifests.js'
-import { Manifests } from '#core/mirror/manifests.js'
+import { type AskedFor, Manifests } from '#core/mirror/manifests.js'
 import type { UpstreamSettings } from '#core/mirror/mirror-settings.js'
 import type { MirroredName } from '#core/mirror/mirrored-name.js'
+import { Questions } from '#core/mirror/questions.js'
 import { RateLimitWatch } from '#core/mirror/rate-limit.js'
 import { withTurns } from '#core/mirror/turns.js'
 import { isRegistryError } from '#core/oci/failure.js'
 import { errorStatus } from '#core/http/errors.js'
 import { parseReference } from '#core/oci/reference.js'
 import { parseRepositoryName } from '#core/oci/repository.js'
-import type { ManifestRequest, Pulled, PulledManifest } from '#core/registry/source.js'
+import type { Pulled, PulledManifest } from '#core/registry/source.js'
 import type { Clock } from '#core/system/clock.js'
 import { FakeClock, turn } from '../fake-clock.js'
 import { seededRandom } from '../seeded-chance.js'
@@ -27,7 +28,10 @@ export const ALPINE: MirroredName = {
 export const STALE_MS = 10 * 60_000
 
 /** A client that stays. */
-export const REQUEST: ManifestRequest = { countsAsPull: true, signal: () => new AbortController().signal }
+export const REQUEST: AskedFor = {
+  ...{ countsAsPull: true, client: '192.0.2.1' },
+  signal: () => new AbortController().signal,
+}
 
 /** What a client was told, in one line. */
 export function told({ value, served }: Pulled<PulledManifest>): string {
@@ -45,6 +49,9 @@ export class MirrorOfScript {
   core: OpenedProcess
   manifests: Manifests
   breaker: Breaker
+  /** Digests that a manifest has named. */
+  readonly named = new Set<string>()
+  questions: Questions
   whenMissing: UpstreamSettings['whenMissing'] = 404
   /** The next look at a tag ends when this has, and tells what it saw before. */
   nextLook: Promise<void> | undefined
@@ -67,17 +74,17 @@ export class MirrorOfScript {
     this.fs = parts.fs
     this.core = parts.core
     this.rateLimit = new RateLimitWatch(parts)
-    ;({ manifests: this.manifests, breaker: this.breaker } = this.#open())
+    ;({ manifests: this.manifests, breaker: this.breaker, questions: this.questions } = this.#open())
   }
 
   /** Everything that was in memory is gone, the disk is as it was. */
   async restart(): Promise<void> {
     await this.manifests.close()
     this.core = await openProcess({ fs: this.fs, clock: this.clock, seed: 2, boot: 'boot0000' })
-    ;({ manifests: this.manifests, breaker: this.breaker } = this.#open())
+    ;({ manifests: this.manifests, breaker: this.breaker, questions: this.questions } = this.#open())
   }
 
-  #open(): { manifests: Manifests; breaker: Breaker } {
+  #open(): { manifests: Manifests; breaker: Breaker; questions: Questions } {
     const log = {
       info: (_fields: object, line: string) => void this.lines.push(line),
       warn: (_fields: object, line: string) => void this.lines.push(line),
@@ -94,7 +101,12 @@ export class MirrorOfScript {
       await end
       return found
     }
+    const questions = new Questions({
+      ...{ host: 'docker.io', clock },
+      isNamed: (digest) => this.named.has(digest),
+    })
     const manifests = new Manifests({
+      questions,
       upstream: withTurns(withBreaker(this.scripted, breaker), clock),
       settings: this.#settings(),
       isPrivate: false,
@@ -104,7 +116,7 @@ export class MirrorOfScript {
       clock,
       log,
     })
-    return { manifests, breaker }
+    return { manifests, breaker, questions }
   }
 
   /** As `whenMissing` is when it is asked for: tests set it later. */

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test } from '@jest/globals'
 import { RateLimitWatch } from '#core/mirror/rate-limit.js'
-import { Refusals } from '#core/mirror/refusals.js'
+import { LIMIT, Refusals } from '#core/mirror/refusals.js'
 import { UpstreamFailure } from '#core/mirror/upstream/upstream-failure.js'
 import { FakeClock } from '../fake-clock.js'
 
@@ -15,7 +15,7 @@ beforeEach(() => {
 describe('what an upstream has refused', () => {
   test('is known for ten seconds', async () => {
     const refusals = new Refusals({ clock })
-    refusals.remember('a', missing)
+    refusals.remember('a', missing, 'a client')
     await clock.advance(9999)
     expect(refusals.find('a')).toBe(missing)
     await clock.advance(1)
@@ -26,14 +26,27 @@ describe('what an upstream has refused', () => {
     const refusals = new Refusals({ clock })
     let known = 0
     for (let name = 0; name < 100_000; name += 1) {
-      if (!refusals.isFull()) known += 1
-      refusals.remember(`name-${name}`, missing)
+      if (refusals.size < LIMIT) known += 1
+      refusals.remember(`name-${name}`, missing, `client-${name % 10}`)
     }
     expect(known).toBe(2000)
     expect(refusals.find('name-99999')).toBe(missing)
     expect(refusals.find('name-1')).toBeUndefined()
     await clock.advance(10_000)
-    expect(refusals.isFull()).toBe(false)
+    expect(refusals.size).toBe(0)
+  })
+
+  test('is counted for each client that asked for it', async () => {
+    const refusals = new Refusals({ clock })
+    for (let name = 0; name < 500; name += 1) refusals.remember(`name-${name}`, missing, 'one')
+    expect([refusals.countOf('one'), refusals.countOf('another')]).toEqual([500, 0])
+    refusals.forget('name-7')
+    expect(refusals.countOf('one')).toBe(499)
+    for (let again = 0; again < 10; again += 1) refusals.remember('name-7', missing, 'one')
+    refusals.remember('name-8', missing, 'another')
+    expect(refusals.countOf('one')).toBe(499)
+    await clock.advance(10_000)
+    expect(refusals.countOf('one')).toBe(0)
   })
 })
 

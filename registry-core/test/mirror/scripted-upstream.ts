@@ -113,12 +113,22 @@ export class ScriptedUpstream implements Upstream {
     return { sizeBytes: 3, first, body: pieces([Buffer.from('a'), Buffer.from('bc')]) }
   }
 
-  tags(): Promise<{ readonly tags: readonly string[]; readonly more: boolean }> {
-    return Promise.resolve({ tags: [], more: false })
+  async tags(
+    repository: RepositoryName,
+    _page: object,
+    signal: AbortSignal,
+  ): Promise<{ readonly tags: readonly string[]; readonly more: boolean }> {
+    await this.#take(`TAGS ${repository}`, signal)
+    return { tags: [], more: false }
   }
 
-  referrers(): Promise<readonly never[]> {
-    return Promise.resolve([])
+  async referrers(
+    repository: RepositoryName,
+    subject: Digest,
+    signal: AbortSignal,
+  ): Promise<readonly never[]> {
+    await this.#take(`REFERRERS ${repository} ${subject}`, signal)
+    return []
   }
 
   async isPublic(repository: RepositoryName, signal: AbortSignal): Promise<boolean> {

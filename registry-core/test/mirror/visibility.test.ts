@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, test } from '@jest/globals'
 import { Breaker, withBreaker } from '#core/mirror/breaker.js'
+import { Questions } from '#core/mirror/questions.js'
 import { UpstreamFailure } from '#core/mirror/upstream/upstream-failure.js'
 import type { Upstream } from '#core/mirror/upstream/upstream.js'
 import { Visibility } from '#core/mirror/visibility.js'
@@ -27,7 +28,8 @@ beforeEach(() => {
   scripted = new ScriptedUpstream()
   breaker = new Breaker({ host: 'docker.io', clock, random: seededRandom(1), log: silentLog })
   upstream = withBreaker(scripted, breaker)
-  visibility = new Visibility({ upstream, origins: nothing, clock, isForAll: () => false })
+  const questions = new Questions({ host: upstream.host, clock, isNamed: () => false })
+  visibility = new Visibility({ upstream, origins: nothing, clock, questions, isForAll: () => false })
 })
 
 /** A store that has noted nothing. */
@@ -37,7 +39,7 @@ const nothing: Pick<Origins, 'provenance' | 'findTag'> = {
 }
 
 function isPublic(name = ALPINE, part: Reference | 'blob' | 'list' = 'list'): Promise<boolean> {
-  return visibility.isPublic(name, signal, part)
+  return visibility.isPublic(name, signal, part, '192.0.2.1')
 }
 
 /** How a pull of somebody who did not log in ends: asked whether it is public, then for the manifest. */
@@ -91,7 +93,7 @@ describe('what is public', () => {
   test('is not waited for by a client that leaves, and the others hear of it', async () => {
     scripted.hangs()
     const leaving = new AbortController()
-    const left = visibility.isPublic(ALPINE, leaving.signal, 'blob')
+    const left = visibility.isPublic(ALPINE, leaving.signal, 'blob', '192.0.2.1')
     const stays = isPublic()
     leaving.abort(new Error('the client has gone'))
     await expect(left).rejects.toThrow('the client has gone')

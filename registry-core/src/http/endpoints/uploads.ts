@@ -61,7 +61,11 @@ async function isPullable(digest: Digest, from: RepositoryName, context: Context
   if ((await parts.content.look('layer', from, digest)) === undefined) return false
   const asked = { place: { kind: 'registry' }, namespace: undefined, repository: from } as const
   try {
-    const { pull } = await parts.views.open({ ...asked, ...pullRights(caller, from) })
+    const { pull } = await parts.views.open({
+      ...asked,
+      client: context.from.address,
+      ...pullRights(caller, from),
+    })
     return (await pull.blob(digest, { promise: false, wantsBytes: false, signal })) !== undefined
   } catch (error) {
     if (isRegistryError(error)) return false
