@@ -146,6 +146,27 @@ test('the upstream answers for a name that both have where overlay.prefer says s
   }
 })
 
+test('a push under a name that overlay.prefer gives to the upstream is told what changes that, and that does', async () => {
+  const overlay = { prefer: 'upstream', override: ['redis'] }
+  const scene = await openScene({ hosts: { [HUB]: {} }, overlay })
+  try {
+    const [ofHub, own] = [makeImage(), makeImage()]
+    scene.upstreams[HUB].hold('library/redis', ofHub, 'v1')
+    await pullImage(scene.mirror.mirror, ['library/redis', 'v1'], ofHub)
+    const { registry } = scene.mirror
+    for (const blob of own.blobs) await registry.pushBlob('redis', blob)
+    const told = (await registry.putManifest('redis', 'v1', own.manifest)).header('warning')
+    expect(told).toMatch(/name library\/redis in overlay\.localOnly/)
+    expect(told).not.toMatch(/override/)
+    await pullImage(scene.mirror.mirror, ['library/redis', 'v1'], ofHub)
+    await scene.mirror.restart('in order', { overlay: { ...overlay, localOnly: ['library/redis'] } })
+    await pullImage(scene.mirror.mirror, ['library/redis', 'v1'], own)
+    expect((await registry.putManifest('redis', 'v1', own.manifest)).header('warning')).toBeUndefined()
+  } finally {
+    await scene.close()
+  }
+})
+
 test('a repository under the name of an upstream that holds pushed content stays local, and takes pushes', async () => {
   const folder = mkdtempSync(path.join(os.tmpdir(), 'e-'))
   const root = path.join(folder, 'store')

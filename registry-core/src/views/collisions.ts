@@ -3,7 +3,7 @@ import { findRepositoryName, type RepositoryName } from '../oci/repository.js'
 import type { Origins } from '../store/fetched.js'
 import type { Catalog } from './catalog.js'
 import { bareName } from './overlay.js'
-import type { OverlaySettings } from './overlay-settings.js'
+import { matches, type OverlaySettings } from './overlay-settings.js'
 
 /** A bare name that is here, and that the default upstream has given too. */
 export interface Collision {
@@ -32,13 +32,14 @@ export class Collisions {
 
   /** @param local that is here @param asked the name that clients of the mirror use for it */
   find(local: RepositoryName, asked: RepositoryName, mirror: Mirror | undefined): Collision | undefined {
-    const mirrored = mirror?.isBare === true ? undefined : mirror?.name(asked)?.stored
+    const { override, prefer, localOnly } = this.#overlay()
+    const name = mirror?.isBare === true ? undefined : mirror?.name(asked)
+    const mirrored = name && !matches(localOnly, name.remote) ? name.stored : undefined
     const servedSince = mirrored && this.#origins.bornAt(mirrored)
     if (mirrored === undefined || servedSince === undefined) return undefined
-    const { override, prefer } = this.#overlay()
     const pushedSince = this.#origins.bornAt(local)
     const isLater = pushedSince === undefined || pushedSince > servedSince
-    const isOverridden = override.some((glob) => glob.matches(local))
+    const isOverridden = matches(override, local)
     const isLocal = prefer === 'local' && (!isLater || isOverridden)
     return { local, mirrored, served: isLocal ? 'local' : 'upstream' }
   }
@@ -47,7 +48,10 @@ export class Collisions {
   warningFor(local: RepositoryName, mirror: Mirror | undefined): string | undefined {
     const found = this.find(local, local, mirror)
     if (found?.served !== 'upstream') return undefined
-    return `mirrors have served ${local} from ${mirror?.host} before and go on with it: name ${local} in overlay.override to serve this push`
+    const served = `mirrors have served ${local} from ${mirror?.host}`
+    return this.#overlay().prefer === 'upstream'
+      ? `${served} and go on with it, since overlay.prefer is upstream: name ${mirror?.name(local)?.remote} in overlay.localOnly to serve this push`
+      : `${served} before and go on with it: name ${local} in overlay.override to serve this push`
   }
 
   /** Every name of the default upstream that is here under its bare name too. */
