@@ -1,5 +1,6 @@
 import { expect, test } from '@jest/globals'
 
+import type { Digest } from '#core/oci/digest.js'
 import type { FetchedFrom } from '#core/store/fetched.js'
 
 import { APP, bytesOf, digestOf, LATEST, OTHER, putRevision, type StoreBench } from './store-bench.js'
@@ -58,6 +59,19 @@ export function originTests({ store, another, damage }: StoreBench): void {
     await putRevision(store(), bytesOf(2))
     expect(await store().origins.isLocal(APP, 'counts')).toBe(true)
     expect(await store().origins.isLocal(OTHER, 'counts')).toBe(false)
+  })
+
+  test('a repository has changed when a manifest has come that was not there, and not when one is read', async () => {
+    expect(store().origins.changedAt(APP)).toBeUndefined()
+    await store().origins.publishRevision(APP, one, HUB)
+    const first = store().origins.changedAt(APP)?.getTime() ?? 0
+    await store().content.look('revision', APP, one)
+    expect(store().origins.changedAt(APP)?.getTime()).toBe(first)
+    await putRevision(store(), bytesOf(2))
+    expect(store().origins.changedAt(APP)?.getTime()).toBeGreaterThanOrEqual(first)
+    const found: Digest[] = []
+    for await (const { digest } of store().origins.revisions(APP)) found.push(digest)
+    expect(found.toSorted()).toEqual([one, two].toSorted())
   })
 
   test('a mirror\u2019s tag moves with its upstream, and says so in every process', async () => {

@@ -46,6 +46,16 @@ describe('proxy.remoteurl', () => {
     await pullImage(store.client, ['library/alpine', '3.20'], image)
   })
 
+  test('serves a push of a second process at once, into what it has fetched and looked at just now', async () => {
+    const [mirror, store] = [await folder.serve(upstream), await folder.serve()]
+    const [theirs, own] = [makeImage(), makeImage()]
+    upstream.hold('team/app', theirs, 'v1')
+    await pullImage(mirror.client, ['team/app', 'v1'], theirs)
+    expect((await getManifest(mirror.client, 'team/app', 'v2')).status).toBe(404)
+    await store.client.pushImage('team/app', own, 'v2')
+    expect(await pullImage(mirror.client, ['team/app', 'v2'], own)).toMatchObject({ origin: 'local' })
+  })
+
   test("never takes a pushed tag for the upstream's (attack 56)", async () => {
     const [mirror, store] = [await folder.serve(upstream), await folder.serve()]
     const own = makeImage()

@@ -91,6 +91,8 @@ export interface Origins {
   isLocal(repository: RepositoryName, unknown: 'counts' | 'does not count'): Promise<boolean>
   /** When its first manifests came; undefined when it has never had any. */
   bornAt(repository: RepositoryName): Date | undefined
+  /** When the last of its manifests came or went, under a digest that was not here before; undefined when it has none. */
+  changedAt(repository: RepositoryName): Date | undefined
   /** True when a mirror has written something into it, and no client has pushed: what nobody noted may be registry:2's mirror's. */
   isFetched(repository: RepositoryName): Promise<boolean>
   /** All that lies in it, and where that came from; whoever has seen enough stops. */

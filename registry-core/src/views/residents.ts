@@ -4,10 +4,16 @@ import type { Links } from '../store/store.js'
 import type { Clock } from '../system/clock.js'
 import { RecentMap } from '../system/recent-map.js'
 
-type LocalOrigins = Pick<Origins, 'isLocal' | 'isFetched'>
+type LocalOrigins = Pick<Origins, 'isLocal' | 'isFetched' | 'changedAt'>
 
-/** Only a push by another process changes it: pushes to us go where it says. */
+/**
+ * A manifest that comes or goes, in whichever process, is seen at once. So long it may take until it is seen that a client
+ * has pushed the very digest that a mirror had fetched: that adds no file to what is looked at, and each tag and revision
+ * says by itself who wrote it.
+ */
 const KNOWN_FOR_MS = 10_000
+/** A repository that has changed so recently may change again within the same tick of the file system's clock. */
+const SETTLED_AFTER_MS = 100
 const KNOWN_LIMIT = 10_000
 
 /**
@@ -17,11 +23,13 @@ const KNOWN_LIMIT = 10_000
 export class Residents {
   readonly #links: Links
   readonly #origins: LocalOrigins
-  readonly #known: RecentMap<boolean>
+  readonly #clock: Clock
+  readonly #known: RecentMap<{ readonly answer: boolean; readonly changedAtMs: number }>
 
   constructor(options: { readonly links: Links; readonly origins: LocalOrigins; readonly clock: Clock }) {
     this.#links = options.links
     this.#origins = options.origins
+    this.#clock = options.clock
     this.#known = new RecentMap({ clock: options.clock, forMs: KNOWN_FOR_MS, limit: KNOWN_LIMIT })
   }
 
@@ -51,13 +59,15 @@ export class Residents {
     find: () => Promise<boolean>,
   ): boolean | Promise<boolean> {
     const known = this.#known.get(`${what} ${repository}`)
-    if (known !== undefined) return known
-    return this.#links.hasRepository(repository) && this.#find(`${what} ${repository}`, find)
+    const changedAtMs = this.#origins.changedAt(repository)?.getTime() ?? 0
+    if (known?.changedAtMs === changedAtMs) return known.answer
+    return this.#links.hasRepository(repository) && this.#find(`${what} ${repository}`, changedAtMs, find)
   }
 
-  async #find(question: string, find: () => Promise<boolean>): Promise<boolean> {
+  async #find(question: string, changedAtMs: number, find: () => Promise<boolean>): Promise<boolean> {
+    const isSettled = Math.abs(this.#clock.now().getTime() - changedAtMs) > SETTLED_AFTER_MS
     const answer = await find()
-    this.#known.set(question, answer)
+    if (isSettled) this.#known.set(question, { answer, changedAtMs })
     return answer
   }
 }

@@ -83,6 +83,15 @@ export class FileOrigins implements Origins {
     return stat && new Date(stat.mtimeMs)
   }
 
+  /** The time of the folder that each revision has its own in. */
+  changedAt(repository: RepositoryName): Date | undefined {
+    const { keys, durable } = this.#options
+    const folder = `${keys.repository(repository)}/_manifests/revisions`
+    const times = ALGORITHMS.map((algorithm) => durable.fs.statNow(`${folder}/${algorithm}`)?.mtimeMs ?? 0)
+    const last = Math.max(...times)
+    return last === 0 ? undefined : new Date(last)
+  }
+
   /** Costs two looks a revision, where all of them were fetched; the first one that was not ends it. */
   async isLocal(repository: RepositoryName, unknown: 'counts' | 'does not count'): Promise<boolean> {
     for await (const { provenance } of this.revisions(repository)) {
