@@ -132,7 +132,7 @@ export const LANES: readonly Lane[] = [
     name: 'mirror-clients',
     folders: ['test/mirror-clients'],
     ciOnly: true,
-    commands: [...DAEMONS_AND_TOOLS, 'openssl', ...OWN_MACHINES],
+    commands: [...DAEMONS_AND_TOOLS, 'openssl', 'nginx', 'unshare', ...OWN_MACHINES],
     queue: 'core', // the other one has the other lanes of real clients
     minutes: 14,
     testSeconds: 120,
