@@ -1,3 +1,5 @@
+import { dirname } from 'node:path'
+
 import { beforeEach, describe, expect, test } from '@jest/globals'
 
 import { STORE_ROOT } from '../simulated-store.js'
@@ -89,11 +91,16 @@ describe('a part whose bytes are not what was written', () => {
   )
 
   test.each(['ordered', 'weak'] as const)(
-    'is not even read when the machine has started anew, whatever a power cut has left of it (%s)',
+    'is not even read when the machine has started anew, and one of its pages is lost (%s)',
     async (mode) => {
       await halfway()
+      const { path, inode } = part()
+      core.fs.disk.syncFile(inode)
+      core.fs.disk.syncDirectory(dirname(path)) // so that it is there afterwards, whole
       const after = machine.afterPowerCut(mode, 3)
+      expect(after.partials()).toHaveLength(1)
       const next = await after.start()
+      next.fs.disk.write(next.fs.disk.stat(path)?.inode ?? 0, Buffer.alloc(4 * KIB), 512 * KIB)
       upstream.firsts.length = 0
       upstream.allow(SIZE)
       const client = join(next, upstream, DIGEST)
