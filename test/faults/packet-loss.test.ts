@@ -28,7 +28,8 @@ describeNeeding(
     test('serves what it has and what it has not, keeps no wrong byte, and goes on after resets', async () => {
       const script = 'ip link set lo up && exec "$0" "$@"'
       const { code, stdout, stderr } = await runToEnd('unshare', [
-        ...['--net', 'sh', '-c', script, process.execPath, PROGRAM],
+        ...['--net', '--pid', '--fork', '--kill-child', '--mount-proc'],
+        ...['sh', '-c', script, process.execPath, PROGRAM],
       ])
       expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
       const outcome = JSON.parse(stdout) as Outcome

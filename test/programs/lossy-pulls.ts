@@ -29,6 +29,12 @@ const { values } = parseArgs({
 const SLOTS = 3
 const AT_ONCE = 5
 const HEALED_WITHIN_MS = 60_000
+const LIMIT_MS = 200_000
+
+setTimeout(() => {
+  console.error('a pull never ends')
+  process.exit(1) // and with it all processes of its namespace
+}, LIMIT_MS).unref()
 
 const root = mkdtempSync(path.join(os.tmpdir(), 'e-'))
 const upstream = await FakeUpstream.start()
