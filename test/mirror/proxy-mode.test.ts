@@ -96,6 +96,33 @@ describeNeeding(
       await pullImage(ours.client, ['library/alpine', '3.20'], image)
     })
 
+    test('that took pushes too has them where the upstream has no such repository, and not in an outage', async () => {
+      const [own, theirs, stranger] = [makeImage(), makeImage(), makeImage()]
+      const store = await folder.serve(undefined, startDockerRegistry)
+      await store.client.pushImage('team/app', own, 'v1')
+      await store.client.pushImage('team/both', theirs, 'v1')
+      await store.end()
+      upstream.hold('team/both', stranger, 'v1')
+      const ours = await folder.serve(upstream)
+      const pulled = await pullImage(ours.client, ['team/app', 'v1'], own)
+      expect(pulled).toMatchObject({ origin: 'local' })
+      const { digest } = own.manifest.descriptor
+      expect((await getManifest(ours.client, 'team/app', digest)).status).toBe(200)
+      expect((await ours.client.get('/v2/team/app/tags/list')).json()).toMatchObject({ tags: ['v1'] })
+      await pullImage(ours.client, ['team/both', 'v1'], stranger)
+      expect((await getManifest(ours.client, 'team/both', theirs.manifest.descriptor.digest)).status).toBe(
+        404,
+      )
+      await ours.end()
+      await upstream.down()
+      const down = await folder.serve(upstream)
+      expect((await getManifest(down.client, 'team/app', 'v1')).status).toBe(404)
+      await down.end()
+      await upstream.up()
+      const again = await folder.serve(upstream)
+      await pullImage(again.client, ['team/app', 'v1'], own)
+    })
+
     test('takes ours, and its collector would delete nothing that lives', async () => {
       const [mirror, store] = [await folder.serve(upstream), await folder.serve()]
       const own = makeImage()

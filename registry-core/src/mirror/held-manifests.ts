@@ -152,7 +152,7 @@ export class HeldManifests {
     this.#hasSaidUnknown = true
     this.#parts.log.info(
       { repository: stored, upstream: host },
-      'nobody noted where some manifests of this store came from: they are fetched anew when they are asked for',
+      'nobody noted where some manifests of this store came from: their upstream is asked for them anew',
     )
   }
 }

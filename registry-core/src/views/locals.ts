@@ -43,6 +43,12 @@ export class Locals {
     return whenKnown(found, seen)
   }
 
+  /** Of it only what no mirror of ours has fetched. */
+  unnoted(repository: RepositoryName): Source {
+    const local = this.#options.registry.repository(repository)
+    return new VisibleOnly(local, { ...this.#options, sees: ({ kind }) => kind !== 'fetched' })
+  }
+
   mayBeListed(repository: RepositoryName, mayPullItself: MayPullItself): Promise<boolean> {
     return this.#hidden.mayBeListed(repository, mayPullItself)
   }

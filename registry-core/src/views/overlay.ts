@@ -1,4 +1,5 @@
 import type { Digest } from '../oci/digest.js'
+import { isUpstreamFailure, type UpstreamTrouble } from '../mirror/upstream/upstream-failure.js'
 import { isRegistryError, type RegistryError } from '../oci/failure.js'
 import type { Reference, Tag } from '../oci/reference.js'
 import { findRepositoryName, type RepositoryName } from '../oci/repository.js'
@@ -15,6 +16,7 @@ import type {
   TagsPage,
 } from '../registry/source.js'
 import { matches, type OverlaySettings } from './overlay-settings.js'
+import { UnnotedSource } from './unnoted-source.js'
 
 /** dockerd asks its mirrors for `library/name` when people type `name`. */
 const OFFICIAL = 'library/'
@@ -35,23 +37,31 @@ export function localNames(
   )
 }
 
+/** What is here under a name. */
+export interface LocalLayers {
+  readonly local?: Source | undefined
+  /** In its place, where nobody says whether it was pushed: only for what the upstream says that it does not have. */
+  readonly unnoted?: Source | undefined
+}
+
 /**
  * One name, several layers. The first that has the repository answers for all of it, since else a missing local tag
  * would be filled by a stranger's; only a name that is shared goes on, tag by tag (design §3).
  */
 export function openOverlay({
   local,
+  unnoted,
   upstream,
   answers,
   isShared,
-}: {
-  /** That is here. */
-  readonly local: Source | undefined
+}: LocalLayers & {
   readonly upstream: Source | undefined
   /** `upstream-first`: what it does not have may be here; `upstream`: what is here is no part of it (collisions.ts). */
   readonly answers: 'local' | 'upstream' | 'upstream-first'
   readonly isShared: boolean
 }): Source {
+  if (unnoted !== undefined && upstream !== undefined)
+    return new Layers([upstream, new UnnotedSource(unnoted, upstream)], isRefusedUpstream)
   if (answers === 'upstream-first') return new Layers([upstream, local])
   if (answers === 'upstream') return new Layers([upstream])
   return new Layers(isShared || local === undefined ? [local, upstream] : [local])
@@ -59,9 +69,12 @@ export function openOverlay({
 
 class Layers implements Source {
   readonly #layers: readonly Source[]
+  readonly #goesOn: (error: RegistryError) => boolean
 
-  constructor(layers: readonly (Source | undefined)[]) {
+  /** @param goesOn after which failure the next one is asked */
+  constructor(layers: readonly (Source | undefined)[], goesOn = isAbsence) {
     this.#layers = layers.filter((layer) => layer !== undefined)
+    this.#goesOn = goesOn
   }
 
   manifest(reference: Reference, request: ManifestRequest): Promise<Pulled<PulledManifest> | undefined> {
@@ -113,7 +126,7 @@ class Layers implements Source {
     try {
       return await ask()
     } catch (error) {
-      if (isRegistryError(error) && (isAnswered || (layer !== this.#layers.at(-1) && isAbsence(error))))
+      if (isRegistryError(error) && (isAnswered || (layer !== this.#layers.at(-1) && this.#goesOn(error))))
         return undefined
       throw error
     }
@@ -128,6 +141,14 @@ const NOBODY: Pulled<ReferrersPage> = {
 function isAbsence({ failure }: RegistryError): boolean {
   return failure === 'manifest-unknown' || failure === 'blob-unknown' || failure === 'name-unknown'
 }
+
+/** It has answered, and has no such thing, or none for us: in an outage nobody knows whose the name is. */
+function isRefusedUpstream(error: RegistryError): boolean {
+  const { cause } = error
+  return isAbsence(error) && isUpstreamFailure(cause) && REFUSED.has(cause.trouble)
+}
+
+const REFUSED: ReadonlySet<UpstreamTrouble> = new Set<UpstreamTrouble>(['missing', 'unauthorized', 'denied'])
 
 /** As the store lists them; tags are ASCII. */
 function byByte(a: Tag, b: Tag): number {

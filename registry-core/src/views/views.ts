@@ -9,7 +9,7 @@ import type { Clock } from '../system/clock.js'
 import { type Catalog, catalogOf, filtered } from './catalog.js'
 import { type Collision, Collisions } from './collisions.js'
 import { Locals } from './locals.js'
-import { localNames, openOverlay } from './overlay.js'
+import { type LocalLayers, localNames, openOverlay } from './overlay.js'
 import { matches, type OverlaySettings } from './overlay-settings.js'
 import { findPlace, type ListenerView, type Place, type PlaceHeaders } from './place.js'
 import { Residents } from './residents.js'
@@ -228,15 +228,13 @@ class NamedViews implements Views {
   /** A bare name on the mirror view: local repositories that show through, then the default upstream (design §3). */
   #mirror(asked: Asked): View | Promise<View> {
     const { links, overlay } = this.#options
-    const here = localNames(asked.repository, overlay()).filter(
-      (name) => links.hasRepository(name) && asked.mayPull(name),
-    )
+    const names = localNames(asked.repository, overlay())
+    const here = names.filter((name) => links.hasRepository(name) && asked.mayPull(name))
     const judged = here.map((name) => this.#showsThrough(name))
-    const shown = (found: readonly boolean[]): View | Promise<View> =>
-      this.#overlay(
-        asked,
-        here.filter((_, at) => found[at]),
-      )
+    const shown = (found: readonly boolean[]): View | Promise<View> => {
+      const local = here.filter((_, at) => found[at])
+      return local.length > 0 ? this.#overlay(asked, local) : this.#layers(asked, [], this.#unnoted(here))
+    }
     return judged.every((one) => typeof one === 'boolean')
       ? shown(judged)
       : Promise.all(judged.map(async (one) => one)).then(shown)
@@ -249,14 +247,18 @@ class NamedViews implements Views {
   }
 
   #overlay(asked: Asked, here: readonly RepositoryName[]): View | Promise<View> {
-    const [local] = here
-    if (local === undefined) return this.#layers(asked, here, undefined)
-    return whenKnown(this.#locals.open(local, asked.mayPullItself), ({ pull }) =>
-      this.#layers(asked, here, pull),
-    )
+    const [first = asked.repository] = here
+    const opened = this.#locals.open(first, asked.mayPullItself)
+    return whenKnown(opened, ({ pull }) => this.#layers(asked, here, { local: pull }))
   }
 
-  #layers(asked: Asked, here: readonly RepositoryName[], source: Source | undefined): View {
+  /** What registry:2 has left without a note, where names have no host: what was pushed, or another upstream's. */
+  #unnoted([name]: readonly RepositoryName[]): LocalLayers {
+    const isBare = this.#options.mirrors.default?.isBare === true
+    return { unnoted: isBare && name ? this.#locals.unnoted(name) : undefined }
+  }
+
+  #layers(asked: Asked, here: readonly RepositoryName[], sources: LocalLayers): View {
     const { repository, namespace, client, mayPull, mayPullItself } = asked
     const { mirrors } = this.#options
     const { localOnly, fallThrough, prefer } = this.#options.overlay()
@@ -270,12 +272,7 @@ class NamedViews implements Views {
     const isTaken = local && this.#collisions.find(local, repository, mirror)?.served === 'upstream'
     const answers = prefer === 'upstream' ? 'upstream-first' : isTaken && upstream ? 'upstream' : 'local'
     return {
-      pull: openOverlay({
-        local: source,
-        upstream,
-        answers,
-        isShared: matches(fallThrough, repository),
-      }),
+      pull: openOverlay({ ...sources, upstream, answers, isShared: matches(fallThrough, repository) }),
       pushWarning: undefined,
       push: undefined,
       refusal: () => mirrored(repository, mirror?.host),
