@@ -65,3 +65,23 @@ describe.each(FAULTS)('with a hub that gives the mirror $what for layers', ({ fa
     expect(stage.direct.length).toBeGreaterThan(0)
   })
 })
+
+test.each(SUITES)(
+  'containerd (%s) has the image at the second pull at the latest once wrong bytes are right again',
+  async (suite) => {
+    const state = new StateFolder()
+    const stage = await ContainerdBehindMirror.start(suite, state)
+    close = () => stage.close()
+    breakLayers(stage.hubs.hub, state, 'wrong-body')
+    const name = `docker.io/${NAME}:1`
+    const pull = (): Promise<string> =>
+      stage.pullByCtr(name).then(
+        () => 'pulled',
+        (error: unknown) => String(error),
+      )
+    for (let again = 0; again < 2; again += 1) expect(await pull()).toMatch(/unexpected commit digest/)
+    stage.hubs.hub.heal()
+    await pull() // it may go on from the bytes that it has kept, which it throws away then
+    expect(await pull()).toBe('pulled')
+  },
+)
