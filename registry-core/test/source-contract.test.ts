@@ -71,6 +71,7 @@ async function openMirror(): Promise<MirrorUnderTest> {
   const visibility = new Visibility({
     ...{ upstream, clock, questions, origins: store.origins },
     isForAll: () => false,
+    onSlow: () => undefined,
   })
   const nameOf = (remote: RepositoryName): MirroredName => {
     return { host: upstream.host, remote, stored: parseRepositoryName(`${upstream.host}/${remote}`) }

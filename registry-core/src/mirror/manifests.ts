@@ -8,13 +8,11 @@ import type { FetchedTag, HeldManifests } from './held-manifests.js'
 import type { UpstreamSettings } from './mirror-settings.js'
 import type { MirroredName } from './mirrored-name.js'
 import { failureWithoutCopy, sparedSentence, staleSentence } from './outage.js'
+import { WAIT_WITH_COPY_MS, WAIT_WITHOUT_MS } from './patience.js'
 import type { RateLimitWatch } from './rate-limit.js'
 import { waitAtMost } from './until-aborted.js'
 import { UpstreamFailure, type UpstreamTrouble } from './upstream/upstream-failure.js'
 
-/** A client waits no longer when there is something to serve, and when there is nothing (design §5). */
-const WAIT_WITH_COPY_MS = 2000
-const WAIT_WITHOUT_MS = 5000
 /** So long nobody waits for an upstream that has let somebody wait in vain, unless it answers in time before. */
 const SLOW_MS = 5 * 60_000
 
@@ -53,6 +51,11 @@ export class Manifests {
     return reference.kind === 'digest'
       ? this.#byDigest(name, reference.digest, request)
       : this.#byTag(name, reference.tag, request)
+  }
+
+  /** Somebody has waited for this upstream in vain: nobody else does for a while, where there is a copy. */
+  noteSlow(): void {
+    this.#slowUntilMs = Math.max(this.#slowUntilMs, this.#clock.elapsedMs() + SLOW_MS)
   }
 
   /** Tags that are cached although the upstream has them no more. */
@@ -117,7 +120,7 @@ export class Manifests {
       stale(name, held.manifest, staleSentence(word, name.host, checkedAtOf(held)))
     const asked = await waitAtMost(this.#clock, flight.result, this.#patienceMs(flight), signal())
     if (asked === undefined) {
-      this.#noteSlow(flight)
+      this.#watchSlow(flight)
       return trouble('timeout')
     }
     if (asked.kind === 'failed') return trouble(asked.failure.trouble)
@@ -132,8 +135,8 @@ export class Manifests {
   }
 
   /** It is over when an answer comes as soon as it should, although nobody may have waited for it. */
-  #noteSlow({ result, startedMs }: Flight<Asked>): void {
-    this.#slowUntilMs = Math.max(this.#slowUntilMs, this.#clock.elapsedMs() + SLOW_MS)
+  #watchSlow({ result, startedMs }: Flight<Asked>): void {
+    this.noteSlow()
     const endIfFast = (asked: Asked): void => {
       const isFast = this.#clock.elapsedMs() - startedMs < WAIT_WITH_COPY_MS
       if (asked.kind !== 'failed' && isFast) this.#slowUntilMs = 0

@@ -94,6 +94,7 @@ export class RunningMirror implements Mirror {
       clock,
       origins: store.origins,
       isForAll: (stored) => this.#isForAll(stored),
+      onSlow: () => this.#manifests.noteSlow(),
     })
     this.#visibility = visibility
     this.#undelivered = new UndeliveredBlobs({ clock })

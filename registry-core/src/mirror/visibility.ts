@@ -19,7 +19,9 @@ import { BoundedMap } from '../system/bounded-map.js'
 import type { Clock } from '../system/clock.js'
 import { Flights } from './flights.js'
 import type { MirroredName } from './mirrored-name.js'
+import { WAIT_WITH_COPY_MS, WAIT_WITHOUT_MS } from './patience.js'
 import type { Questions } from './questions.js'
+import { waitAtMost } from './until-aborted.js'
 import { isUpstreamFailure, UpstreamFailure } from './upstream/upstream-failure.js'
 import type { Upstream } from './upstream/upstream.js'
 
@@ -36,6 +38,8 @@ interface Options {
   readonly questions: Pick<Questions, 'ask' | 'noteEmpty'>
   /** Nobody need be asked: the upstream gives us all that lies here without an account. */
   readonly isForAll: (stored: RepositoryName) => boolean | Promise<boolean>
+  /** A client waited in vain, and was served as the upstream said before. */
+  readonly onSlow: () => void
 }
 
 /**
@@ -72,21 +76,34 @@ export class Visibility {
   /** A note tells of its own manifest alone: what came later, to our account, may not be public. */
   async isPublic(name: MirroredName, signal: AbortSignal, part: Part, client: string): Promise<boolean> {
     const { stored } = name
-    if (await this.#options.isForAll(stored)) return true
-    const nowMs = this.#options.clock.elapsedMs()
+    const { clock, isForAll, onSlow } = this.#options
+    if (await isForAll(stored)) return true
+    const nowMs = clock.elapsedMs()
     if ((this.#public.get(stored) ?? nowMs) > nowMs) return true
     if ((this.#hidden.get(stored) ?? nowMs) > nowMs) return false
+    const known = await this.#isKnown(stored, part)
+    signal.throwIfAborted()
+    const { result, startedMs } = this.#asks.join(stored, () => this.#ask(name, client))
+    const limitMs = startedMs + (known ? WAIT_WITH_COPY_MS : WAIT_WITHOUT_MS)
     try {
-      return await this.#asks.wait(stored, signal, () => this.#ask(name, client))
+      const answer = result.then((isPublic) => ({ isPublic }))
+      const asked = await waitAtMost(clock, answer, Math.max(0, limitMs - clock.elapsedMs()), signal)
+      if (asked !== undefined) return asked.isPublic
+      if (known) onSlow()
     } catch (error) {
       if (!isUpstreamFailure(error)) throw error
-      if (this.#public.get(stored) !== undefined) return true
-      if (this.#hidden.get(stored) !== undefined || part === 'list') return false
-      if (part === 'blob') return this.#noted.get(stored) ?? false
-      if (!(await this.#isNotedPublic(stored, part))) return false
-      this.#noted.set(stored, true)
-      return true
     }
+    return known
+  }
+
+  /** As far as it is known without the upstream: what it said last, else what is noted. */
+  async #isKnown(stored: RepositoryName, part: Part): Promise<boolean> {
+    if (this.#public.get(stored) !== undefined) return true
+    if (this.#hidden.get(stored) !== undefined || part === 'list') return false
+    if (part === 'blob') return this.#noted.get(stored) ?? false
+    if (!(await this.#isNotedPublic(stored, part))) return false
+    this.#noted.set(stored, true)
+    return true
   }
 
   async #ask({ stored, remote }: MirroredName, client: string): Promise<boolean> {

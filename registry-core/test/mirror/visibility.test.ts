@@ -10,7 +10,7 @@ import type { Origins } from '#core/store/fetched.js'
 import { FakeClock } from '../fake-clock.js'
 import { seededRandom } from '../seeded-chance.js'
 import { silentLog } from '../simulated-store.js'
-import { ALPINE } from './mirror-of-script.js'
+import { ALPINE, settle } from './mirror-of-script.js'
 import { ScriptedUpstream } from './scripted-upstream.js'
 
 const LATEST = parseReference('latest')
@@ -22,6 +22,8 @@ let scripted: ScriptedUpstream
 let breaker: Breaker
 let upstream: Upstream
 let visibility: Visibility
+/** How often it said that somebody waited in vain. */
+let slow = 0
 
 beforeEach(() => {
   clock = new FakeClock()
@@ -29,7 +31,9 @@ beforeEach(() => {
   breaker = new Breaker({ host: 'docker.io', clock, random: seededRandom(1), log: silentLog })
   upstream = withBreaker(scripted, breaker)
   const questions = new Questions({ host: upstream.host, clock, isNamed: () => false })
-  visibility = new Visibility({ upstream, origins: nothing, clock, questions, isForAll: () => false })
+  slow = 0
+  const onSlow = (): void => void (slow += 1)
+  visibility = new Visibility({ upstream, origins: nothing, clock, questions, isForAll: () => false, onSlow })
 })
 
 /** A store that has noted nothing. */
@@ -78,6 +82,33 @@ describe('what is public', () => {
     scripted.fails(down)
     expect(await isPublic()).toBe(false)
     expect(visibility.isKnownPublic(ALPINE.stored)).toBeUndefined()
+  })
+
+  test('is what it was to all who have waited two seconds together', async () => {
+    await isPublic()
+    await clock.advance(600_001)
+    scripted.hangs()
+    let answer: boolean | undefined
+    const first = isPublic().then((known) => (answer = known))
+    await settle()
+    await clock.advance(1999)
+    expect(answer).toBeUndefined()
+    await clock.advance(1)
+    const next = isPublic()
+    await settle()
+    await clock.advance(0)
+    expect([await first, await next, slow]).toEqual([true, true, 2])
+    scripted.goesOn()
+  })
+
+  test('is nothing to those who have waited five seconds for what nobody knows', async () => {
+    scripted.hangs()
+    const asked = isPublic()
+    await settle()
+    await clock.advance(5000)
+    expect(await asked).toBe(false)
+    expect(slow).toBe(0)
+    scripted.goesOn()
   })
 
   test('is not forgotten for names that clients make up', async () => {
