@@ -1,4 +1,4 @@
-import { BlobSizes } from '#core/mirror/blob-sizes.js'
+import { NamedContent } from '#core/mirror/named-content.js'
 import { openDownloads } from '#core/mirror/downloads.js'
 import { HeldManifests } from '#core/mirror/held-manifests.js'
 import { Manifests } from '#core/mirror/manifests.js'
@@ -53,7 +53,7 @@ async function openMirror(): Promise<MirrorUnderTest> {
   const { clock, core } = await openAlone()
   const { store, registry } = core
   const log = silentLog
-  const questions = new Questions({ host: upstream.host, clock, isNamed: () => false })
+  const questions = new Questions({ host: upstream.host, clock, named: new NamedContent() })
   const manifests = new Manifests({
     ...{ upstream, clock, log, isPrivate: false, questions },
     settings: { freshFor: { rules: [], otherwiseMs: 1000 }, whenMissing: 404 },
@@ -62,7 +62,7 @@ async function openMirror(): Promise<MirrorUnderTest> {
     counters: { revalidated: () => undefined },
   })
   const parts = {
-    ...{ store, upstream, manifests, whenMissing: 404 as const, sizes: new BlobSizes() },
+    ...{ store, upstream, manifests, whenMissing: 404 as const, named: new NamedContent() },
     downloads: openDownloads({ store, clock, log }),
     undelivered: new UndeliveredBlobs({ clock }),
     questions,

@@ -18,10 +18,10 @@ import type {
 } from '../registry/source.js'
 import type { Store, StoredContent } from '../store/store.js'
 import type { UpstreamCounters } from '../system/mirror-metrics.js'
-import type { BlobSizes } from './blob-sizes.js'
 import type { Downloads } from './downloads.js'
 import type { Manifests } from './manifests.js'
 import type { MirroredName } from './mirrored-name.js'
+import type { NamedContent } from './named-content.js'
 import { failureWithoutCopy, staleSentence, type Wanted } from './outage.js'
 import type { Question, Questions } from './questions.js'
 import type { UndeliveredBlobs } from './undelivered.js'
@@ -39,7 +39,7 @@ export interface MirrorParts {
   readonly upstream: Upstream
   readonly manifests: Manifests
   readonly downloads: Downloads
-  readonly sizes: Pick<BlobSizes, 'note'>
+  readonly named: Pick<NamedContent, 'note'>
   readonly questions: Questions
   readonly undelivered: UndeliveredBlobs
   readonly counters: Pick<UpstreamCounters, 'answered' | 'saved'>
@@ -63,9 +63,10 @@ export class MirroredRepository implements Source {
     reference: Reference,
     request: ManifestRequest,
   ): Promise<Pulled<PulledManifest> | undefined> {
-    const { manifests, sizes, questions } = this.#parts
+    const { manifests, named, questions } = this.#parts
     const found = await manifests.manifest(this.#name, reference, { ...request, client: this.#client })
-    questions.noteNamed(this.#name.stored, sizes.note(found.value))
+    const { stored } = this.#name
+    questions.noteNamed(stored, named.note(stored, found.value))
     await this.#refuseUndelivered(reference, found.value)
     return this.#counted(found, ({ bytes }) => bytes.length)
   }

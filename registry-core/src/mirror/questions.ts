@@ -1,22 +1,9 @@
 import type { Digest } from '../oci/digest.js'
 import type { RepositoryName } from '../oci/repository.js'
 import type { Clock } from '../system/clock.js'
+import type { NamedContent } from './named-content.js'
 import { LIMIT, Refusals, SHARE } from './refusals.js'
-import {
-  isUpstreamFailure,
-  TROUBLES,
-  UpstreamFailure,
-  type UpstreamTrouble,
-} from './upstream/upstream-failure.js'
-
-/** What a manifest of this upstream names is asked for whatever else clients make up. */
-const NAMED = 'what a manifest names'
-/** What is cached already is asked about by those who pull it. */
-const KNOWN = 'what is here'
-/** The answers to a made-up digest; what a manifest names may be there and not be given, so the next one asks again. */
-const NO_SUCH_BLOB: ReadonlySet<UpstreamTrouble> = new Set<UpstreamTrouble>([
-  ...(['missing', 'unauthorized', 'denied'] as const),
-])
+import { isUpstreamFailure, TROUBLES, UpstreamFailure } from './upstream/upstream-failure.js'
 
 /** Something that an upstream may not have. */
 export interface Question {
@@ -28,14 +15,28 @@ export interface Question {
   readonly client: string | undefined
 }
 
+/** On whose account a question goes, and where it is remembered when it is refused. */
+interface Asker {
+  /**
+   * Whoever pulls what is cached already (`known`) asks for nothing new. What a manifest names, its repository asks for
+   * (`named`): what is missing of it stops that repository alone. Else it is a client's own question.
+   */
+  readonly kind: 'known' | 'named' | 'client'
+  readonly name: string
+  readonly refusals: Refusals
+}
+
 /**
  * What one upstream is asked of what is not here: nothing twice that it refused a moment ago, only so much of what it has
- * not, for each client and in all (attack row 61). What comes costs nobody anything of that.
+ * not, for each client and in all (attack row 61), and for each repository of what its manifests name. What comes costs
+ * nobody anything of that.
  */
 export class Questions {
   readonly #host: string
-  readonly #isNamed: (digest: string) => boolean
+  readonly #named: Pick<NamedContent, 'isNamed'>
   readonly #refusals: Refusals
+  /** Apart from those: neither what clients make up nor what manifests name takes the other's places. */
+  readonly #refusalsOfNamed: Refusals
   /** What is on its way, and for how many: it may be refused. */
   readonly #running = new Map<string, number>()
   /** So much of it each client asked for. */
@@ -44,23 +45,24 @@ export class Questions {
   constructor(options: {
     readonly host: string
     readonly clock: Clock
-    /** Whether a manifest that came from there names it. */
-    readonly isNamed: (digest: string) => boolean
+    readonly named: Pick<NamedContent, 'isNamed'>
   }) {
     this.#host = options.host
-    this.#isNamed = options.isNamed
+    this.#named = options.named
     this.#refusals = new Refusals(options)
+    this.#refusalsOfNamed = new Refusals(options)
   }
 
   /** Why it is not asked now; undefined when it is. */
   find(question: Question): UpstreamFailure | undefined {
     const key = keyOf(question)
-    const refused = this.#refusals.find(key)
+    const refused = this.#refusals.find(key) ?? this.#refusalsOfNamed.find(key)
     if (refused !== undefined) return refused
-    const asker = this.#askerOf(question)
-    if (asker === KNOWN || this.#running.has(key)) return undefined
-    const isTooMuch = this.#refusals.countOf(asker) + (this.#shares.get(asker) ?? 0) >= SHARE
-    const isFull = asker !== NAMED && this.#refusals.size >= LIMIT
+    const { kind, name, refusals } = this.#askerOf(question)
+    if (kind === 'known' || this.#running.has(key)) return undefined
+    const isTooMuch = refusals.countOf(name) + (this.#shares.get(name) ?? 0) >= SHARE
+    // Repositories that have manifests are not made up: there is no end of places for them, the oldest refusal goes.
+    const isFull = kind === 'client' && refusals.size >= LIMIT
     return isTooMuch || isFull ? tooManyNames(this.#host) : undefined
   }
 
@@ -81,41 +83,53 @@ export class Questions {
 
   /** However many ask the same, it counts once; what is named or here costs no client anything. */
   #begin(question: Question): () => void {
-    const [key, asker] = [keyOf(question), this.#askerOf(question)]
+    const [key, { kind, name }] = [keyOf(question), this.#askerOf(question)]
     const isNew = change(this.#running, key, 1) === 1
-    const counts = isNew && asker !== NAMED && asker !== KNOWN
-    if (counts) change(this.#shares, asker, 1)
+    const counts = isNew && kind === 'client'
+    if (counts) change(this.#shares, name, 1)
     return () => {
       change(this.#running, key, -1)
-      if (counts) change(this.#shares, asker, -1)
+      if (counts) change(this.#shares, name, -1)
     }
   }
 
   /** The upstream's answer, where it is one that stands for a moment. */
   note(question: Question, failure: UpstreamFailure): void {
     const { trouble } = failure
-    const asker = this.#askerOf(question)
-    const isNoBlob = asker === NAMED ? trouble === 'missing' : NO_SUCH_BLOB.has(trouble)
+    const { kind, name, refusals } = this.#askerOf(question)
+    // What a manifest names may be there and not be given, so the next one asks again.
+    const isNoBlob = kind === 'named' ? trouble === 'missing' : TROUBLES[trouble].isRefusal
     const stands = question.kind === 'blob' ? isNoBlob : TROUBLES[trouble].isRemembered
-    if (stands) this.#refusals.remember(keyOf(question), failure, asker)
+    if (stands) refusals.remember(keyOf(question), failure, name)
   }
 
   /** It answered with nothing, which is no failure, and says as little. */
   noteEmpty(question: Question): void {
     const failure = new UpstreamFailure('missing', `${this.#host} has nothing of it`)
-    this.#refusals.remember(keyOf(question), failure, this.#askerOf(question))
+    const { name, refusals } = this.#askerOf(question)
+    refusals.remember(keyOf(question), failure, name)
   }
 
   /** A manifest has come that names these: whatever was refused before, they can be there now. */
   noteNamed(repository: RepositoryName, digests: readonly Digest[]): void {
     for (const about of digests)
-      for (const kind of ['manifest', 'blob'] as const)
-        this.#refusals.forget(keyOf({ kind, repository, about, client: undefined }))
+      for (const kind of ['manifest', 'blob'] as const) {
+        const key = keyOf({ kind, repository, about, client: undefined })
+        this.#refusals.forget(key)
+        this.#refusalsOfNamed.forget(key)
+      }
   }
 
-  #askerOf({ about, client }: Question): string {
-    if (client === undefined) return KNOWN
-    return about !== undefined && this.#isNamed(about) ? NAMED : `client ${client}`
+  #askerOf({ kind, repository, about, client }: Question): Asker {
+    const refusals = this.#refusals
+    if (client === undefined) return { kind: 'known', name: 'what is here', refusals }
+    const isNamed =
+      (kind === 'manifest' || kind === 'blob') &&
+      about !== undefined &&
+      this.#named.isNamed(repository, kind, about)
+    return isNamed
+      ? { kind: 'named', name: repository, refusals: this.#refusalsOfNamed }
+      : { kind: 'client', name: `client ${client}`, refusals }
   }
 }
 

@@ -7,7 +7,6 @@ import type { Log } from '../system/log.js'
 import type { MirrorMetrics } from '../system/mirror-metrics.js'
 import type { Random } from '../system/random.js'
 import { whenKnown } from '../system/when-known.js'
-import { BlobSizes } from './blob-sizes.js'
 import type { BreakerState } from './breaker.js'
 import type { Downloads } from './downloads.js'
 import { HeldManifests } from './held-manifests.js'
@@ -16,6 +15,7 @@ import type { MirroredName } from './mirrored-name.js'
 import { MirroredRepository } from './mirrored-repository.js'
 import type { UpstreamSettings } from './mirror-settings.js'
 import type { Asker, Mirror } from './mirrors.js'
+import { NamedContent } from './named-content.js'
 import { PrivateContent } from './private-content.js'
 import { Questions } from './questions.js'
 import type { RateLimit } from './rate-limit.js'
@@ -62,7 +62,7 @@ export class RunningMirror implements Mirror {
   readonly #visibility: Visibility
   readonly #private: PrivateContent
   readonly #questions: Questions
-  readonly #sizes = new BlobSizes()
+  readonly #named = new NamedContent()
   readonly #manifests: Manifests
   readonly #undelivered: UndeliveredBlobs
 
@@ -79,14 +79,13 @@ export class RunningMirror implements Mirror {
           log,
           environment,
           onRateLimit,
-          sizeOf: (digest) => this.#sizes.find(digest),
+          sizeOf: (digest) => this.#named.sizeOf(digest),
         }),
       options,
     )
     const { upstream, rateLimit, counters } = this.#watched
     this.#private = new PrivateContent({ origins: store.origins, links: store.links, clock })
-    const isNamed = (digest: string): boolean => this.#sizes.find(digest) !== undefined
-    const questions = new Questions({ host: settings.host, clock, isNamed })
+    const questions = new Questions({ host: settings.host, clock, named: this.#named })
     this.#questions = questions
     const visibility = new Visibility({
       upstream,
@@ -140,7 +139,7 @@ export class RunningMirror implements Mirror {
       whenMissing,
       manifests: this.#manifests,
       downloads: this.#downloads,
-      sizes: this.#sizes,
+      named: this.#named,
       undelivered: this.#undelivered,
       questions: this.#questions,
     }

@@ -1,5 +1,5 @@
 import { beforeEach, expect, test } from '@jest/globals'
-import { BlobSizes } from '#core/mirror/blob-sizes.js'
+import { NamedContent } from '#core/mirror/named-content.js'
 import { openDownloads } from '#core/mirror/downloads.js'
 import type { MirroredName } from '#core/mirror/mirrored-name.js'
 import { MirroredRepository } from '#core/mirror/mirrored-repository.js'
@@ -36,7 +36,7 @@ beforeEach(async () => {
     manifests: mirror.manifests,
     whenMissing: 404 as const,
     downloads: openDownloads({ store, clock: mirror.clock, log: silentLog }),
-    sizes: new BlobSizes(),
+    named: new NamedContent(),
     questions: mirror.questions,
     undelivered: new UndeliveredBlobs({ clock: mirror.clock }),
     counters: {

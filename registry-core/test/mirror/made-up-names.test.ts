@@ -1,10 +1,10 @@
 import { beforeEach, describe, expect, test } from '@jest/globals'
 
-import { BlobSizes } from '#core/mirror/blob-sizes.js'
 import { openDownloads } from '#core/mirror/downloads.js'
 import { MirroredRepository } from '#core/mirror/mirrored-repository.js'
 import { UndeliveredBlobs } from '#core/mirror/undelivered.js'
 import { UpstreamFailure } from '#core/mirror/upstream/upstream-failure.js'
+import type { FetchedManifest } from '#core/mirror/upstream/upstream.js'
 import { type Digest, digestOfBytes } from '#core/oci/digest.js'
 import { parseReference } from '#core/oci/reference.js'
 import { parseRepositoryName } from '#core/oci/repository.js'
@@ -32,17 +32,10 @@ let open: (client: string, name?: string) => Source
 beforeEach(async () => {
   mirror = await MirrorOfScript.open()
   const { store } = mirror.core
-  const sizes = new BlobSizes()
   const parts = {
     ...{ store, upstream: mirror.scripted, manifests: mirror.manifests, whenMissing: 404 as const },
     downloads: openDownloads({ store, clock: mirror.clock, log: silentLog }),
-    sizes: {
-      note: (manifest: Parameters<BlobSizes['note']>[0]): readonly Digest[] => {
-        const named = sizes.note(manifest)
-        for (const digest of named) mirror.named.add(digest)
-        return named
-      },
-    },
+    named: mirror.named,
     questions: mirror.questions,
     undelivered: new UndeliveredBlobs({ clock: mirror.clock }),
     counters: { answered: () => undefined, saved: () => undefined },
@@ -115,6 +108,66 @@ describe('a client that makes up names', () => {
     expect(found?.value.kind).toBe('growing')
     const other = await open('192.0.2.1').manifest(parseReference('other'), REQUEST)
     expect(other?.served.cache).toBe('miss')
+  })
+})
+
+describe('manifests that name blobs which an upstream does not have', () => {
+  const NAMED = 2000
+  const ABSENT = Array.from({ length: NAMED }, (_, at) => digestOf(`absent ${at}`))
+
+  function imageOf(layers: readonly Digest[]): FetchedManifest {
+    const [config, ...others] = layers.map((digest) => ({ mediaType: 'a/b', digest, size: 3 }))
+    return fetched(JSON.stringify({ schemaVersion: 2, config, layers: others }))
+  }
+
+  /** A repository of the upstream that has a manifest, and none of what it names. */
+  async function pullManifest(name: string, layers: readonly Digest[]): Promise<void> {
+    mirror.scripted.has('latest', imageOf(layers))
+    await open('192.0.2.1', name).manifest(parseReference('latest'), REQUEST)
+  }
+
+  function head(name: string, at: number): Promise<unknown> {
+    return open(ATTACKER, name).blob(digestOf(`absent ${at}`), { ...BLOB, wantsBytes: false })
+  }
+
+  async function askForAbsent(name: string): Promise<void> {
+    mirror.scripted.fails(missing)
+    await flood((at) => head(name, at), NAMED)
+    mirror.scripted.fails(undefined)
+  }
+
+  test('stop no pull of another repository', async () => {
+    const layer = digestOf('abc')
+    for (const name of ['evil/one', 'evil/two', 'evil/three', 'evil/four', 'evil/five'])
+      await pullManifest(name, [...ABSENT, digestOf(name)])
+    await pullManifest(ALPINE.remote, [layer])
+    for (const name of ['evil/one', 'evil/two', 'evil/three', 'evil/four', 'evil/five'])
+      await askForAbsent(name)
+    const found = await open('192.0.2.1').blob(layer, { ...BLOB, wantsBytes: true })
+    expect(found?.value.kind).toBe('growing')
+    mirror.scripted.has('new', imageOf([layer]))
+    const other = await open('192.0.2.1').manifest(parseReference('new'), REQUEST)
+    expect(other?.served.cache).toBe('miss')
+  })
+
+  test('make an upstream bounded requests', async () => {
+    await pullManifest('evil/one', ABSENT)
+    mirror.asked()
+    await askForAbsent('evil/one')
+    expect(mirror.asked().length).toBeLessThanOrEqual(SHARE + 1000)
+  })
+
+  test.each([
+    ['in repositories that are made up', (at: number) => head(`made/up-${at}`, at)],
+    [
+      'as manifests',
+      (at: number) => open(ATTACKER, 'evil/one').manifest(parseReference(ABSENT[at] ?? ''), REQUEST),
+    ],
+  ])('are like made-up ones %s', async (_where, ask) => {
+    await pullManifest('evil/one', ABSENT)
+    mirror.scripted.fails(missing)
+    await flood(ask, NAMED)
+    expect(mirror.asked().length).toBeLessThanOrEqual(SHARE + 1)
   })
 })
 

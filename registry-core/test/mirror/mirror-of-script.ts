@@ -3,6 +3,7 @@ import { HeldManifests } from '#core/mirror/held-manifests.js'
 import { type AskedFor, Manifests } from '#core/mirror/manifests.js'
 import type { UpstreamSettings } from '#core/mirror/mirror-settings.js'
 import type { MirroredName } from '#core/mirror/mirrored-name.js'
+import { NamedContent } from '#core/mirror/named-content.js'
 import { Questions } from '#core/mirror/questions.js'
 import { RateLimitWatch } from '#core/mirror/rate-limit.js'
 import { withTurns } from '#core/mirror/turns.js'
@@ -49,8 +50,7 @@ export class MirrorOfScript {
   core: OpenedProcess
   manifests: Manifests
   breaker: Breaker
-  /** Digests that a manifest has named. */
-  readonly named = new Set<string>()
+  readonly named = new NamedContent()
   questions: Questions
   whenMissing: UpstreamSettings['whenMissing'] = 404
   /** The next look at a tag ends when this has, and tells what it saw before. */
@@ -101,10 +101,7 @@ export class MirrorOfScript {
       await end
       return found
     }
-    const questions = new Questions({
-      ...{ host: 'docker.io', clock },
-      isNamed: (digest) => this.named.has(digest),
-    })
+    const questions = new Questions({ host: 'docker.io', clock, named: this.named })
     const manifests = new Manifests({
       questions,
       upstream: withTurns(withBreaker(this.scripted, breaker), clock),

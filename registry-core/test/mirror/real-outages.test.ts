@@ -3,6 +3,7 @@ import { Breaker, withBreaker } from '#core/mirror/breaker.js'
 import { HeldManifests } from '#core/mirror/held-manifests.js'
 import { Manifests } from '#core/mirror/manifests.js'
 import type { MirroredName } from '#core/mirror/mirrored-name.js'
+import { NamedContent } from '#core/mirror/named-content.js'
 import { Questions } from '#core/mirror/questions.js'
 import { RateLimitWatch } from '#core/mirror/rate-limit.js'
 import { digestOfBytes } from '#core/oci/digest.js'
@@ -56,7 +57,7 @@ beforeEach(async () => {
     upstream: withBreaker(upstream, breaker),
     settings: { freshFor: { rules: [], otherwiseMs: 0 }, whenMissing: 404 },
     isPrivate: false,
-    questions: new Questions({ host: upstream.host, clock, isNamed: () => false }),
+    questions: new Questions({ host: upstream.host, clock, named: new NamedContent() }),
     held: new HeldManifests({ ...core, log }),
     rateLimit,
     clock,

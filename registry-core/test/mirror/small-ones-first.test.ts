@@ -1,9 +1,10 @@
 import { expect, test } from '@jest/globals'
-import { BlobSizes } from '#core/mirror/blob-sizes.js'
-import { digestOfBytes } from '#core/oci/digest.js'
+import { NamedContent } from '#core/mirror/named-content.js'
+import { type Digest, digestOfBytes } from '#core/oci/digest.js'
 import { OCI_MANIFEST } from '#core/oci/media-type.js'
 import { digestOf } from '../store-bench.js'
 import { join, KIB, largeBytes, Machine, settle } from './download-bench.js'
+import { ALPINE } from './mirror-of-script.js'
 import { answer } from './scripted-server.js'
 import { open, settingsFor, useServer } from './upstream/opened.js'
 
@@ -26,7 +27,7 @@ function manifestOf(blobs: readonly Buffer[]): Buffer {
 }
 
 /** In which order three blobs are fetched by one connection: the first is under way when the others are asked for. */
-async function orderOf(sizes: BlobSizes): Promise<readonly (number | undefined)[]> {
+async function orderOf(named: NamedContent): Promise<readonly (number | undefined)[]> {
   const { promise: mayEnd, resolve: end } = Promise.withResolvers<void>()
   const { promise: hasBegun, resolve: begin } = Promise.withResolvers<void>()
   const paths = DIGESTS.map((digest) => `/v2/library/alpine/blobs/${digest}`)
@@ -37,7 +38,7 @@ async function orderOf(sizes: BlobSizes): Promise<readonly (number | undefined)[
       void isHeld.then(() => answer(200, {}, BLOBS[at])(request, response))
     })
   const { upstream } = open(settingsFor([server.url], { maxConnections: 1 }), {
-    sizeOf: (digest) => sizes.find(digest),
+    sizeOf: (digest) => named.sizeOf(digest),
   })
   const core = await new Machine().start()
   const [first, ...others] = DIGESTS
@@ -54,30 +55,32 @@ async function orderOf(sizes: BlobSizes): Promise<readonly (number | undefined)[
 }
 
 test('a configuration does not wait for the layers of its image, once a client has had the manifest', async () => {
-  const sizes = new BlobSizes()
+  const named = new NamedContent()
   const bytes = manifestOf(BLOBS)
-  sizes.note({ digest: digestOfBytes('sha256', bytes), bytes })
-  expect(await orderOf(sizes)).toEqual([3000, 10, 2000])
+  named.note(ALPINE.stored, { digest: digestOfBytes('sha256', bytes), bytes })
+  expect(await orderOf(named)).toEqual([3000, 10, 2000])
 })
 
 test('blobs of which no manifest says anything come in the order in which they were asked for', async () => {
-  expect(await orderOf(new BlobSizes())).toEqual([3000, 2000, 10])
+  expect(await orderOf(new NamedContent())).toEqual([3000, 2000, 10])
 })
 
-test('sizes of many blobs take bounded memory', () => {
-  const sizes = new BlobSizes()
+test('names and sizes of many blobs take bounded memory', () => {
+  const named = new NamedContent()
   const digests = Array.from({ length: 20_001 }, (_, number) => digestOf(Buffer.from(`${number}`)))
   for (const from of [0, 15_000]) {
     const config = { mediaType: 'a/b', digest: digests[from], size: 1 }
     const layers = digests.slice(from + 1, from + 15_000).map((digest) => ({ ...config, digest }))
     const bytes = Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType: OCI_MANIFEST, config, layers }))
-    sizes.note({ digest: digestOfBytes('sha256', bytes), bytes })
+    named.note(ALPINE.stored, { digest: digestOfBytes('sha256', bytes), bytes })
   }
-  expect(digests.filter((digest) => sizes.find(digest) !== undefined)).toEqual(digests.slice(1))
+  expect(digests.filter((digest) => named.sizeOf(digest) !== undefined)).toEqual(digests.slice(1))
+  const isNamed = (digest: Digest): boolean => named.isNamed(ALPINE.stored, 'blob', digest)
+  expect(digests.filter(isNamed)).toEqual(digests.slice(1))
 })
 
 test('bytes that are no manifest say nothing', () => {
-  const sizes = new BlobSizes()
+  const named = new NamedContent()
   const bytes = Buffer.from('[')
-  expect(() => sizes.note({ digest: digestOfBytes('sha256', bytes), bytes })).not.toThrow()
+  expect(() => named.note(ALPINE.stored, { digest: digestOfBytes('sha256', bytes), bytes })).not.toThrow()
 })

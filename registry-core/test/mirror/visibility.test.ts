@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, test } from '@jest/globals'
 import { Breaker, withBreaker } from '#core/mirror/breaker.js'
+import { NamedContent } from '#core/mirror/named-content.js'
 import { Questions } from '#core/mirror/questions.js'
 import { UpstreamFailure } from '#core/mirror/upstream/upstream-failure.js'
 import type { Upstream } from '#core/mirror/upstream/upstream.js'
@@ -30,7 +31,7 @@ beforeEach(() => {
   scripted = new ScriptedUpstream()
   breaker = new Breaker({ host: 'docker.io', clock, random: seededRandom(1), log: silentLog })
   upstream = withBreaker(scripted, breaker)
-  const questions = new Questions({ host: upstream.host, clock, isNamed: () => false })
+  const questions = new Questions({ host: upstream.host, clock, named: new NamedContent() })
   slow = 0
   const onSlow = (): void => void (slow += 1)
   visibility = new Visibility({ upstream, origins: nothing, clock, questions, isForAll: () => false, onSlow })

@@ -44,7 +44,7 @@ export interface Consequences {
    * long. `answers`: it is up, whatever it said. `neutral`: that says nothing of it.
    */
   readonly breaker: 'counts' | 'with-retry-after' | 'answers' | 'neutral'
-  /** The same question is not asked again for some seconds (refusals.ts). */
+  /** The same question is not asked again for some seconds (refusals.ts); of blobs, `isRefusal` says so. */
   readonly isRemembered: boolean
   /** Of something that is cached it is noted that the upstream has it no more; nothing is ever deleted for it. */
   readonly isGone: boolean
@@ -52,7 +52,10 @@ export interface Consequences {
   readonly goesOnElsewhere: boolean
   /** A download that has begun asks for the rest after a pause. */
   readonly isRetried: boolean
-  /** Said to somebody without an account, it means that the repository is not for everybody. */
+  /**
+   * It has it not, or not for us: without an account, the repository is not for everybody; of a blob that no manifest
+   * names, it is not asked again for some seconds.
+   */
   readonly isRefusal: boolean
   /** What is only the client's business, or ours, is not. */
   readonly isLogged: boolean
@@ -92,7 +95,10 @@ const OURS = {
   isLogged: false,
 } as const
 
-/** The only table of what a trouble means; docs/reference/upstream-outages.md shows it. */
+/**
+ * The only table of what a trouble means. docs/reference/upstream-outages.md shows `says`, `isGone`, `notCached`, `breaker`
+ * and `isRemembered`; the rest is about how we go on asking.
+ */
 export const TROUBLES: { readonly [T in UpstreamTrouble]: Consequences } = {
   dns: { ...DOWN, says: 'has no address, or the resolver does not answer' },
   unreachable: { ...DOWN, says: 'cannot be reached' },
