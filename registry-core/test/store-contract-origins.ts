@@ -1,7 +1,6 @@
 import { expect, test } from '@jest/globals'
 
-import type { Digest } from '#core/oci/digest.js'
-import type { FetchedFrom } from '#core/store/fetched.js'
+import type { FetchedFrom, Origins } from '#core/store/fetched.js'
 
 import { APP, bytesOf, digestOf, LATEST, OTHER, putRevision, type StoreBench } from './store-bench.js'
 
@@ -46,32 +45,56 @@ export function originTests({ store, another, damage }: StoreBench): void {
       Buffer.from('{'),
     )
     expect(store().origins.provenance(APP, one)).toEqual({ kind: 'unknown' })
-    expect(await store().origins.isLocal(APP, 'counts')).toBe(true)
-    expect(await store().origins.isLocal(APP, 'does not count')).toBe(false)
+    expect(await store().origins.summary(APP)).toMatchObject({ hasUnknown: true, hasPushed: false })
     await store().origins.publishRevision(APP, one, HUB)
     expect(store().origins.provenance(APP, one)).toMatchObject({ kind: 'fetched' })
+    expect(await store().origins.summary(APP)).toMatchObject({ hasUnknown: false, hasFetched: true })
   })
 
-  test('a repository is local from the first push into it on', async () => {
-    expect(await store().origins.isLocal(APP, 'counts')).toBe(false)
+  test('the summary of a repository says who put things there, and whose is private', async () => {
+    const nothing = { hasPushed: false, hasUnknown: false, hasFetched: false, hasOpen: false }
+    expect(await store().origins.summary(APP)).toEqual({ ...nothing, privateHosts: [] })
     await store().origins.publishRevision(APP, one, HUB)
-    expect(await store().origins.isLocal(APP, 'counts')).toBe(false)
-    await putRevision(store(), bytesOf(2))
-    expect(await store().origins.isLocal(APP, 'counts')).toBe(true)
-    expect(await store().origins.isLocal(OTHER, 'counts')).toBe(false)
+    const fetched = { ...nothing, hasFetched: true, privateHosts: ['docker.io'] }
+    expect(await store().origins.summary(APP)).toEqual(fetched)
+    await store().origins.publishRevision(APP, two, { ...QUAY, isPublic: true })
+    expect(await store().origins.summary(APP)).toEqual({ ...fetched, hasOpen: true })
+    await putRevision(store(), bytesOf(3))
+    expect(await store().origins.summary(APP)).toEqual({ ...fetched, hasOpen: true, hasPushed: true })
+    expect(await store().origins.summary(OTHER)).toEqual({ ...nothing, privateHosts: [] })
+    const found = await Array.fromAsync(store().origins.revisions(APP))
+    expect(found.map(({ digest }) => digest).toSorted()).toEqual([one, two, digestOf(bytesOf(3))].toSorted())
   })
 
-  test('a repository has changed when a manifest has come that was not there, and not when one is read', async () => {
-    expect(store().origins.changedAt(APP)).toBeUndefined()
+  test('the summary that is kept of a repository misses nothing that another process fetches or removes', async () => {
+    await putRevision(store(), bytesOf(3))
+    await untilKept(store().origins)
+    const other = await another()
+    await other.origins.publishRevision(APP, one, HUB)
+    expect(await store().origins.summary(APP)).toMatchObject({ hasPushed: true, privateHosts: ['docker.io'] })
+    await untilKept(store().origins)
+    await other.links.removeRevision(APP, one)
+    expect(await store().origins.summary(APP)).toMatchObject({ hasPushed: true, privateHosts: [] })
+    await other.close()
+  })
+
+  test('the summary that is kept of a repository has a link that comes later than its folder', async () => {
+    await putRevision(store(), bytesOf(3))
+    const [algorithm = '', hex = ''] = one.split(':')
+    const folder = `docker/registry/v2/repositories/${APP}/_manifests/revisions/${algorithm}/${hex}`
+    await damage(`${folder}/started`, Buffer.of())
+    await untilKept(store().origins)
+    const other = await another()
+    await other.origins.publishRevision(APP, one, HUB)
+    expect(await store().origins.summary(APP)).toMatchObject({ privateHosts: ['docker.io'] })
+    await other.close()
+  })
+
+  test('the summary of a repository forgets at once that something was public which this process notes as private', async () => {
+    await store().origins.publishRevision(APP, one, { ...HUB, isPublic: true })
+    await untilKept(store().origins)
     await store().origins.publishRevision(APP, one, HUB)
-    const first = store().origins.changedAt(APP)?.getTime() ?? 0
-    await store().content.look('revision', APP, one)
-    expect(store().origins.changedAt(APP)?.getTime()).toBe(first)
-    await putRevision(store(), bytesOf(2))
-    expect(store().origins.changedAt(APP)?.getTime()).toBeGreaterThanOrEqual(first)
-    const found: Digest[] = []
-    for await (const { digest } of store().origins.revisions(APP)) found.push(digest)
-    expect(found.toSorted()).toEqual([one, two].toSorted())
+    expect(await store().origins.summary(APP)).toMatchObject({ privateHosts: ['docker.io'] })
   })
 
   test('a mirror\u2019s tag moves with its upstream, and says so in every process', async () => {
@@ -128,4 +151,13 @@ export function originTests({ store, another, damage }: StoreBench): void {
     )
     expect(after).toMatchObject({ ...HUB, digest: one })
   })
+}
+
+/** When it is answered at once: nobody keeps what may change again within a tick of the file system's clock. */
+async function untilKept(origins: Pick<Origins, 'summary'>): Promise<void> {
+  const deadline = performance.now() + 10_000
+  while (origins.summary(APP) instanceof Promise) {
+    if (performance.now() > deadline) throw new Error('the summary is never kept')
+    await origins.summary(APP)
+  }
 }

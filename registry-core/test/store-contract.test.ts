@@ -1,5 +1,5 @@
 import { mkdtempSync } from 'node:fs'
-import { rm, writeFile } from 'node:fs/promises'
+import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 
@@ -19,7 +19,10 @@ storeContract('on the real file system', async () => {
   return {
     store,
     another: async () => (await open(2)).store,
-    damage: (target, bytes) => writeFile(path.join(root, target), bytes),
+    async damage(target, bytes) {
+      await mkdir(path.dirname(path.join(root, target)), { recursive: true })
+      await writeFile(path.join(root, target), bytes)
+    },
     async remove() {
       await store.close()
       await rm(root, { recursive: true })
@@ -38,6 +41,7 @@ storeContract('on the simulated file system', async () => {
     another: async () => (await open(2)).store,
     async damage(target, bytes) {
       const file = path.join(STORE_ROOT, target)
+      if (disk.find(path.dirname(file)) === undefined) disk.makeDirectory(path.dirname(file))
       const inode = disk.find(file) ?? disk.createFile(file)
       disk.truncate(inode, 0)
       disk.write(inode, bytes, 0)

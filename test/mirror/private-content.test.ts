@@ -2,7 +2,9 @@ import { describe, expect, test } from '@jest/globals'
 
 import { RESTRICTED, passwordOf } from '../support/accounts.js'
 import { makeImage } from '../support/images.js'
+import { startCore } from '../support/targets.js'
 import { hashOf } from '#core-test/access/parts.js'
+import { useOneFolder } from './one-folder.js'
 import { getManifest, pullImage, type PullOptions } from './pulls.js'
 import { openScene, useScene } from './scene.js'
 
@@ -199,5 +201,34 @@ describe('a repository that was public once', () => {
     } finally {
       await scene.close()
     }
+  })
+})
+
+describe('what a process with proxy.username fetches into a repository', () => {
+  const folder = useOneFolder()
+
+  test('is at once for no stranger at a second process, which has served what is public of it just now', async () => {
+    const secret: string[] = []
+    const options = { auth: 'bearer', users: { me: 'secret' }, privateRepositories: secret } as const
+    const hub = await folder.upstream(options)
+    const [open, hidden] = [makeImage(), makeImage()]
+    hub.hold('acme/app', open, 'v1')
+    const before = await folder.serve(hub)
+    await pullImage(before.client, ['acme/app', 'v1'], open)
+    await before.end()
+    secret.push('acme')
+    hub.hold('acme/app', hidden, 'v2')
+    const { client: stranger } = await folder.serve(undefined, (target) =>
+      startCore({ ...target, config: ACCESS }),
+    )
+    await pullImage(stranger, ['acme/app', 'v1'], open)
+    const proxy = { remoteurl: hub.url, ...login }
+    const { client } = await folder.serve(hub, (target) => startCore({ ...target, config: { proxy } }))
+    await pullImage(client, ['acme/app', 'v2'], hidden)
+    for (const reference of ['v2', hidden.manifest.descriptor.digest])
+      expect((await getManifest(stranger, 'acme/app', reference)).status).toBe(404)
+    for (const { descriptor } of hidden.blobs)
+      expect((await stranger.get(`/v2/acme/app/blobs/${descriptor.digest}`)).status).toBe(404)
+    await pullImage(stranger, ['acme/app', 'v1'], open)
   })
 })

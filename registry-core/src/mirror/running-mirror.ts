@@ -16,7 +16,6 @@ import { MirroredRepository } from './mirrored-repository.js'
 import type { UpstreamSettings } from './mirror-settings.js'
 import type { Asker, Mirror } from './mirrors.js'
 import { NamedContent } from './named-content.js'
-import { PrivateContent } from './private-content.js'
 import { Questions } from './questions.js'
 import type { RateLimit } from './rate-limit.js'
 import { UndeliveredBlobs } from './undelivered.js'
@@ -60,7 +59,6 @@ export class RunningMirror implements Mirror {
   readonly #downloads: Downloads
   readonly #watched: WatchedUpstream
   readonly #visibility: Visibility
-  readonly #private: PrivateContent
   readonly #questions: Questions
   readonly #named = new NamedContent()
   readonly #manifests: Manifests
@@ -84,7 +82,6 @@ export class RunningMirror implements Mirror {
       options,
     )
     const { upstream, rateLimit, counters } = this.#watched
-    this.#private = new PrivateContent({ origins: store.origins, links: store.links, clock })
     const questions = new Questions({ host: settings.host, clock, named: this.#named })
     this.#questions = questions
     const visibility = new Visibility({
@@ -150,8 +147,10 @@ export class RunningMirror implements Mirror {
   /** Without an account all is for everybody, but for what there was one for once. */
   #isForAll(stored: RepositoryName): boolean | Promise<boolean> {
     if (this.settings.credentials !== undefined) return false
-    const isNobodys = (hosts: readonly string[]): boolean => !hosts.includes(this.host)
-    return whenKnown(this.#private.hostsIn(stored), isNobodys)
+    return whenKnown(
+      this.#store.origins.summary(stored),
+      ({ privateHosts }) => !privateHosts.includes(this.host),
+    )
   }
 
   mayBeListed(stored: RepositoryName, isMember: boolean): boolean {

@@ -72,6 +72,25 @@ export type Provenance =
   | { readonly kind: 'fetched'; readonly from: FetchedFrom; readonly at: Date }
   | { readonly kind: 'unknown' }
 
+/** Fetched, and nobody knows that its upstream gives it to everybody (ADR 13). */
+export function isPrivate(
+  provenance: Provenance,
+): provenance is { readonly kind: 'fetched'; readonly from: FetchedFrom; readonly at: Date } {
+  return provenance.kind === 'fetched' && provenance.from.isPublic !== true
+}
+
+/** Who put the revisions of a repository there; of an empty one nobody. */
+export interface OriginSummary {
+  readonly hasPushed: boolean
+  /** Something of which nobody says where it came from: registry:2 left no notes. */
+  readonly hasUnknown: boolean
+  readonly hasFetched: boolean
+  /** Something that is not private. */
+  readonly hasOpen: boolean
+  /** The upstreams of what is private in it. */
+  readonly privateHosts: readonly string[]
+}
+
 /** Where revisions and tags came from (design §4; gc-protocol §2). */
 export interface Origins {
   /** Undefined when the repository has no such revision. A valid `pushed` wins (gc-protocol §2). */
@@ -84,17 +103,13 @@ export interface Origins {
   publishTag(repository: RepositoryName, tag: Tag, digest: Digest, from: FetchedFrom): Promise<boolean>
   /** The upstream has said just now that the tag still stands for this digest. Nothing when the tag is another one meanwhile. */
   noteChecked(repository: RepositoryName, tag: Tag, digest: Digest): Promise<void>
-  /**
-   * True when a client has pushed something into it: any revision with a valid `pushed`.
-   * @param unknown whether one of which nobody says where it came from counts too: registry:2 left no notes
-   */
-  isLocal(repository: RepositoryName, unknown: 'counts' | 'does not count'): Promise<boolean>
   /** When its first manifests came; undefined when it has never had any. */
   bornAt(repository: RepositoryName): Date | undefined
-  /** When the last of its manifests came or went, under a digest that was not here before; undefined when it has none. */
-  changedAt(repository: RepositoryName): Date | undefined
-  /** True when a mirror has written something into it, and no client has pushed: what nobody noted may be registry:2's mirror's. */
-  isFetched(repository: RepositoryName): Promise<boolean>
+  /**
+   * Of all that lies in it; at once where it is known. What comes or goes is seen by the next who asks, in whichever process
+   * it does; that something which lies here is noted or pushed anew within minutes. To ask again costs two looks.
+   */
+  summary(repository: RepositoryName): OriginSummary | Promise<OriginSummary>
   /** All that lies in it, and where that came from; whoever has seen enough stops. */
   revisions(
     repository: RepositoryName,

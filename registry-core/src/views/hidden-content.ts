@@ -1,9 +1,6 @@
 import type { Mirrors } from '../mirror/mirrors.js'
-import { isPrivate, PrivateContent } from '../mirror/private-content.js'
 import { findRepositoryName, type RepositoryName } from '../oci/repository.js'
-import type { Origins, Provenance } from '../store/fetched.js'
-import type { Links } from '../store/store.js'
-import type { Clock } from '../system/clock.js'
+import { isPrivate, type Origins, type Provenance } from '../store/fetched.js'
 import { firstPart } from './upstream-names.js'
 import { whenKnown } from '../system/when-known.js'
 
@@ -15,29 +12,25 @@ export type MayPullItself = (repository: RepositoryName) => boolean
  * file, or whose names a client has pushed into. It is shown to whom its upstream's name in a right opens it (ADR 13).
  */
 export class HiddenContent {
-  readonly #private: PrivateContent
-  readonly #origins: Pick<Origins, 'revisions'>
+  readonly #origins: Pick<Origins, 'summary'>
   readonly #mirrors: Mirrors
 
-  constructor(options: {
-    readonly origins: Pick<Origins, 'revisions'>
-    readonly links: Pick<Links, 'hasRepository'>
-    readonly clock: Clock
-    readonly mirrors: Mirrors
-  }) {
-    this.#private = new PrivateContent(options)
+  constructor(options: { readonly origins: Pick<Origins, 'summary'>; readonly mirrors: Mirrors }) {
     this.#origins = options.origins
     this.#mirrors = options.mirrors
   }
 
-  /** The upstream whose content in it the caller may not see; undefined: all of it is for this caller. */
+  /**
+   * The upstream whose content in it the caller may not see; undefined: all of it is for this caller. Where that is known,
+   * as it is of most repositories, it costs two looks (`Origins.summary`).
+   */
   hostHiddenFrom(
     repository: RepositoryName,
     mayPullItself: MayPullItself,
   ): string | undefined | Promise<string | undefined> {
-    const hidden = (hosts: readonly string[]): string | undefined =>
-      hosts.find((host) => !this.#isOpen(repository, host, mayPullItself))
-    return whenKnown(this.#private.hostsIn(repository), hidden)
+    return whenKnown(this.#origins.summary(repository), ({ privateHosts }) =>
+      privateHosts.find((host) => !this.#isOpen(repository, host, mayPullItself)),
+    )
   }
 
   /** Whether the caller may see what came from there into the repository. */
@@ -45,15 +38,15 @@ export class HiddenContent {
     return !isPrivate(provenance) || this.#isOpen(repository, provenance.from.host, mayPullItself)
   }
 
-  /** Whether the caller may know of it; the first revision that it may see is enough. */
-  async mayBeListed(repository: RepositoryName, mayPullItself: MayPullItself): Promise<boolean> {
-    let isEmpty = true
-    for await (const { provenance } of this.#origins.revisions(repository)) {
-      if (this.sees(repository, provenance, mayPullItself)) return true
-      isEmpty = false
-    }
-    const mirror = this.#mirrors.find(firstPart(repository))
-    return isEmpty && (mirror?.mayBeListed(repository, mayPullItself(repository)) ?? true)
+  /** Whether the caller may know of it: that it may see one revision is enough. */
+  mayBeListed(repository: RepositoryName, mayPullItself: MayPullItself): boolean | Promise<boolean> {
+    return whenKnown(this.#origins.summary(repository), ({ hasOpen, privateHosts }) => {
+      if (hasOpen) return true
+      if (privateHosts.length > 0)
+        return privateHosts.some((host) => this.#isOpen(repository, host, mayPullItself))
+      const mirror = this.#mirrors.find(firstPart(repository))
+      return mirror?.mayBeListed(repository, mayPullItself(repository)) ?? true
+    })
   }
 
   /** Under the upstream's name, also where a mirror without hosts before its names has left it (`proxy.remoteurl`). */

@@ -3,7 +3,6 @@ import type { RepositoryName } from '../oci/repository.js'
 import type { Registry, Source } from '../registry/source.js'
 import type { Origins } from '../store/fetched.js'
 import type { Links } from '../store/store.js'
-import type { Clock } from '../system/clock.js'
 import { HiddenContent, type MayPullItself } from './hidden-content.js'
 import { LocalSource } from './local-source.js'
 import { VisibleOnly } from './visible-only.js'
@@ -19,8 +18,7 @@ export interface SeenLocal {
 interface Options {
   readonly registry: Registry
   readonly links: Links
-  readonly origins: Pick<Origins, 'provenance' | 'revisions'>
-  readonly clock: Clock
+  readonly origins: Pick<Origins, 'provenance' | 'revisions' | 'summary'>
   readonly mirrors: Mirrors
 }
 
@@ -49,7 +47,7 @@ export class Locals {
     return new VisibleOnly(local, { ...this.#options, sees: ({ kind }) => kind !== 'fetched' })
   }
 
-  mayBeListed(repository: RepositoryName, mayPullItself: MayPullItself): Promise<boolean> {
+  mayBeListed(repository: RepositoryName, mayPullItself: MayPullItself): boolean | Promise<boolean> {
     return this.#hidden.mayBeListed(repository, mayPullItself)
   }
 

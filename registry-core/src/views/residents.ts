@@ -1,36 +1,16 @@
 import type { RepositoryName } from '../oci/repository.js'
 import type { Origins } from '../store/fetched.js'
-import type { Links } from '../store/store.js'
-import type { Clock } from '../system/clock.js'
-import { RecentMap } from '../system/recent-map.js'
-
-type LocalOrigins = Pick<Origins, 'isLocal' | 'isFetched' | 'changedAt'>
-
-/**
- * A manifest that comes or goes, in whichever process, is seen at once. So long it may take until it is seen that a client
- * has pushed the very digest that a mirror had fetched: that adds no file to what is looked at, and each tag and revision
- * says by itself who wrote it.
- */
-const KNOWN_FOR_MS = 10_000
-/** A repository that has changed so recently may change again within the same tick of the file system's clock. */
-const SETTLED_AFTER_MS = 100
-const KNOWN_LIMIT = 10_000
+import { whenKnown } from '../system/when-known.js'
 
 /**
  * Which repositories under an upstream's name hold what clients have pushed: people pull, tag and push
  * `docker.elastic.co/…` to registry:2, and go on with it (design §3).
  */
 export class Residents {
-  readonly #links: Links
-  readonly #origins: LocalOrigins
-  readonly #clock: Clock
-  readonly #known: RecentMap<{ readonly answer: boolean; readonly changedAtMs: number }>
+  readonly #origins: Pick<Origins, 'summary'>
 
-  constructor(options: { readonly links: Links; readonly origins: LocalOrigins; readonly clock: Clock }) {
-    this.#links = options.links
-    this.#origins = options.origins
-    this.#clock = options.clock
-    this.#known = new RecentMap({ clock: options.clock, forMs: KNOWN_FOR_MS, limit: KNOWN_LIMIT })
+  constructor({ origins }: { readonly origins: Pick<Origins, 'summary'> }) {
+    this.#origins = origins
   }
 
   /** The first of the names that is one. */
@@ -44,31 +24,22 @@ export class Residents {
 
   /** @param isBare the name may be a local one or an upstream's: only what was pushed tells, or that no upstream has such names */
   isLocal(repository: RepositoryName, isBare: boolean): boolean | Promise<boolean> {
-    const unknown = isBare && repository.includes('/') ? 'does not count' : 'counts'
-    return this.#judge(repository, 'local', () => this.#origins.isLocal(repository, unknown))
+    const doesUnknownCount = !isBare || !repository.includes('/')
+    return whenKnown(
+      this.#origins.summary(repository),
+      ({ hasPushed, hasUnknown }) => hasPushed || (doesUnknownCount && hasUnknown),
+    )
   }
 
-  /** Nobody has pushed into it: it was fetched while the folder stood for one upstream, whose names had no host then. */
+  /**
+   * Nobody has pushed into it: it was fetched while the folder stood for one upstream, whose names had no host then. What
+   * nobody noted may be registry:2's mirror's.
+   */
   isFetched(repository: RepositoryName): boolean | Promise<boolean> {
-    return this.#judge(repository, 'fetched', () => this.#origins.isFetched(repository))
-  }
-
-  #judge(
-    repository: RepositoryName,
-    what: 'local' | 'fetched',
-    find: () => Promise<boolean>,
-  ): boolean | Promise<boolean> {
-    const known = this.#known.get(`${what} ${repository}`)
-    const changedAtMs = this.#origins.changedAt(repository)?.getTime() ?? 0
-    if (known?.changedAtMs === changedAtMs) return known.answer
-    return this.#links.hasRepository(repository) && this.#find(`${what} ${repository}`, changedAtMs, find)
-  }
-
-  async #find(question: string, changedAtMs: number, find: () => Promise<boolean>): Promise<boolean> {
-    const isSettled = Math.abs(this.#clock.now().getTime() - changedAtMs) > SETTLED_AFTER_MS
-    const answer = await find()
-    if (isSettled) this.#known.set(question, { answer, changedAtMs })
-    return answer
+    return whenKnown(
+      this.#origins.summary(repository),
+      ({ hasPushed, hasFetched }) => hasFetched && !hasPushed,
+    )
   }
 }
 

@@ -112,7 +112,8 @@ class NamedViews implements Views {
 
   catalog(place: Place, { mayPullItself }: Pick<Asked, 'mayPullItself'>): Catalog {
     const { registry, mirrors, overlay } = this.#options
-    const mayKnow = (name: RepositoryName): Promise<boolean> => this.#locals.mayBeListed(name, mayPullItself)
+    const mayKnow = (name: RepositoryName): boolean | Promise<boolean> =>
+      this.#locals.mayBeListed(name, mayPullItself)
     return catalogOf(place, filtered(registry, mayKnow), mirrors, overlay)
   }
 

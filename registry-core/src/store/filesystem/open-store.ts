@@ -140,7 +140,7 @@ function openParts(
     content: new FileContent({ keys, durable, looker, linkReader, identity, log }),
     stages: new FileStages({ keys, durable, health, clock, random, identity }),
     links: new FileLinks({ keys, durable, clock, listings, records, tags, referrersIndex }),
-    origins: new FileOrigins({ keys, durable, clock, listings, fetchedTags, originReader }),
+    origins: new FileOrigins({ keys, durable, clock, fetchedTags, originReader }),
     trash: new FileTrash({ keys, durable }),
     partials: new FilePartials({ keys, durable, health, random, identity, presence, space }),
     space,

@@ -1,26 +1,24 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { type Algorithm, type Digest, findDigest } from '../../oci/digest.js'
+import { type Digest, findDigest } from '../../oci/digest.js'
 import type { Tag } from '../../oci/reference.js'
 import type { RepositoryName } from '../../oci/repository.js'
 import type { Clock } from '../../system/clock.js'
-import type { FetchedFrom, MirroredTag, Origins, Provenance } from '../fetched.js'
+import type { FetchedFrom, MirroredTag, Origins, OriginSummary, Provenance } from '../fetched.js'
 import type { Keys } from '../keys.js'
 import type { Durable } from './durable.js'
 import type { FetchedTags } from './fetched-tags.js'
-import type { Listings } from './listing.js'
 import { originBytes, type OriginReader } from './origin-file.js'
+import { type FoundRevision, OriginSummaries, revisionFolders } from './origin-summaries.js'
 
-/** Synchronous looks in a row before others get their turn. */
-const LOOKS_A_TURN = 200
+/** Revisions in a row before others get their turn: each costs three synchronous looks at most. */
+const REVISIONS_A_TURN = 100
 /** A remover that tidies, or a client's push, comes between this often. */
 const ATTEMPTS = 8
-const ALGORITHMS: readonly Algorithm[] = ['sha256', 'sha512']
 
 interface Options {
   readonly keys: Keys
   readonly durable: Durable
   readonly clock: Clock
-  readonly listings: Listings
   readonly fetchedTags: FetchedTags
   readonly originReader: OriginReader
 }
@@ -28,9 +26,14 @@ interface Options {
 /** Who put revisions and tags here, by the files beside their links (gc-protocol §2). */
 export class FileOrigins implements Origins {
   readonly #options: Options
+  readonly #summaries: OriginSummaries
 
   constructor(options: Options) {
     this.#options = options
+    this.#summaries = new OriginSummaries({
+      ...options,
+      revisions: (repository) => this.#folders(repository),
+    })
   }
 
   provenance(repository: RepositoryName, digest: Digest): Provenance | undefined {
@@ -61,6 +64,7 @@ export class FileOrigins implements Origins {
       const found = this.provenance(repository, digest)
       if (found?.kind === 'pushed' || (found?.kind === 'fetched' && found.from.host === from.host)) break
     }
+    this.#summaries.forget(repository)
     await durable.syncFolder(folder) // whoever made the link may have been killed before its fsync
   }
 
@@ -83,47 +87,27 @@ export class FileOrigins implements Origins {
     return stat && new Date(stat.mtimeMs)
   }
 
-  /** The time of the folder that each revision has its own in. */
-  changedAt(repository: RepositoryName): Date | undefined {
-    const { keys, durable } = this.#options
-    const folder = `${keys.repository(repository)}/_manifests/revisions`
-    const times = ALGORITHMS.map((algorithm) => durable.fs.statNow(`${folder}/${algorithm}`)?.mtimeMs ?? 0)
-    const last = Math.max(...times)
-    return last === 0 ? undefined : new Date(last)
-  }
-
-  /** Costs two looks a revision, where all of them were fetched; the first one that was not ends it. */
-  async isLocal(repository: RepositoryName, unknown: 'counts' | 'does not count'): Promise<boolean> {
-    for await (const { provenance } of this.revisions(repository)) {
-      const { kind } = provenance
-      if (kind === 'pushed' || (kind === 'unknown' && unknown === 'counts')) return true
-    }
-    return false
-  }
-
-  async isFetched(repository: RepositoryName): Promise<boolean> {
-    let isAny = false
-    for await (const { provenance } of this.revisions(repository)) {
-      if (provenance.kind === 'pushed') return false
-      isAny ||= provenance.kind === 'fetched'
-    }
-    return isAny
+  summary(repository: RepositoryName): OriginSummary | Promise<OriginSummary> {
+    return this.#summaries.find(repository)
   }
 
   async *revisions(
     repository: RepositoryName,
   ): AsyncGenerator<{ readonly digest: Digest; readonly provenance: Provenance }> {
-    const { keys, listings } = this.#options
-    let looks = 0
-    for (const algorithm of ALGORITHMS) {
-      const folder = `${keys.repository(repository)}/_manifests/revisions/${algorithm}`
-      for (const hex of (await listings.folders(folder)) ?? []) {
-        looks += 1
-        if (looks % LOOKS_A_TURN === 0) await nextTurn()
-        const digest = findDigest(`${algorithm}:${hex}`)
-        const provenance = digest && this.provenance(repository, digest)
-        if (digest !== undefined && provenance !== undefined) yield { digest, provenance }
+    for await (const { digest, provenance } of this.#folders(repository))
+      if (provenance !== undefined) yield { digest, provenance }
+  }
+
+  /** The names are not kept: with those of all repositories that are pulled there would be room for no tags (listing.ts). */
+  async *#folders(repository: RepositoryName): AsyncGenerator<FoundRevision> {
+    const { keys, durable } = this.#options
+    let found = 0
+    for (const [algorithm, folder] of revisionFolders(keys, repository))
+      for (const { name } of (await durable.fs.list(folder)) ?? []) {
+        found += 1
+        if (found % REVISIONS_A_TURN === 0) await nextTurn()
+        const digest = findDigest(`${algorithm}:${name}`)
+        if (digest !== undefined) yield { digest, provenance: this.provenance(repository, digest) }
       }
-    }
   }
 }
