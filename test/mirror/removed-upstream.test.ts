@@ -100,8 +100,9 @@ describe.each(['pull', 'push'])('an upstream that is configured no more (anonymo
   test('takes no push from whoever may not see it', async () => {
     const refused = await nobody.post('/v2/quay.io/acme/app/blobs/uploads/')
     expect([refused.status, errorOf(refused).code]).toEqual(
-      anonymous === 'push' ? [405, 'UNSUPPORTED'] : [401, 'UNAUTHORIZED'],
+      anonymous === 'push' ? [403, 'DENIED'] : [401, 'UNAUTHORIZED'],
     )
+    expect(refused.body.toString()).not.toContain('mirror')
   })
 })
 

@@ -32,7 +32,7 @@ export interface Mirror {
    * Whether what it gave to our account, or may have, is for this caller: nothing is asked for it, so what nobody knows to
    * be public is not.
    */
-  mayBeListed(stored: RepositoryName, isMember: boolean): boolean
+  isKnownOpenTo(stored: RepositoryName, isMember: boolean): boolean
 }
 
 /** Of a registry that mirrors nobody. */

@@ -153,8 +153,8 @@ export class RunningMirror implements Mirror {
     )
   }
 
-  mayBeListed(stored: RepositoryName, isMember: boolean): boolean {
-    return this.#isOpen(isMember) || this.#visibility.mayBeListed(stored)
+  isKnownOpenTo(stored: RepositoryName, isMember: boolean): boolean {
+    return this.#isOpen(isMember) || this.#visibility.wasPublic(stored)
   }
 
   #isOpen(isMember: boolean): boolean {

@@ -68,8 +68,8 @@ export class Visibility {
     return untilMs > this.#options.clock.elapsedMs() ? true : undefined
   }
 
-  /** Whether it may stand in a list, for which no upstream is asked. */
-  mayBeListed(stored: RepositoryName): boolean {
+  /** As it was said last, however long ago: for lists, and for names of this store, no upstream is asked. */
+  wasPublic(stored: RepositoryName): boolean {
     return this.#public.get(stored) !== undefined
   }
 

@@ -21,15 +21,12 @@ export class HiddenContent {
   }
 
   /**
-   * The upstream whose content in it the caller may not see; undefined: all of it is for this caller. Where that is known,
-   * as it is of most repositories, it costs two looks (`Origins.summary`).
+   * All of it is for this caller. Where that is known, as it is of most repositories, it costs two looks
+   * (`Origins.summary`).
    */
-  hostHiddenFrom(
-    repository: RepositoryName,
-    mayPullItself: MayPullItself,
-  ): string | undefined | Promise<string | undefined> {
+  isWholeFor(repository: RepositoryName, mayPullItself: MayPullItself): boolean | Promise<boolean> {
     return whenKnown(this.#origins.summary(repository), ({ privateHosts }) =>
-      privateHosts.find((host) => !this.#isOpen(repository, host, mayPullItself)),
+      privateHosts.every((host) => this.#isOpen(repository, host, mayPullItself)),
     )
   }
 
@@ -45,7 +42,7 @@ export class HiddenContent {
       if (privateHosts.length > 0)
         return privateHosts.some((host) => this.#isOpen(repository, host, mayPullItself))
       const mirror = this.#mirrors.find(firstPart(repository))
-      return mirror?.mayBeListed(repository, mayPullItself(repository)) ?? true
+      return mirror?.isKnownOpenTo(repository, mayPullItself(repository)) ?? true
     })
   }
 
@@ -55,6 +52,6 @@ export class HiddenContent {
     if (named === undefined) return false
     const mirror = this.#mirrors.find(host)
     const isMember = mayPullItself(named)
-    return mirror?.mayBeListed(mirror.isBare ? repository : named, isMember) ?? isMember
+    return mirror?.isKnownOpenTo(mirror.isBare ? repository : named, isMember) ?? isMember
   }
 }

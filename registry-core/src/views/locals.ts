@@ -11,8 +11,8 @@ import { whenKnown } from '../system/when-known.js'
 /** A repository of this store, as one caller sees it. */
 export interface SeenLocal {
   readonly pull: Source
-  /** The upstream whose content in it this caller may not see; undefined: there is none. */
-  readonly hiddenHost: string | undefined
+  /** Nothing of it is hidden from this caller. */
+  readonly isWhole: boolean
 }
 
 interface Options {
@@ -33,12 +33,10 @@ export class Locals {
   }
 
   open(repository: RepositoryName, mayPullItself: MayPullItself): SeenLocal | Promise<SeenLocal> {
-    const found = this.#hidden.hostHiddenFrom(repository, mayPullItself)
-    const seen = (hiddenHost: string | undefined): SeenLocal => ({
-      pull: this.#source(repository, hiddenHost === undefined ? undefined : mayPullItself),
-      hiddenHost,
-    })
-    return whenKnown(found, seen)
+    return whenKnown(this.#hidden.isWholeFor(repository, mayPullItself), (isWhole) => ({
+      pull: this.#source(repository, isWhole ? undefined : mayPullItself),
+      isWhole,
+    }))
   }
 
   /** Of it only what no mirror of ours has fetched. */

@@ -187,11 +187,11 @@ class NamedViews implements Views {
   }
 
   #local(asked: Asked, repository: RepositoryName): View | Promise<View> {
-    return whenKnown(this.#locals.open(repository, asked.mayPullItself), ({ pull, hiddenHost }) => ({
+    return whenKnown(this.#locals.open(repository, asked.mayPullItself), ({ pull, isWhole }) => ({
       pull,
-      ...(hiddenHost === undefined
+      ...(isWhole
         ? { push: this.#pushTo(repository), refusal: readOnly }
-        : { push: undefined, refusal: () => mirrored(repository, hiddenHost) }),
+        : { push: undefined, refusal: () => denied(repository) }),
       origin: 'local',
       namespace: undefined,
       rightsOn: [repository],
@@ -206,23 +206,17 @@ class NamedViews implements Views {
 
   /** What nobody has pushed here comes from the default upstream only for names that `overlay.onRegistry` lists. */
   #registry(asked: Asked): View | Promise<View> {
-    const { repository, mayPull } = asked
-    const opened = this.#local(asked, repository)
+    const { repository, client, mayPull, mayPullItself } = asked
     const { mirrors, links, overlay } = this.#options
     const { default: mirror } = mirrors
+    const local = this.#local(asked, repository)
     const name = mirror?.name(repository)
-    if (!mirror || !name || !matches(overlay().onRegistry, repository) || !mayPull(name.stored)) return opened
+    if (!mirror || !name || !matches(overlay().onRegistry, repository) || !mayPull(name.stored)) return local
     const isTheirs = !links.hasRepository(repository) || this.#residents.isFetched(repository)
-    return whenKnown(opened, (local) =>
-      whenKnown(isTheirs, (isMirrored) =>
-        isMirrored
-          ? {
-              ...local,
-              pull: mirror.open(name, { isMember: asked.mayPullItself(name.stored), client: asked.client }),
-              origin: mirror.host,
-            }
-          : local,
-      ),
+    const isMember = mayPullItself(name.stored)
+    const pull = (): Source => mirror.open(name, { isMember, client })
+    return whenKnown(isTheirs, (isMirrored) =>
+      isMirrored ? whenKnown(local, (view) => ({ ...view, pull: pull(), origin: mirror.host })) : local,
     )
   }
 
@@ -288,6 +282,11 @@ const PUSH_TO = 'the address of the registry, under a name that begins with no u
 
 function readOnly(): RegistryError {
   return new RegistryError('read-only', {})
+}
+
+/** For whoever may not see all of it (ADR 13): what that is, and whose, is not said. */
+function denied(name: RepositoryName): RegistryError {
+  return new RegistryError('denied', { action: 'push to, nor delete from,', name })
 }
 
 /** For whoever pushes into a mirror: where it can be pushed instead. */
