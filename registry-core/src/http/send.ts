@@ -115,7 +115,10 @@ async function sendContent(
   return sendStream(
     {
       status: range ? 206 : answer.status,
-      ...{ headers, source, sizeBytes: last - first + 1, content },
+      headers,
+      source,
+      sizeBytes: last - first + 1,
+      content,
       isOwn: () => true,
     },
     outlet,
