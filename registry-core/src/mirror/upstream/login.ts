@@ -57,8 +57,8 @@ class UpstreamLogin implements Login {
 
   constructor(options: Options) {
     this.#options = options
-    this.#pings = new Flights(options.wire)
-    this.#fetches = new Flights(options.wire)
+    this.#pings = new Flights({ clock: options.wire.clock })
+    this.#fetches = new Flights({ clock: options.wire.clock })
   }
 
   async authorize(question: LoginQuestion): Promise<Ticket> {
