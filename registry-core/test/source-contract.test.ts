@@ -55,7 +55,7 @@ async function openMirror(): Promise<MirrorUnderTest> {
   const log = silentLog
   const questions = new Questions({ host: upstream.host, clock, named: new NamedContent() })
   const manifests = new Manifests({
-    ...{ upstream, clock, log, isPrivate: false, questions },
+    ...{ upstream, clock, log, isNextDoor: false, questions },
     settings: { freshFor: { rules: [], otherwiseMs: 1000 }, whenMissing: 404 },
     held: new HeldManifests({ store, registry, log }),
     rateLimit: new RateLimitWatch({ clock }),

@@ -27,7 +27,7 @@ const TAGS_LIMIT = 10_000
 const SAY_EVERY_MS = 60_000
 
 /** What came of a question to an upstream. */
-export type Asked =
+export type ManifestOutcome =
   /** It is here: the upstream said that it still stands, or somebody has brought it meanwhile. */
   | { readonly kind: 'held'; readonly manifest: StoredManifest; readonly isPushed: boolean }
   /** It came; not kept where the store takes nothing. */
@@ -39,7 +39,7 @@ export interface AskedManifestsOptions {
   readonly upstream: Upstream
   readonly settings: Pick<UpstreamSettings, 'freshFor'>
   /** The upstream is next door: a name without a dot, or a private address. */
-  readonly isPrivate: boolean
+  readonly isNextDoor: boolean
   readonly questions: Pick<Questions, 'ask'>
   readonly held: HeldManifests
   readonly counters: Pick<UpstreamCounters, 'revalidated'>
@@ -50,7 +50,7 @@ export interface AskedManifestsOptions {
 /** What one upstream is asked about manifests: each question once, however many want to know; what comes is kept. */
 export class AskedManifests {
   readonly #options: AskedManifestsOptions
-  readonly #flights: Flights<Asked>
+  readonly #flights: Flights<ManifestOutcome>
   readonly #closing = new AbortController()
   /** What the upstream said last of a tag: for one that we may not move, and for a store that takes nothing. */
   readonly #confirmed = new BoundedMap<{ readonly digest: Digest; readonly at: Date }>(TAGS_LIMIT)
@@ -81,8 +81,8 @@ export class AskedManifests {
 
   isFresh(name: MirroredName, tag: Tag, held: HeldTag): boolean {
     if (held.kind === 'pushed') return true
-    const { settings, isPrivate, clock } = this.#options
-    const freshMs = freshMsFor(settings.freshFor, isPrivate, name.remote, tag)
+    const { settings, isNextDoor, clock } = this.#options
+    const freshMs = freshMsFor(settings.freshFor, isNextDoor, name.remote, tag)
     const now = clock.now()
     if (held.kind === 'checked' && isFresh(held.checkedAt, now, freshMs)) return true
     const confirmed = this.#confirmed.get(`${name.stored}:${tag}`)
@@ -90,7 +90,7 @@ export class AskedManifests {
   }
 
   /** Fetches it, unless it is here. */
-  byDigest(name: MirroredName, digest: Digest, client: string | undefined): Flight<Asked> {
+  byDigest(name: MirroredName, digest: Digest, client: string | undefined): Flight<ManifestOutcome> {
     return this.#flights.join(`${name.stored}@${digest}`, async () => {
       // It may have come between the caller's look and this one, which is why 32 clients make one request.
       const held = await this.#options.held.find(name, digest, false)
@@ -101,7 +101,7 @@ export class AskedManifests {
   }
 
   /** Fetches it, or asks whether it still is what we have; neither while it is fresh. */
-  byTag(name: MirroredName, tag: Tag, client: string): Flight<Asked> {
+  byTag(name: MirroredName, tag: Tag, client: string): Flight<ManifestOutcome> {
     return this.#flights.join(`${name.stored}:${tag}`, async () => {
       const held = await this.findTag(name, tag, false)
       if (held !== undefined && this.isFresh(name, tag, held)) return heldAnswer(held)
@@ -109,13 +109,13 @@ export class AskedManifests {
     })
   }
 
-  async #fetchTag(name: MirroredName, tag: Tag, client: string): Promise<Asked> {
+  async #fetchTag(name: MirroredName, tag: Tag, client: string): Promise<ManifestOutcome> {
     const asked = await this.#fetch(name, { kind: 'tag', tag }, client)
     return this.#moveTag(name, tag, asked)
   }
 
   /** HEAD, which costs nothing at Docker Hub; GET only when the tag stands for what we do not have. */
-  async #revalidate(name: MirroredName, tag: Tag, held: HeldTag): Promise<Asked> {
+  async #revalidate(name: MirroredName, tag: Tag, held: HeldTag): Promise<ManifestOutcome> {
     const { counters, upstream, clock } = this.#options
     const reference: Reference = { kind: 'tag', tag }
     const resolved = await this.#ask(name, reference, undefined, (signal) =>
@@ -140,7 +140,7 @@ export class AskedManifests {
   }
 
   /** The revision is here before the tag stands for it. A client's tag stays, and answers. */
-  async #moveTag(name: MirroredName, tag: Tag, asked: Asked): Promise<Asked> {
+  async #moveTag(name: MirroredName, tag: Tag, asked: ManifestOutcome): Promise<ManifestOutcome> {
     if (asked.kind === 'failed' || (asked.kind === 'fetched' && !asked.isKept)) return asked
     const { held, clock } = this.#options
     const { digest } = asked.manifest
@@ -150,7 +150,11 @@ export class AskedManifests {
     return now?.kind === 'pushed' ? heldAnswer(now) : asked
   }
 
-  async #fetch(name: MirroredName, reference: Reference, client: string | undefined): Promise<Asked> {
+  async #fetch(
+    name: MirroredName,
+    reference: Reference,
+    client: string | undefined,
+  ): Promise<ManifestOutcome> {
     const { upstream, held } = this.#options
     const fetched = await this.#ask(name, reference, client, async (signal) =>
       checked(await upstream.manifest(name.remote, reference, signal), reference, upstream.host),
@@ -225,7 +229,7 @@ function keyOf({ stored }: MirroredName, reference: Reference): string {
   return `${stored}${reference.kind === 'tag' ? ':' : '@'}${referenceText(reference)}`
 }
 
-function heldAnswer({ kind, manifest }: HeldTag): Asked {
+function heldAnswer({ kind, manifest }: HeldTag): ManifestOutcome {
   return { kind: 'held', manifest, isPushed: kind === 'pushed' }
 }
 

@@ -2,7 +2,7 @@ import type { Digest } from '../oci/digest.js'
 import { type Reference, referenceText, type Tag } from '../oci/reference.js'
 import type { ManifestRequest, Pulled, PulledManifest, StoredManifest } from '../registry/source.js'
 import type { Clock } from '../system/clock.js'
-import { type Asked, AskedManifests, type AskedManifestsOptions } from './asked-manifests.js'
+import { type ManifestOutcome, AskedManifests, type AskedManifestsOptions } from './asked-manifests.js'
 import type { Flight } from './flights.js'
 import type { FetchedTag, HeldManifests } from './held-manifests.js'
 import type { UpstreamSettings } from './mirror-settings.js'
@@ -98,7 +98,7 @@ export class Manifests {
     name: MirroredName,
     reference: Reference,
     { signal }: ManifestRequest,
-    flight: Flight<Asked>,
+    flight: Flight<ManifestOutcome>,
   ): Promise<Pulled<PulledManifest>> {
     const asked = await waitAtMost(this.#clock, flight.result, WAIT_WITHOUT_MS, signal())
     if (asked !== undefined && asked.kind !== 'failed') return answer(name, asked, flight.isNew)
@@ -114,7 +114,7 @@ export class Manifests {
     name: MirroredName,
     held: FetchedTag,
     { signal }: ManifestRequest,
-    flight: Flight<Asked>,
+    flight: Flight<ManifestOutcome>,
   ): Promise<Pulled<PulledManifest>> {
     const trouble = (word: UpstreamTrouble) =>
       stale(name, held.manifest, staleSentence(word, name.host, checkedAtOf(held)))
@@ -129,15 +129,15 @@ export class Manifests {
   }
 
   /** Those that come later wait for what is left of it, so that all of them together wait no longer than one. */
-  #patienceMs({ startedMs }: Flight<Asked>): number {
+  #patienceMs({ startedMs }: Flight<ManifestOutcome>): number {
     const nowMs = this.#clock.elapsedMs()
     return nowMs < this.#slowUntilMs ? 0 : Math.max(0, startedMs + WAIT_WITH_COPY_MS - nowMs)
   }
 
   /** It is over when an answer comes as soon as it should, although nobody may have waited for it. */
-  #watchSlow({ result, startedMs }: Flight<Asked>): void {
+  #watchSlow({ result, startedMs }: Flight<ManifestOutcome>): void {
     this.noteSlow()
-    const endIfFast = (asked: Asked): void => {
+    const endIfFast = (asked: ManifestOutcome): void => {
       const isFast = this.#clock.elapsedMs() - startedMs < WAIT_WITH_COPY_MS
       if (asked.kind !== 'failed' && isFast) this.#slowUntilMs = 0
     }
@@ -162,7 +162,7 @@ function stale(name: MirroredName, manifest: StoredManifest, warning: string): P
 /** Whoever made the upstream give it says `miss`, those who joined got it for nothing. */
 function answer(
   name: MirroredName,
-  asked: Exclude<Asked, { readonly kind: 'failed' }>,
+  asked: Exclude<ManifestOutcome, { readonly kind: 'failed' }>,
   isNew: boolean,
 ): Pulled<PulledManifest> {
   if (asked.kind === 'held') return hit(name, asked.manifest, asked.isPushed)

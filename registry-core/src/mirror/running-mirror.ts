@@ -106,7 +106,7 @@ export class RunningMirror implements Mirror {
       settings,
       questions,
       held: new HeldManifests({ store, registry, log, isKnownPublic }),
-      isPrivate: settings.urls.every(({ hostname }) => isNextDoor(hostname)),
+      isNextDoor: settings.urls.every(({ hostname }) => isNextDoor(hostname)),
     })
   }
 

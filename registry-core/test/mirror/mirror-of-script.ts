@@ -106,7 +106,7 @@ export class MirrorOfScript {
       questions,
       upstream: withTurns(withBreaker(this.scripted, breaker), clock),
       settings: this.#settings(),
-      isPrivate: false,
+      isNextDoor: false,
       held,
       rateLimit: this.rateLimit,
       counters: { revalidated: (outcome) => void this.revalidations.push(outcome) },

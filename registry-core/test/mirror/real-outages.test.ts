@@ -56,7 +56,7 @@ beforeEach(async () => {
   manifests = new Manifests({
     upstream: withBreaker(upstream, breaker),
     settings: { freshFor: { rules: [], otherwiseMs: 0 }, whenMissing: 404 },
-    isPrivate: false,
+    isNextDoor: false,
     questions: new Questions({ host: upstream.host, clock, named: new NamedContent() }),
     held: new HeldManifests({ ...core, log }),
     rateLimit,

@@ -18,7 +18,7 @@ const PLAINLY_MS = 500
 /** Names by the name servers of the upstream's `dns`; without any, by the system. */
 export function openResolve(upstream: string, servers: readonly string[], clock: Clock): Resolve {
   const ask = servers.length === 0 ? askSystem : askServers(servers, clock)
-  const asked = (): Pick<Asked, 'asked' | 'resolver'> => {
+  const asked = (): Pick<Lookup, 'asked' | 'resolver'> => {
     if (servers.length > 0)
       return { asked: `the name servers ${servers.join(', ')}`, resolver: servers.join(', ') }
     const resolver = getServers().join(', ') || 'of the system'
@@ -105,7 +105,7 @@ function silent(hostname: string): Error {
   return Object.assign(new Error(`no answer for ${hostname}`), { code: 'ETIMEOUT' })
 }
 
-interface Asked {
+interface Lookup {
   readonly upstream: string
   readonly hostname: string
   readonly asked: string
@@ -113,7 +113,7 @@ interface Asked {
   readonly resolver: string
 }
 
-function sentenceOf(error: unknown, { upstream, hostname, asked, resolver }: Asked): string {
+function sentenceOf(error: unknown, { upstream, hostname, asked, resolver }: Lookup): string {
   const cure = `set dns: for the upstream ${upstream} to name servers that know it`
   switch (errorCode(error)) {
     case 'ENOTFOUND':

@@ -50,7 +50,7 @@ export async function probeUrl(
 ): Promise<readonly ProbeStep[]> {
   const proxy = findProxy(url, settings.proxy, options.environment)
   const dialled = new Dialled(settings, proxy ?? url, proxy !== undefined, options)
-  const asked = new Asked(settings, url, options)
+  const asked = new ProbedUpstream(settings, url, options)
   const steps: (readonly [ProbeStep['step'], () => Promise<string>])[] = [
     ['DNS', () => dialled.resolve()],
     ['TCP', () => dialled.connect()],
@@ -180,7 +180,7 @@ class Dialled {
 }
 
 /** The upstream itself, asked as a pull asks it. */
-class Asked {
+class ProbedUpstream {
   readonly #settings: UpstreamSettings
   readonly #url: URL
   readonly #options: Options
