@@ -1,43 +1,14 @@
 import { createHash, type Hash } from 'node:crypto'
 import { algorithmOf, type Algorithm, type Digest, digestOf } from '../../../oci/digest.js'
 import { isRegistryError, RegistryError } from '../../../oci/failure.js'
-import { errorCode, type Fs, type OpenFile } from '../../fs.js'
+import { errorCode, type OpenFile } from '../../fs.js'
 import type { Stage } from '../../store.js'
-import { giveBack } from '../../../system/give-back.js'
+import { Batches } from './batches.js'
+import type { Resumable, StageParts } from './stage-parts.js'
 import { untilTakenOver } from './until-taken-over.js'
-import type { SessionFiles, Settled } from './session-files.js'
-import type { WriteHealth } from '../write-health.js'
+import type { Settled } from './session-files.js'
 
 const READ_BYTES = 1024 * 1024
-/** Bytes gathered for one write, over all uploads of the process; one that is alone takes 1 MiB at a time. */
-const BATCH_BUDGET_BYTES = 64 * 1024 * 1024
-const BATCH_MAX_BYTES = 1024 * 1024
-const BATCH_MIN_BYTES = 64 * 1024
-
-/** What a process keeps of a session it has settled, so that its next request goes on without reading. */
-export interface Resumable {
-  readonly state: Settled
-  readonly hash: Hash
-}
-
-export interface StageParts {
-  readonly fs: Fs
-  readonly files: SessionFiles
-  readonly health: WriteHealth
-  readonly boot: string
-  /** Uploads that are being written in this process now. */
-  readonly active: () => number
-  /** gc-protocol §4. */
-  readonly commit: (digest: Digest, path: string, sizeBytes: number) => Promise<void>
-  /** Ends a session whose data has been committed. */
-  readonly end: () => Promise<void>
-  /** What to say when something of the session is missing. */
-  readonly whyLost: (cause?: unknown) => Promise<RegistryError>
-  /** Ends a session of which nothing is to stay, unless another writer goes on with it. */
-  readonly remove: () => Promise<unknown>
-  /** Called once when the stage has ended, with what the next request of this process can go on from. */
-  readonly ended: (resumable: Resumable | undefined) => void
-}
 
 /** One claimed generation of an upload session; its request is the only writer. */
 export class FileStage implements Stage {
@@ -97,31 +68,21 @@ export class FileStage implements Stage {
 
   /** The hot loop: hash what comes, write a batch while the next one arrives. */
   async #take(body: AsyncIterable<Buffer>, file: OpenFile, hash: Hash): Promise<void> {
-    const batchBytes = Math.max(
-      BATCH_MIN_BYTES,
-      Math.min(BATCH_MAX_BYTES, BATCH_BUDGET_BYTES / this.#parts.active()),
-    )
-    let batch: Buffer[] = []
-    let gathered = 0
-    let writing = Promise.resolve()
-    const flush = async (): Promise<void> => {
-      await writing
-      const [buffers, at] = [batch, this.#offset]
-      this.#offset += gathered
-      ;[batch, gathered] = [[], 0]
-      writing = this.#writing(file.write(buffers, at)).then(() => giveBack(buffers))
-      writing.catch(() => undefined) // awaited by the next flush or at the end
-    }
+    const batches = new Batches({
+      active: this.#parts.active(),
+      write: (buffers, bytes) => {
+        const at = this.#offset
+        this.#offset += bytes
+        return this.#writing(file.write(buffers, at))
+      },
+    })
     try {
       for await (const chunk of untilTakenOver(body, this.signal, this.upload)) {
         hash.update(chunk)
-        batch.push(chunk)
-        gathered += chunk.length
-        if (gathered >= batchBytes) await flush()
+        if (batches.add(chunk)) await batches.flush()
       }
     } finally {
-      if (gathered > 0 && !this.#hasFailed) await flush()
-      await writing
+      await batches.end()
     }
   }
 
@@ -170,7 +131,7 @@ export class FileStage implements Stage {
     throw new RegistryError('upload-unknown', { upload: this.upload })
   }
 
-  /** Reads the first `offset` bytes; the hash of one block is computed while the next one is read. */
+  /** Reads the first `offset` bytes. */
   async #readPrefix(hash: Hash, use: (block: Buffer, at: number) => Promise<void>): Promise<void> {
     const file = await this.#parts.fs.openToRead(this.#path)
     if (file === undefined) throw await this.#parts.whyLost()

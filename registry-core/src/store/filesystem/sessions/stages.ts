@@ -11,7 +11,8 @@ import type { Stage, Stages, StageState } from '../../store.js'
 import { commitFile } from '../commit.js'
 import type { Durable } from '../durable.js'
 import { SessionFiles, type Settled } from './session-files.js'
-import { FileStage, type Resumable } from './stage.js'
+import { FileStage } from './stage.js'
+import type { Resumable } from './stage-parts.js'
 import type { WriteHealth } from '../write-health.js'
 
 /** Hashes kept for sessions that are between two requests; an older one is read again when it goes on. */
