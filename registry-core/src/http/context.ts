@@ -11,7 +11,7 @@ import type { Place } from '../views/place.js'
 import type { View, Views } from '../views/views.js'
 import type { Answer } from './answer.js'
 import { ClientGone, type RequestBody } from './body.js'
-import { eventOrigin, realmOrigin } from './origin.js'
+import { eventOrigin, realmOrigin } from './reached-address.js'
 import type { Strays } from './strays.js'
 import type { RepositoryCallKind, CallKind, CallOf } from './target.js'
 

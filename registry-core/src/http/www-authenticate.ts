@@ -4,7 +4,7 @@ import type { Action } from '../access/may.js'
 import type { Access } from '../access/open-access.js'
 import { CATALOG_SCOPE, scopeText } from '../access/token-scope.js'
 import { isRegistryError } from '../oci/failure.js'
-import { realmOrigin } from './origin.js'
+import { realmOrigin } from './reached-address.js'
 import { findRoute } from './routes.js'
 import type { Call } from './target.js'
 

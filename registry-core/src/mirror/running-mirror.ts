@@ -1,5 +1,5 @@
 import { isIP } from 'node:net'
-import { findRepositoryName, type RepositoryName } from '../oci/repository.js'
+import type { RepositoryName } from '../oci/repository.js'
 import type { Registry, Source } from '../registry/source.js'
 import type { Store } from '../store/store.js'
 import type { Clock } from '../system/clock.js'
@@ -11,7 +11,7 @@ import type { BreakerState } from './breaker.js'
 import type { Downloads } from './downloads.js'
 import { HeldManifests } from './held-manifests.js'
 import { Manifests } from './manifests.js'
-import type { MirroredName } from './mirrored-name.js'
+import { findMirroredName, type MirroredName } from './mirrored-name.js'
 import { MirroredRepository } from './mirrored-repository.js'
 import type { UpstreamSettings } from './mirror-settings.js'
 import type { Asker, Mirror } from './mirrors.js'
@@ -24,10 +24,6 @@ import { openUpstream } from './upstream/open-upstream.js'
 import type { Environment } from './upstream/proxies.js'
 import { PublicOnly, Visibility } from './visibility.js'
 import { watchUpstream, type WatchedUpstream } from './watched-upstream.js'
-
-/** Docker Hub keeps what has no owner under this name. */
-const HUB = 'docker.io'
-const HUB_OFFICIAL = 'library/'
 
 /** What all upstreams share. */
 export interface MirrorsOptions {
@@ -119,11 +115,7 @@ export class RunningMirror implements Mirror {
   }
 
   name(remote: RepositoryName): MirroredName | undefined {
-    const { host } = this
-    const isOfficial = host === HUB && !this.isBare && !remote.includes('/')
-    const there = isOfficial ? findRepositoryName(`${HUB_OFFICIAL}${remote}`) : remote
-    const stored = this.isBare ? there : there && findRepositoryName(`${host}/${there}`)
-    return there && stored && { host, remote: there, stored }
+    return findMirroredName(this.settings, remote)
   }
 
   open(name: MirroredName, { isMember, client }: Asker): Source {

@@ -75,7 +75,7 @@ class Turns {
 
 /**
  * The upstream, whose questions wait for their turn. Around the breaker: those that wait when it opens are refused then.
- * Bytes of blobs have connections of their own, for which they wait elsewhere (upstream/limits.ts).
+ * Bytes of blobs have connections of their own, for which they wait elsewhere (upstream/transfers.ts).
  */
 export function withTurns(upstream: Upstream, clock: Clock): Upstream {
   const turns = new Turns(upstream.host, clock)

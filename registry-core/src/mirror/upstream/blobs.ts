@@ -1,7 +1,7 @@
 import type { Digest } from '../../oci/digest.js'
 import type { RepositoryName } from '../../oci/repository.js'
 import type { Client } from './client.js'
-import type { Gate, Pace } from './limits.js'
+import type { Gate, Pace } from './transfers.js'
 import { bodyFailure } from './network-failure.js'
 import type { FetchedBlob } from './upstream.js'
 import { isUpstreamFailure, UpstreamFailure } from './upstream-failure.js'

@@ -10,7 +10,7 @@ import {
 import { type Reference, referenceText } from '../../oci/reference.js'
 import type { RepositoryName } from '../../oci/repository.js'
 import type { Client, Question } from './client.js'
-import type { Pace } from './limits.js'
+import type { Pace } from './transfers.js'
 import { findJson, propertyOf, readSmall } from './small-body.js'
 import type { FetchedManifest } from './upstream.js'
 import { isUpstreamFailure, UpstreamFailure } from './upstream-failure.js'

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals'
-import { openGate, openPace, type Transfer } from '#core/mirror/upstream/limits.js'
+import { openGate, openPace, type Transfer } from '#core/mirror/upstream/transfers.js'
 import { FakeClock, outcome, turn } from '../../fake-clock.js'
 
 const NEVER = new AbortController().signal
