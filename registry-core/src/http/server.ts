@@ -54,8 +54,8 @@ const COLLECTED_LIMIT_BYTES = 128 * 1024 * 1024
 const HANDSHAKE_MS = 30_000
 /** As nginx's timeouts in front of us (design §7). */
 const IDLE_MS = 900_000
-/** What nginx lets through (three buffers of 36 KiB) and what it adds itself. */
-const HEADER_LIMIT_BYTES = 124 * 1024
+/** What nginx lets through (two buffers of 36 KiB) and what it adds itself. */
+const HEADER_LIMIT_BYTES = 88 * 1024
 
 /** Opens every listener, or none. */
 export async function openEdge(options: EdgeOptions): Promise<Edge> {

@@ -81,7 +81,7 @@ describe('a request that is not what it should be', () => {
   })
 
   test('with too many headers is 431, with too long a target 414', async () => {
-    expectRefusal(await raw(lines('GET /v2/ HTTP/1.1', 'Host: a', `X: ${'x'.repeat(200_000)}`)), 431)
+    expectRefusal(await raw(lines('GET /v2/ HTTP/1.1', 'Host: a', `X: ${'x'.repeat(100_000)}`)), 431)
     expectRefusal(await raw(lines(`GET /v2/?a=${'x'.repeat(9000)} HTTP/1.1`, 'Host: a')), 414)
   })
 
