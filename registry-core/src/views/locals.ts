@@ -1,10 +1,11 @@
 import type { Mirrors } from '../mirror/mirrors.js'
 import type { RepositoryName } from '../oci/repository.js'
 import type { Registry, Source } from '../registry/source.js'
-import type { Origins } from '../store/fetched.js'
+import type { Origins, Provenance } from '../store/fetched.js'
 import type { Links } from '../store/store.js'
 import { HiddenContent, type MayPullItself } from './hidden-content.js'
 import { LocalSource } from './local-source.js'
+import { NamedBlobs } from './named-blobs.js'
 import { VisibleOnly } from './visible-only.js'
 import { whenKnown } from '../system/when-known.js'
 
@@ -26,10 +27,12 @@ interface Options {
 export class Locals {
   readonly #options: Options
   readonly #hidden: HiddenContent
+  readonly #named: NamedBlobs
 
   constructor(options: Options) {
     this.#options = options
     this.#hidden = new HiddenContent(options)
+    this.#named = new NamedBlobs(options)
   }
 
   open(repository: RepositoryName, mayPullItself: MayPullItself): SeenLocal | Promise<SeenLocal> {
@@ -41,8 +44,7 @@ export class Locals {
 
   /** Of it only what no mirror of ours has fetched. */
   unnoted(repository: RepositoryName): Source {
-    const local = this.#options.registry.repository(repository)
-    return new VisibleOnly(local, { ...this.#options, sees: ({ kind }) => kind !== 'fetched' })
+    return this.#visible(repository, ({ kind }) => kind !== 'fetched')
   }
 
   mayBeListed(repository: RepositoryName, mayPullItself: MayPullItself): boolean | Promise<boolean> {
@@ -50,11 +52,12 @@ export class Locals {
   }
 
   #source(repository: RepositoryName, mayPullItself: MayPullItself | undefined): Source {
-    const local = this.#options.registry.repository(repository)
-    if (mayPullItself === undefined) return new LocalSource(local)
-    return new VisibleOnly(local, {
-      ...this.#options,
-      sees: (provenance) => this.#hidden.sees(repository, provenance, mayPullItself),
-    })
+    if (mayPullItself === undefined) return new LocalSource(this.#options.registry.repository(repository))
+    return this.#visible(repository, (provenance) => this.#hidden.sees(repository, provenance, mayPullItself))
+  }
+
+  #visible(repository: RepositoryName, sees: (provenance: Provenance) => boolean): Source {
+    const { registry, origins, links } = this.#options
+    return new VisibleOnly(registry.repository(repository), { origins, links, named: this.#named, sees })
   }
 }

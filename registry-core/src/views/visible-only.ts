@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Digest } from '../oci/digest.js'
 import type { Reference, Tag } from '../oci/reference.js'
 import type {
@@ -16,13 +17,17 @@ import type {
 import type { Origins, Provenance } from '../store/fetched.js'
 import type { Links } from '../store/store.js'
 import { LocalSource } from './local-source.js'
+import type { NamedBlobs } from './named-blobs.js'
 
-/** So many tags are looked at in one go. */
+/** So many tags are listed in one go. */
 const TAGS_AT_ONCE = 1000
+/** Tags in a row before others get their turn: each costs half a dozen synchronous looks at most. */
+const TAGS_A_TURN = 100
 
 interface Options {
-  readonly origins: Pick<Origins, 'provenance' | 'revisions'>
+  readonly origins: Pick<Origins, 'provenance'>
   readonly links: Pick<Links, 'findTag'>
+  readonly named: NamedBlobs
   readonly sees: (provenance: Provenance) => boolean
 }
 
@@ -50,31 +55,25 @@ export class VisibleOnly implements Source {
     return this.#source.manifest({ kind: 'digest', digest }, request)
   }
 
-  /** Which revisions a blob belongs to is written nowhere: those that the caller may see are searched for it. */
+  /** Only one that a manifest names which the caller may see. */
   async blob(digest: Digest, request: BlobRequest): Promise<Pulled<Blob> | undefined> {
+    const { named, sees } = this.#options
     const found = await this.#source.blob(digest, request)
-    return found && (await this.#isNamed(digest)) ? found : undefined
+    return found && (await named.isNamed(this.#local, digest, sees, request.signal())) ? found : undefined
   }
 
-  async #isNamed(blob: Digest): Promise<boolean> {
-    const { origins, sees } = this.#options
-    for await (const { digest, provenance } of origins.revisions(this.#local.repository)) {
-      if (!sees(provenance)) continue
-      const options = { countsAsPull: false, isSparse: true }
-      const manifest = await this.#local.manifest({ kind: 'digest', digest }, options)
-      if (manifest?.bytes.includes(blob)) return true
-    }
-    return false
-  }
-
-  async tags(page: PageRequest): Promise<Pulled<TagsPage> | undefined> {
+  async tags(page: PageRequest, signal: () => AbortSignal): Promise<Pulled<TagsPage> | undefined> {
     const limit = page.limit ?? Number.POSITIVE_INFINITY
     const tags: Tag[] = []
     for (let { last } = page; ; ) {
       const found = await this.#source.tags({ limit: TAGS_AT_ONCE, last })
       if (found === undefined) return undefined
       const { value, served } = found
-      for (const tag of value.tags) {
+      for (const [index, tag] of value.tags.entries()) {
+        if (index % TAGS_A_TURN === TAGS_A_TURN - 1) {
+          await nextTurn()
+          signal().throwIfAborted()
+        }
         const digest = await this.#options.links.findTag(this.#local.repository, tag)
         if (digest === undefined || !this.#sees(digest)) continue
         if (tags.length === limit) return { value: { tags, more: true }, served }
