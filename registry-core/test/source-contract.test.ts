@@ -7,7 +7,8 @@ import { MirroredRepository } from '#core/mirror/mirrored-repository.js'
 import { Questions } from '#core/mirror/questions.js'
 import { RateLimitWatch } from '#core/mirror/rate-limit.js'
 import { UndeliveredBlobs } from '#core/mirror/undelivered.js'
-import { PublicOnly, Visibility } from '#core/mirror/visibility.js'
+import { publicOnly } from '#core/mirror/public-only.js'
+import { Visibility } from '#core/mirror/visibility.js'
 import { parseReference } from '#core/oci/reference.js'
 import { parseRepositoryName, type RepositoryName } from '#core/oci/repository.js'
 import type { Source } from '#core/registry/source.js'
@@ -79,7 +80,7 @@ async function openMirror(): Promise<MirrorUnderTest> {
   const source = (remote: RepositoryName): Source => new MirroredRepository(nameOf(remote), parts, CLIENT)
   return {
     ...{ upstream, source, content: store.content, origin: upstream.host },
-    publicSource: (remote) => new PublicOnly(source(remote), nameOf(remote), visibility, CLIENT),
+    publicSource: (remote) => publicOnly(source(remote), nameOf(remote), { visibility, client: CLIENT }),
   }
 }
 

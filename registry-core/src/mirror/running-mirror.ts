@@ -17,12 +17,13 @@ import type { UpstreamSettings } from './mirror-settings.js'
 import type { Asker, Mirror } from './mirrors.js'
 import { NamedContent } from './named-content.js'
 import { Questions } from './questions.js'
+import { publicOnly } from './public-only.js'
 import type { RateLimit } from './rate-limit.js'
 import { UndeliveredBlobs } from './undelivered.js'
 import { isNearAddress } from './upstream/address-guard.js'
 import { openUpstream } from './upstream/open-upstream.js'
 import type { Environment } from './upstream/proxies.js'
-import { PublicOnly, Visibility } from './visibility.js'
+import { Visibility } from './visibility.js'
 import { watchUpstream, type WatchedUpstream } from './watched-upstream.js'
 
 /** What all upstreams share. */
@@ -133,7 +134,8 @@ export class RunningMirror implements Mirror {
       questions: this.#questions,
     }
     const repository = new MirroredRepository(name, parts, client)
-    return this.#isOpen(isMember) ? repository : new PublicOnly(repository, name, this.#visibility, client)
+    if (this.#isOpen(isMember)) return repository
+    return publicOnly(repository, name, { visibility: this.#visibility, client })
   }
 
   /** Without an account all is for everybody, but for what there was one for once. */

@@ -1,19 +1,5 @@
-import type { Digest } from '../oci/digest.js'
-import { RegistryError } from '../oci/failure.js'
-import { type Reference, referenceText } from '../oci/reference.js'
+import type { Reference } from '../oci/reference.js'
 import type { RepositoryName } from '../oci/repository.js'
-import type {
-  Blob,
-  BlobRequest,
-  ManifestRequest,
-  PageRequest,
-  Pulled,
-  PulledManifest,
-  ReferrersPage,
-  ReferrersRequest,
-  Source,
-  TagsPage,
-} from '../registry/source.js'
 import type { Origins } from '../store/fetched.js'
 import { BoundedMap } from '../system/bounded-map.js'
 import type { Clock } from '../system/clock.js'
@@ -29,7 +15,7 @@ const KNOWN_FOR_MS = 10 * 60_000
 const KEPT = 10_000
 
 /** What is asked for: a manifest, which may be noted, bytes of one, or what stands in the repository. */
-type Part = Reference | 'blob' | 'list'
+export type Part = Reference | 'blob' | 'list'
 
 interface Options {
   readonly upstream: Pick<Upstream, 'isPublic' | 'host'>
@@ -134,56 +120,5 @@ export class Visibility {
         : (await this.#options.origins.findTag(stored, reference.tag))?.digest
     const origin = digest && this.#options.origins.provenance(stored, digest)
     return origin?.kind === 'fetched' && origin.from.isPublic === true
-  }
-}
-
-/** A repository for whoever has not said who they are: what is not public does not exist for them (attack row 60). */
-export class PublicOnly implements Source {
-  readonly #source: Source
-  readonly #name: MirroredName
-  readonly #visibility: Visibility
-  readonly #client: string
-
-  /** @param client the address of whoever asks */
-  constructor(source: Source, name: MirroredName, visibility: Visibility, client: string) {
-    this.#client = client
-    this.#source = source
-    this.#name = name
-    this.#visibility = visibility
-  }
-
-  async manifest(
-    reference: Reference,
-    request: ManifestRequest,
-  ): Promise<Pulled<PulledManifest> | undefined> {
-    if (await this.#isPublic(request.signal, reference)) return this.#source.manifest(reference, request)
-    throw new RegistryError('manifest-unknown', {
-      reference: referenceText(reference),
-      repository: this.#name.stored,
-    })
-  }
-
-  async blob(digest: Digest, request: BlobRequest): Promise<Pulled<Blob> | undefined> {
-    if (await this.#isPublic(request.signal, 'blob')) return this.#source.blob(digest, request)
-    throw new RegistryError('blob-unknown', { digest, repository: this.#name.stored })
-  }
-
-  async tags(page: PageRequest, signal: () => AbortSignal): Promise<Pulled<TagsPage> | undefined> {
-    if (await this.#isPublic(signal, 'list')) return this.#source.tags(page, signal)
-    throw new RegistryError('name-unknown', { name: this.#name.stored })
-  }
-
-  async referrers(
-    subject: Digest,
-    request: ReferrersRequest,
-    signal: () => AbortSignal,
-  ): Promise<Pulled<ReferrersPage>> {
-    if (await this.#isPublic(signal, 'list')) return this.#source.referrers(subject, request, signal)
-    const value = { manifests: [], next: undefined }
-    return { value, served: { origin: this.#name.host, cache: 'bypass' } }
-  }
-
-  #isPublic(signal: () => AbortSignal, part: Part): Promise<boolean> {
-    return this.#visibility.isPublic(this.#name, signal(), part, this.#client)
   }
 }

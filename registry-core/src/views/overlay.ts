@@ -16,7 +16,7 @@ import type {
   TagsPage,
 } from '../registry/source.js'
 import { matches, type OverlaySettings } from './overlay-settings.js'
-import { UnnotedSource } from './unnoted-source.js'
+import { unnotedSource } from './unnoted-source.js'
 
 /** dockerd asks its mirrors for `library/name` when people type `name`. */
 const OFFICIAL = 'library/'
@@ -61,7 +61,7 @@ export function openOverlay({
   readonly isShared: boolean
 }): Source {
   if (unnoted !== undefined && upstream !== undefined)
-    return new Layers([upstream, new UnnotedSource(unnoted, upstream)], isRefusedUpstream)
+    return new Layers([upstream, unnotedSource(unnoted, upstream)], isRefusedUpstream)
   if (answers === 'upstream-first') return new Layers([upstream, local])
   if (answers === 'upstream') return new Layers([upstream])
   return new Layers(isShared || local === undefined ? [local, upstream] : [local])
