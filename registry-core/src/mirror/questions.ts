@@ -61,7 +61,7 @@ export class Questions {
     const { kind, name, refusals } = this.#askerOf(question)
     if (kind === 'known' || this.#running.has(key)) return undefined
     const isTooMuch = refusals.countOf(name) + (this.#shares.get(name) ?? 0) >= SHARE
-    // Repositories that have manifests are not made up: there is no end of places for them, the oldest refusal goes.
+    // Repositories that have manifests are not made up: none stops another, where they are many the oldest refusal goes.
     const isFull = kind === 'client' && refusals.size >= LIMIT
     return isTooMuch || isFull ? tooManyNames(this.#host) : undefined
   }
