@@ -1,10 +1,12 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Algorithm, Digest } from '../../oci/digest.js'
 import type { RepositoryName } from '../../oci/repository.js'
 import { BoundedMap } from '../../system/bounded-map.js'
 import type { Clock } from '../../system/clock.js'
-import { isPrivate, type OriginSummary, type Provenance } from '../fetched.js'
+import type { OriginSummary, Provenance } from '../fetched.js'
 import type { Keys } from '../keys.js'
 import type { Durable } from './durable.js'
+import { KeptTallies, OriginTally, type WholeTally } from './origin-tally.js'
 
 /** A folder that changed so recently may change again within the same tick of the file system's clock. */
 const SETTLED_AFTER_MS = 100
@@ -17,6 +19,9 @@ const FETCHED_KEPT_FOR_TIMES = 100
 const KEPT_LIMIT = 10_000
 /** Of more folders without a link (registry:2 leaves them where it deletes) not each is looked at again. */
 const UNLINKED_LIMIT = 32
+
+/** Revisions in a row before others get their turn: each costs three synchronous looks at most. */
+export const REVISIONS_A_TURN = 100
 
 const NOTHING: OriginSummary = {
   hasPushed: false,
@@ -33,12 +38,6 @@ export function revisionFolders(keys: Keys, repository: RepositoryName): readonl
     ['sha256', `${folder}/sha256`],
     ['sha512', `${folder}/sha512`],
   ]
-}
-
-/** A revision's folder; without provenance it has no link: it is about to get one, or has had it. */
-export interface FoundRevision {
-  readonly digest: Digest
-  readonly provenance: Provenance | undefined
 }
 
 /** What the folders were when somebody looked through them: it holds as long as they are the same. */
@@ -61,8 +60,10 @@ interface Options {
   readonly keys: Keys
   readonly durable: Durable
   readonly clock: Clock
-  /** Each folder of a revision, in any order. */
-  readonly revisions: (repository: RepositoryName) => AsyncIterable<FoundRevision>
+  /** Of each folder of a revision, in any order. */
+  readonly digests: (repository: RepositoryName) => Promise<readonly Digest[]>
+  /** Undefined when it has no link: it is about to get one, or has had it. */
+  readonly provenance: (repository: RepositoryName, digest: Digest) => Provenance | undefined
 }
 
 /**
@@ -74,6 +75,7 @@ export class OriginSummaries {
   readonly #options: Options
   readonly #walks = new Map<RepositoryName, Walk>()
   readonly #kept = new BoundedMap<Kept>(KEPT_LIMIT)
+  readonly #tallies = new KeptTallies()
 
   constructor(options: Options) {
     this.#options = options
@@ -94,6 +96,7 @@ export class OriginSummaries {
   forget(repository: RepositoryName): void {
     this.#kept.delete(repository)
     this.#walks.delete(repository)
+    this.#tallies.drop(repository)
   }
 
   #lookAt(repository: RepositoryName): { readonly state: string; readonly changedAtMs: number | undefined } {
@@ -114,55 +117,69 @@ export class OriginSummaries {
   }
 
   #walk(repository: RepositoryName, state: string, changedAtMs: number): Promise<OriginSummary> {
-    const { clock, revisions } = this.#options
+    const { clock } = this.#options
     const isSettled = Math.abs(clock.now().getTime() - changedAtMs) > SETTLED_AFTER_MS
-    const startedMs = clock.elapsedMs()
     const unlinked: Digest[] = []
-    const end = (summary?: OriginSummary): void => {
+    const end = (whole: WholeTally): OriginSummary => {
+      const summary = whole.tally.summary()
       // Forgotten meanwhile, or there is a later one.
-      if (this.#walks.get(repository) !== walk) return
+      if (this.#walks.get(repository) !== walk) return summary
       this.#walks.delete(repository)
-      if (summary === undefined || !isSettled) return
-      const nowMs = clock.elapsedMs()
-      const forMs = keptForMs(summary, nowMs - startedMs, unlinked.length)
+      const forMs = keptForMs(summary, whole.tookMs, unlinked.length)
+      const untilMs = Math.min(whole.untilMs, clock.elapsedMs() + forMs)
+      this.#tallies.keep(repository, { ...whole, untilMs })
       const looked = unlinked.length > UNLINKED_LIMIT ? [] : unlinked
-      this.#kept.set(repository, { state, unlinked: looked, summary, untilMs: nowMs + forMs })
+      if (isSettled) this.#kept.set(repository, { state, unlinked: looked, summary, untilMs })
+      return summary
     }
-    const summary = summaryOf(revisions(repository), unlinked)
+    const summary = this.#tally(repository, unlinked).then(end)
     const walk: Walk = { state, unlinked, summary }
     this.#walks.set(repository, walk)
-    summary.then(end, () => end()) // a failure is told to those who have asked
+    summary.catch(() => this.#walks.get(repository) === walk && this.#walks.delete(repository)) // told to those who have asked
     return summary
+  }
+
+  /**
+   * In a large repository only what has come since the last walk is looked at, while nothing has gone. A digest that went
+   * and came back in between is taken for what it was.
+   * @param unlinked where folders without a link are entered
+   */
+  async #tally(repository: RepositoryName, unlinked: Digest[]): Promise<WholeTally> {
+    const { clock, digests } = this.#options
+    const before = this.#tallies.find(repository)
+    const startedMs = clock.elapsedMs()
+    const found = await digests(repository)
+    if (before !== undefined && startedMs < before.untilMs) {
+      const isKnown = (digest: Digest): boolean => before.tally.has(digest)
+      if (found.filter(isKnown).length === before.tally.size) {
+        await this.#add(repository, before.tally, found, unlinked)
+        return before
+      }
+    }
+    const tally = new OriginTally()
+    await this.#add(repository, tally, found, unlinked)
+    return { tally, tookMs: clock.elapsedMs() - startedMs, untilMs: Number.POSITIVE_INFINITY }
+  }
+
+  async #add(
+    repository: RepositoryName,
+    tally: OriginTally,
+    found: readonly Digest[],
+    unlinked: Digest[],
+  ): Promise<void> {
+    let looks = 0
+    for (const digest of found) {
+      if (tally.has(digest)) continue
+      const provenance = this.#options.provenance(repository, digest)
+      if (provenance === undefined) unlinked.push(digest)
+      else tally.add(digest, provenance)
+      looks += 1
+      if (looks % REVISIONS_A_TURN === 0) await nextTurn()
+    }
   }
 }
 
 function keptForMs({ hasFetched }: OriginSummary, tookMs: number, unlinked: number): number {
   if (!hasFetched && unlinked <= UNLINKED_LIMIT) return KEPT_FOR_MS
   return Math.min(KEPT_FOR_MS, Math.max(FETCHED_KEPT_FOR_MS, tookMs * FETCHED_KEPT_FOR_TIMES))
-}
-
-/** @param unlinked where folders without a link are entered */
-async function summaryOf(
-  revisions: AsyncIterable<FoundRevision>,
-  unlinked: Digest[],
-): Promise<OriginSummary> {
-  const kinds = new Set<Provenance['kind']>()
-  const hosts = new Set<string>()
-  let hasOpen = false
-  for await (const { digest, provenance } of revisions) {
-    if (provenance === undefined) {
-      unlinked.push(digest)
-      continue
-    }
-    kinds.add(provenance.kind)
-    if (isPrivate(provenance)) hosts.add(provenance.from.host)
-    else hasOpen = true
-  }
-  return {
-    hasPushed: kinds.has('pushed'),
-    hasUnknown: kinds.has('unknown'),
-    hasFetched: kinds.has('fetched'),
-    hasOpen,
-    privateHosts: [...hosts],
-  }
 }

@@ -8,10 +8,8 @@ import type { Keys } from '../keys.js'
 import type { Durable } from './durable.js'
 import type { FetchedTags } from './fetched-tags.js'
 import { originBytes, type OriginReader } from './origin-file.js'
-import { type FoundRevision, OriginSummaries, revisionFolders } from './origin-summaries.js'
+import { OriginSummaries, REVISIONS_A_TURN, revisionFolders } from './origin-summaries.js'
 
-/** Revisions in a row before others get their turn: each costs three synchronous looks at most. */
-const REVISIONS_A_TURN = 100
 /** A remover that tidies, or a client's push, comes between this often. */
 const ATTEMPTS = 8
 
@@ -32,7 +30,8 @@ export class FileOrigins implements Origins {
     this.#options = options
     this.#summaries = new OriginSummaries({
       ...options,
-      revisions: (repository) => this.#folders(repository),
+      digests: (repository) => this.#digests(repository),
+      provenance: (repository, digest) => this.provenance(repository, digest),
     })
   }
 
@@ -94,20 +93,20 @@ export class FileOrigins implements Origins {
   async *revisions(
     repository: RepositoryName,
   ): AsyncGenerator<{ readonly digest: Digest; readonly provenance: Provenance }> {
-    for await (const { digest, provenance } of this.#folders(repository))
+    for (const [index, digest] of (await this.#digests(repository)).entries()) {
+      if (index % REVISIONS_A_TURN === REVISIONS_A_TURN - 1) await nextTurn()
+      const provenance = this.provenance(repository, digest)
       if (provenance !== undefined) yield { digest, provenance }
+    }
   }
 
   /** The names are not kept: with those of all repositories that are pulled there would be room for no tags (listing.ts). */
-  async *#folders(repository: RepositoryName): AsyncGenerator<FoundRevision> {
+  async #digests(repository: RepositoryName): Promise<readonly Digest[]> {
     const { keys, durable } = this.#options
-    let found = 0
+    const found: (Digest | undefined)[] = []
     for (const [algorithm, folder] of revisionFolders(keys, repository))
-      for (const { name } of (await durable.fs.list(folder)) ?? []) {
-        found += 1
-        if (found % REVISIONS_A_TURN === 0) await nextTurn()
-        const digest = findDigest(`${algorithm}:${name}`)
-        if (digest !== undefined) yield { digest, provenance: this.provenance(repository, digest) }
-      }
+      for (const { name } of (await durable.fs.list(folder)) ?? [])
+        found.push(findDigest(`${algorithm}:${name}`))
+    return found.filter((digest) => digest !== undefined)
   }
 }
