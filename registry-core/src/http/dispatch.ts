@@ -1,7 +1,7 @@
 import { mayAs, pullRights } from '../access/may.js'
 import { refusalOf } from '../access/refusal.js'
 import { isRegistryError, RegistryError } from '../oci/failure.js'
-import type { View } from '../views/views.js'
+import type { View } from '../views/view.js'
 import { type Answer, warningHeader } from './answer.js'
 import type { RequestContext } from './context.js'
 import { allowedMethods, findEndpoint, findRoute, type RepositoryRoute } from './routes.js'

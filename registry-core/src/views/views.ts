@@ -9,41 +9,14 @@ import type { Clock } from '../system/clock.js'
 import { type Catalog, catalogOf, filtered } from './catalog.js'
 import { type Collision, Collisions } from './collisions.js'
 import { Locals } from './locals.js'
-import { type LocalLayers, localNames, openOverlay } from './overlay.js'
+import { MirrorView } from './mirror-view.js'
 import { matches, type OverlaySettings } from './overlay-settings.js'
 import { findPlace, type ListenerView, type Place, type PlaceHeaders } from './place.js'
+import { denied, mirrored, readOnly } from './refusals.js'
 import { Residents } from './residents.js'
 import { firstPart, nameIn, withoutHost } from './upstream-names.js'
+import type { Asked, View } from './view.js'
 import { whenKnown } from '../system/when-known.js'
-
-/** What a name means to this request. */
-export interface View {
-  readonly pull: Source
-  readonly push: LocalRepository | undefined
-  /** Why it takes none. */
-  readonly refusal: () => RegistryError
-  /** The word of `X-Entrepot-Origin` where nothing was found. */
-  readonly origin: string
-  /** What whoever pushes here should know. */
-  readonly pushWarning: (() => string | undefined) | undefined
-  /** The upstream that the client named by `ns`, as it named it. */
-  readonly namespace: string | undefined
-  /** Whoever may do something to one of these may do it: by the name that was asked for, and by the one in the store. */
-  readonly rightsOn: readonly RepositoryName[]
-}
-
-/** What decides what a name means. */
-export interface Asked {
-  readonly place: Place
-  readonly namespace: string | undefined
-  readonly repository: RepositoryName
-  /** The address of whoever asks. */
-  readonly client: string
-  /** The caller's right to another name than the one that was asked for. */
-  readonly mayPull: (repository: RepositoryName) => boolean
-  /** The same by its own account, not only because anybody may. */
-  readonly mayPullItself: (repository: RepositoryName) => boolean
-}
 
 /** Decides once for a request what a repository's name means. Nothing further in reads a header or a host. */
 export interface Views {
@@ -78,12 +51,15 @@ class NamedViews implements Views {
   readonly #residents: Residents
   readonly #collisions: Collisions
   readonly #locals: Locals
+  readonly #mirror: MirrorView
 
   constructor(options: ViewsOptions) {
     this.#options = options
     this.#locals = new Locals(options)
     this.#residents = new Residents(options)
     this.#collisions = new Collisions(options)
+    const [locals, residents, collisions] = [this.#locals, this.#residents, this.#collisions]
+    this.#mirror = new MirrorView({ ...options, locals, residents, collisions })
   }
 
   place(listener: ListenerView, headers: PlaceHeaders): Place {
@@ -96,7 +72,7 @@ class NamedViews implements Views {
     if (namespace !== undefined) {
       const named = mirrors.find(namespace)
       if (named === undefined) throw new RegistryError('namespace-unknown', { namespace })
-      if (this.#isBareName(asked, named)) return this.#mirror(asked)
+      if (this.#isBareName(asked, named)) return this.#mirror.open(asked)
       return this.#upstream(asked, named, withoutHost(repository, named, mirrors) ?? repository)
     }
     if (place.kind === 'upstream') {
@@ -107,7 +83,7 @@ class NamedViews implements Views {
     const named = mirrors.isEmpty ? undefined : mirrors.find(firstPart(repository))
     const remote = named && withoutHost(repository, named, mirrors)
     if (named && remote) return this.#upstream(asked, named, remote)
-    return place.kind === 'mirror' ? this.#mirror(asked) : this.#registry(asked)
+    return place.kind === 'mirror' ? this.#mirror.open(asked) : this.#registry(asked)
   }
 
   catalog(place: Place, { mayPullItself }: Pick<Asked, 'mayPullItself'>): Catalog {
@@ -219,77 +195,4 @@ class NamedViews implements Views {
       isMirrored ? whenKnown(local, (view) => ({ ...view, pull: pull(), origin: mirror.host })) : local,
     )
   }
-
-  /** A bare name on the mirror view: local repositories that show through, then the default upstream (design §3). */
-  #mirror(asked: Asked): View | Promise<View> {
-    const { links, overlay } = this.#options
-    const names = localNames(asked.repository, overlay())
-    const here = names.filter((name) => links.hasRepository(name) && asked.mayPull(name))
-    const judged = here.map((name) => this.#showsThrough(name))
-    const shown = (found: readonly boolean[]): View | Promise<View> => {
-      const local = here.filter((_, at) => found[at])
-      return local.length > 0 ? this.#overlay(asked, local) : this.#layers(asked, [], this.#unnoted(here))
-    }
-    return judged.every((one) => typeof one === 'boolean')
-      ? shown(judged)
-      : Promise.all(judged.map(async (one) => one)).then(shown)
-  }
-
-  /** Without hosts in the store's names, what is here may be a mirror's; with them, what a mirror without them has left. */
-  #showsThrough(name: RepositoryName): boolean | Promise<boolean> {
-    if (this.#options.mirrors.default?.isBare === true) return this.#residents.isLocal(name, true)
-    return whenKnown(this.#residents.isFetched(name), (isFetched) => !isFetched)
-  }
-
-  #overlay(asked: Asked, here: readonly RepositoryName[]): View | Promise<View> {
-    const [first = asked.repository] = here
-    const opened = this.#locals.open(first, asked.mayPullItself)
-    return whenKnown(opened, ({ pull }) => this.#layers(asked, here, { local: pull }))
-  }
-
-  /** What registry:2 has left without a note, where names have no host: what was pushed, or another upstream's. */
-  #unnoted([name]: readonly RepositoryName[]): LocalLayers {
-    const isBare = this.#options.mirrors.default?.isBare === true
-    return { unnoted: isBare && name ? this.#locals.unnoted(name) : undefined }
-  }
-
-  #layers(asked: Asked, here: readonly RepositoryName[], sources: LocalLayers): View {
-    const { repository, namespace, client, mayPull, mayPullItself } = asked
-    const { mirrors } = this.#options
-    const { localOnly, fallThrough, prefer } = this.#options.overlay()
-    const mirror = mirrors.default
-    const name = matches(localOnly, repository) ? undefined : mirror?.name(repository)
-    const mayAsk = name !== undefined && (mayPull(name.stored) || mayPull(repository))
-    // By its bare name people mean the default upstream's here.
-    const isMember = name !== undefined && (mayPullItself(name.stored) || mayPullItself(repository))
-    const upstream = mayAsk ? mirror?.open(name, { isMember, client }) : undefined
-    const [local] = here
-    const isTaken = local && this.#collisions.find(local, repository, mirror)?.served === 'upstream'
-    const answers = prefer === 'upstream' ? 'upstream-first' : isTaken && upstream ? 'upstream' : 'local'
-    return {
-      pull: openOverlay({ ...sources, upstream, answers, isShared: matches(fallThrough, repository) }),
-      pushWarning: undefined,
-      push: undefined,
-      refusal: () => mirrored(repository, mirror?.host),
-      namespace,
-      origin: (answers === 'local' && local) || !mirror ? 'local' : mirror.host,
-      rightsOn: [...here, repository, ...(name ? [name.stored] : [])],
-    }
-  }
-}
-
-const PUSH_TO = 'the address of the registry, under a name that begins with no upstream'
-
-function readOnly(): RegistryError {
-  return new RegistryError('read-only', {})
-}
-
-/** For whoever may not see all of it (ADR 13): what that is, and whose, is not said. */
-function denied(name: RepositoryName): RegistryError {
-  return new RegistryError('denied', { action: 'push to, nor delete from,', name })
-}
-
-/** For whoever pushes into a mirror: where it can be pushed instead. */
-function mirrored(repository: RepositoryName, host = 'this address'): RegistryError {
-  return new RegistryError('mirrored-read-only', { repository, host, pushTo: PUSH_TO })
 }
