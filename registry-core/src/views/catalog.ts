@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Mirrors } from '../mirror/mirrors.js'
 import { findRepositoryName, type RepositoryName } from '../oci/repository.js'
 import type { Registry } from '../registry/source.js'
@@ -10,6 +11,9 @@ export type Catalog = Pick<Registry, 'catalog'>
 
 type Page = Parameters<Registry['catalog']>[0]
 type Found = Awaited<ReturnType<Registry['catalog']>>
+
+/** Names in a row before others get their turn: what is known of each is asked for by two synchronous looks. */
+const NAMES_A_TURN = 100
 
 /** Behind every name that begins with the folder's: `~` stands in none. */
 const END = '~'
@@ -90,11 +94,12 @@ export function filtered(
       const shown: RepositoryName[] = []
       for (let from = last; ; ) {
         const found = await catalog.catalog({ limit, last: from })
-        for (const name of found.repositories)
-          if (await isShown(name)) {
-            if (shown.length === limit) return { repositories: shown, more: true }
-            shown.push(name)
-          }
+        for (const [index, name] of found.repositories.entries()) {
+          if (index % NAMES_A_TURN === NAMES_A_TURN - 1) await nextTurn()
+          if (!(await isShown(name))) continue
+          if (shown.length === limit) return { repositories: shown, more: true }
+          shown.push(name)
+        }
         from = found.repositories.at(-1)
         if (!found.more || from === undefined) return { repositories: shown, more: false }
       }

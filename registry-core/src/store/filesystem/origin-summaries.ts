@@ -16,7 +16,8 @@ const KEPT_FOR_MS = 10 * 60_000
 const FETCHED_KEPT_FOR_MS = 10_000
 /** Who looked through a large repository does so again after this many times the time that it took. */
 const FETCHED_KEPT_FOR_TIMES = 100
-const KEPT_LIMIT = 10_000
+/** Repositories: a catalog of more looks through all of them each time. */
+const KEPT_LIMIT = 50_000
 /** Of more folders without a link (registry:2 leaves them where it deletes) not each is looked at again. */
 const UNLINKED_LIMIT = 32
 
