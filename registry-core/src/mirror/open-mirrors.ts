@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
-import { type Downloads, openDownloads } from './downloads.js'
+import { type Downloads, openDownloads } from './downloads/downloads.js'
 import type { MirrorSettings, UpstreamSettings } from './mirror-settings.js'
 import type { Mirror, Mirrors } from './mirrors.js'
 import { type MirrorsOptions, type MirrorState, RunningMirror } from './running-mirror.js'

@@ -40,7 +40,7 @@ export function staleSentence(trouble: UpstreamTrouble, host: string, checkedAt?
   return `${sentenceOf(trouble, host)}${lastChecked(checkedAt)}`
 }
 
-/** The same where the upstream was not asked, to spare what it still gives (rate-limit.ts). */
+/** The same where the upstream was not asked, to spare what it still gives (watched/rate-limit.ts). */
 export function sparedSentence(host: string, checkedAt: Date | undefined): string {
   return `${host} is not asked, since it gives little more at the moment${lastChecked(checkedAt)}`
 }

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test } from '@jest/globals'
-import { Breaker, withBreaker } from '#core/mirror/breaker.js'
+import { Breaker, withBreaker } from '#core/mirror/watched/breaker.js'
 import {
   TROUBLES as TABLE,
   UpstreamFailure,

@@ -1,6 +1,6 @@
 import { beforeEach, expect, test } from '@jest/globals'
-import { NamedContent } from '#core/mirror/named-content.js'
-import { openDownloads } from '#core/mirror/downloads.js'
+import { NamedContent } from '#core/mirror/questions/named-content.js'
+import { openDownloads } from '#core/mirror/downloads/downloads.js'
 import type { MirroredName } from '#core/mirror/mirrored-name.js'
 import { MirroredRepository } from '#core/mirror/mirrored-repository.js'
 import { UndeliveredBlobs } from '#core/mirror/undelivered.js'

@@ -1,5 +1,5 @@
 import type { MirroredName } from '#core/mirror/mirrored-name.js'
-import { type Downloads, openDownloads } from '#core/mirror/downloads.js'
+import { type Downloads, openDownloads } from '#core/mirror/downloads/downloads.js'
 import type { Upstream } from '#core/mirror/upstream/upstream.js'
 import type { Digest } from '#core/oci/digest.js'
 import { parseRepositoryName } from '#core/oci/repository.js'

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test } from '@jest/globals'
 
-import { Breaker, withBreaker } from '#core/mirror/breaker.js'
+import { Breaker, withBreaker } from '#core/mirror/watched/breaker.js'
 import { UpstreamFailure } from '#core/mirror/upstream/upstream-failure.js'
 
 import { seededRandom } from '../seeded-chance.js'

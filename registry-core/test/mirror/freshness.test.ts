@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals'
-import { freshMsFor, isFresh } from '#core/mirror/freshness.js'
+import { freshMsFor, isFresh } from '#core/mirror/manifests/freshness.js'
 import { compileGlob } from '#core/oci/glob.js'
 import { parseTag } from '#core/oci/reference.js'
 import { parseRepositoryName } from '#core/oci/repository.js'

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test } from '@jest/globals'
 
-import { openDownloads } from '#core/mirror/downloads.js'
+import { openDownloads } from '#core/mirror/downloads/downloads.js'
 import { MirroredRepository } from '#core/mirror/mirrored-repository.js'
 import { UndeliveredBlobs } from '#core/mirror/undelivered.js'
 import { UpstreamFailure } from '#core/mirror/upstream/upstream-failure.js'

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test } from '@jest/globals'
-import { RateLimitWatch } from '#core/mirror/rate-limit.js'
-import { LIMIT, Refusals } from '#core/mirror/refusals.js'
+import { RateLimitWatch } from '#core/mirror/watched/rate-limit.js'
+import { LIMIT, Refusals } from '#core/mirror/questions/refusals.js'
 import { UpstreamFailure } from '#core/mirror/upstream/upstream-failure.js'
 import { FakeClock } from '../fake-clock.js'
 

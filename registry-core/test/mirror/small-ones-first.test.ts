@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals'
-import { NamedContent } from '#core/mirror/named-content.js'
+import { NamedContent } from '#core/mirror/questions/named-content.js'
 import { type Digest, digestOfBytes } from '#core/oci/digest.js'
 import { OCI_MANIFEST } from '#core/oci/media-type.js'
 import { digestOf } from '../store-bench.js'

@@ -1,6 +1,6 @@
 import { beforeEach, expect, test } from '@jest/globals'
-import { withCounters } from '#core/mirror/counted-upstream.js'
-import { watchUpstream } from '#core/mirror/watched-upstream.js'
+import { withCounters } from '#core/mirror/watched/counted-upstream.js'
+import { watchUpstream } from '#core/mirror/watched/watched-upstream.js'
 import { UpstreamFailure } from '#core/mirror/upstream/upstream-failure.js'
 import { parseDigest } from '#core/oci/digest.js'
 import { parseReference } from '#core/oci/reference.js'

@@ -24,7 +24,7 @@ export type UpstreamTrouble =
   | 'redirect'
   /** A body that is cut, too long, or a length that lies. */
   | 'cut'
-  /** It was not asked: it has failed lately, and rests (mirror/breaker.ts), or is asked too much already. */
+  /** It was not asked: it has failed lately, and rests (mirror/watched/breaker.ts), or is asked too much already. */
   | 'resting'
   /** It is asked no more: this process ends, or its settings have changed. */
   | 'closing'
@@ -44,7 +44,7 @@ export interface Consequences {
    * long. `answers`: it is up, whatever it said. `neutral`: that says nothing of it.
    */
   readonly breaker: 'counts' | 'with-retry-after' | 'answers' | 'neutral'
-  /** The same question is not asked again for some seconds (refusals.ts); of blobs, `isRefusal` says so. */
+  /** The same question is not asked again for some seconds (mirror/questions/refusals.ts); of blobs, `isRefusal` says so. */
   readonly isRemembered: boolean
   /** Of something that is cached it is noted that the upstream has it no more; nothing is ever deleted for it. */
   readonly isGone: boolean

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach } from '@jest/globals'
 import { BlockList } from 'node:net'
 import type { UpstreamSettings } from '#core/mirror/mirror-settings.js'
-import { withTurns } from '#core/mirror/turns.js'
+import { withTurns } from '#core/mirror/watched/turns.js'
 import { openUpstream, type UpstreamOptions } from '#core/mirror/upstream/open-upstream.js'
 import type { Upstream } from '#core/mirror/upstream/upstream.js'
 import {

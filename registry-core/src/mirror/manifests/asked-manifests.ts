@@ -1,24 +1,24 @@
-import type { Digest } from '../oci/digest.js'
-import { isJsonObject } from '../oci/other-media-type.js'
-import { type Reference, referenceText, type Tag } from '../oci/reference.js'
-import type { StoredManifest } from '../registry/source.js'
-import { BoundedMap } from '../system/bounded-map.js'
-import type { Clock } from '../system/clock.js'
-import type { Log } from '../system/log.js'
-import type { UpstreamCounters } from '../system/mirror-metrics.js'
-import { type Flight, Flights } from './flights.js'
+import type { Digest } from '../../oci/digest.js'
+import { isJsonObject } from '../../oci/other-media-type.js'
+import { type Reference, referenceText, type Tag } from '../../oci/reference.js'
+import type { StoredManifest } from '../../registry/source.js'
+import { BoundedMap } from '../../system/bounded-map.js'
+import type { Clock } from '../../system/clock.js'
+import type { Log } from '../../system/log.js'
+import type { UpstreamCounters } from '../../system/mirror-metrics.js'
+import { type Flight, Flights } from '../flights.js'
 import { freshMsFor, isFresh } from './freshness.js'
 import { asStored, type HeldManifests, type HeldTag, isWhole } from './held-manifests.js'
-import type { UpstreamSettings } from './mirror-settings.js'
-import type { MirroredName } from './mirrored-name.js'
-import type { Questions } from './questions.js'
+import type { UpstreamSettings } from '../mirror-settings.js'
+import type { MirroredName } from '../mirrored-name.js'
+import type { Questions } from '../questions/questions.js'
 import {
   isUpstreamFailure,
   TROUBLES,
   UpstreamFailure,
   type UpstreamTrouble,
-} from './upstream/upstream-failure.js'
-import type { FetchedManifest, Upstream } from './upstream/upstream.js'
+} from '../upstream/upstream-failure.js'
+import type { FetchedManifest, Upstream } from '../upstream/upstream.js'
 
 /** A question that nobody waits for any more ends too. */
 const LIMIT_MS = 30_000

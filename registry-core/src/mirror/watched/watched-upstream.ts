@@ -1,12 +1,12 @@
-import type { Clock } from '../system/clock.js'
-import type { Log } from '../system/log.js'
-import type { MirrorMetrics, UpstreamCounters } from '../system/mirror-metrics.js'
-import type { Random } from '../system/random.js'
+import type { Clock } from '../../system/clock.js'
+import type { Log } from '../../system/log.js'
+import type { MirrorMetrics, UpstreamCounters } from '../../system/mirror-metrics.js'
+import type { Random } from '../../system/random.js'
 import { Breaker, withBreaker } from './breaker.js'
 import { withCounters } from './counted-upstream.js'
 import { type RateLimit, RateLimitWatch } from './rate-limit.js'
 import { withTurns } from './turns.js'
-import type { Upstream } from './upstream/upstream.js'
+import type { Upstream } from '../upstream/upstream.js'
 
 /** An upstream behind its breaker and a limit of questions, and what is known of how it is. */
 export interface WatchedUpstream {

@@ -1,6 +1,6 @@
-import type { UpstreamCounters } from '../system/mirror-metrics.js'
-import { isUpstreamFailure } from './upstream/upstream-failure.js'
-import type { FetchedBlob, Upstream } from './upstream/upstream.js'
+import type { UpstreamCounters } from '../../system/mirror-metrics.js'
+import { isUpstreamFailure } from '../upstream/upstream-failure.js'
+import type { FetchedBlob, Upstream } from '../upstream/upstream.js'
 import { wrapUpstream } from './wrapped-upstream.js'
 
 /** The upstream, each of whose requests is counted, and the bytes that come. Within the breaker: what rests is no request. */

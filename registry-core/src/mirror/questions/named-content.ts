@@ -1,8 +1,8 @@
-import type { Digest } from '../oci/digest.js'
-import { findStoredManifest, type Reference } from '../oci/manifest.js'
-import type { RepositoryName } from '../oci/repository.js'
-import type { StoredManifest } from '../registry/source.js'
-import { BoundedMap } from '../system/bounded-map.js'
+import type { Digest } from '../../oci/digest.js'
+import { findStoredManifest, type Reference } from '../../oci/manifest.js'
+import type { RepositoryName } from '../../oci/repository.js'
+import type { StoredManifest } from '../../registry/source.js'
+import { BoundedMap } from '../../system/bounded-map.js'
 
 const MANIFESTS_LIMIT = 5000
 const NAMES_LIMIT = 20_000

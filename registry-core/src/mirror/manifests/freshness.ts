@@ -1,6 +1,6 @@
-import type { Tag } from '../oci/reference.js'
-import type { RepositoryName } from '../oci/repository.js'
-import type { UpstreamSettings } from './mirror-settings.js'
+import type { Tag } from '../../oci/reference.js'
+import type { RepositoryName } from '../../oci/repository.js'
+import type { UpstreamSettings } from '../mirror-settings.js'
 
 const FRESH_MS = 5 * 60_000
 /** A registry next door is asked more often: it costs nothing, and what it has changes while people work on it. */

@@ -1,9 +1,9 @@
-import type { Digest } from '../oci/digest.js'
-import type { RepositoryName } from '../oci/repository.js'
-import type { Clock } from '../system/clock.js'
+import type { Digest } from '../../oci/digest.js'
+import type { RepositoryName } from '../../oci/repository.js'
+import type { Clock } from '../../system/clock.js'
 import type { NamedContent } from './named-content.js'
 import { LIMIT, Refusals, SHARE } from './refusals.js'
-import { isUpstreamFailure, TROUBLES, UpstreamFailure } from './upstream/upstream-failure.js'
+import { isUpstreamFailure, TROUBLES, UpstreamFailure } from '../upstream/upstream-failure.js'
 
 /** Something that an upstream may not have. */
 export interface Question {

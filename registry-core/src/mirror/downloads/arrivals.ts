@@ -1,6 +1,6 @@
-import type { PartialContent } from '../store/fetched.js'
+import type { PartialContent } from '../../store/fetched.js'
 import type { Window } from './ring.js'
-import { untilAborted } from './until-aborted.js'
+import { untilAborted } from '../until-aborted.js'
 
 /** The end of a blob waits until all of it has its digest: a wrong one never looks complete. */
 const HELD_BACK_BYTES = 64 * 1024

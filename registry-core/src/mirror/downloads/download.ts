@@ -1,13 +1,13 @@
-import type { Digest } from '../oci/digest.js'
-import type { RepositoryName } from '../oci/repository.js'
-import type { Partials } from '../store/fetched.js'
-import type { Clock } from '../system/clock.js'
-import type { Log } from '../system/log.js'
+import type { Digest } from '../../oci/digest.js'
+import type { RepositoryName } from '../../oci/repository.js'
+import type { Partials } from '../../store/fetched.js'
+import type { Clock } from '../../system/clock.js'
+import type { Log } from '../../system/log.js'
 import { Arrivals } from './arrivals.js'
 import type { Ring } from './ring.js'
 import { Storing } from './storing.js'
-import type { FetchedBlob, Upstream } from './upstream/upstream.js'
-import { isUpstreamFailure, TROUBLES, UpstreamFailure } from './upstream/upstream-failure.js'
+import type { FetchedBlob, Upstream } from '../upstream/upstream.js'
+import { isUpstreamFailure, TROUBLES, UpstreamFailure } from '../upstream/upstream-failure.js'
 
 /** How long a download that nobody reads goes on while less than half of it is here. */
 const GRACE_MS = 30_000

@@ -1,8 +1,8 @@
-import type { RepositoryName } from '../oci/repository.js'
-import type { Clock } from '../system/clock.js'
-import { FairQueue } from '../system/fair-queue.js'
-import { UpstreamFailure } from './upstream/upstream-failure.js'
-import type { Upstream } from './upstream/upstream.js'
+import type { RepositoryName } from '../../oci/repository.js'
+import type { Clock } from '../../system/clock.js'
+import { FairQueue } from '../../system/fair-queue.js'
+import { UpstreamFailure } from '../upstream/upstream-failure.js'
+import type { Upstream } from '../upstream/upstream.js'
 import { wrapUpstream } from './wrapped-upstream.js'
 
 /** Questions that one upstream gets at once. */

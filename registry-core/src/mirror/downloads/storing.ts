@@ -1,8 +1,8 @@
-import type { Digest } from '../oci/digest.js'
-import { isRegistryError } from '../oci/failure.js'
-import type { PartialContent, Partials } from '../store/fetched.js'
-import { errorCode } from '../store/fs.js'
-import type { Log } from '../system/log.js'
+import type { Digest } from '../../oci/digest.js'
+import { isRegistryError } from '../../oci/failure.js'
+import type { PartialContent, Partials } from '../../store/fetched.js'
+import { errorCode } from '../../store/fs.js'
+import type { Log } from '../../system/log.js'
 import type { Arrivals } from './arrivals.js'
 import { NotStored } from './not-stored.js'
 

@@ -1,5 +1,5 @@
-import type { Clock } from '../system/clock.js'
-import type { UpstreamFailure } from './upstream/upstream-failure.js'
+import type { Clock } from '../../system/clock.js'
+import type { UpstreamFailure } from '../upstream/upstream-failure.js'
 
 /** So long is what an upstream has refused not asked for again. */
 const REMEMBERED_MS = 10_000

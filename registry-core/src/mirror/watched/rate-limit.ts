@@ -1,4 +1,4 @@
-import type { Clock } from '../system/clock.js'
+import type { Clock } from '../../system/clock.js'
 
 /** What an upstream says of how much it still gives (`ratelimit-limit`, `ratelimit-remaining`: `76;w=21600`). */
 export interface RateLimit {

@@ -1,7 +1,7 @@
 import { createHash, type Hash } from 'node:crypto'
-import { algorithmOf, type Digest, digestOf } from '../oci/digest.js'
-import { RegistryError } from '../oci/failure.js'
-import type { PartialContent } from '../store/fetched.js'
+import { algorithmOf, type Digest, digestOf } from '../../oci/digest.js'
+import { RegistryError } from '../../oci/failure.js'
+import type { PartialContent } from '../../store/fetched.js'
 
 /** Where there is no room: bytes are hashed and pass. */
 export class NotStored implements PartialContent {

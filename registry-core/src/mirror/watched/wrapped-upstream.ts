@@ -1,5 +1,5 @@
-import type { RepositoryName } from '../oci/repository.js'
-import type { Upstream } from './upstream/upstream.js'
+import type { RepositoryName } from '../../oci/repository.js'
+import type { Upstream } from '../upstream/upstream.js'
 
 /** What is asked of an upstream; `blob`: bytes of one, or how many there are; `manifest`: anything else. */
 export interface UpstreamCall {

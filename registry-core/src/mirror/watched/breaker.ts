@@ -1,8 +1,8 @@
-import type { Clock } from '../system/clock.js'
-import type { Log } from '../system/log.js'
-import type { Random } from '../system/random.js'
-import { isUpstreamFailure, TROUBLES, UpstreamFailure } from './upstream/upstream-failure.js'
-import type { Upstream } from './upstream/upstream.js'
+import type { Clock } from '../../system/clock.js'
+import type { Log } from '../../system/log.js'
+import type { Random } from '../../system/random.js'
+import { isUpstreamFailure, TROUBLES, UpstreamFailure } from '../upstream/upstream-failure.js'
+import type { Upstream } from '../upstream/upstream.js'
 import { type UpstreamCall, wrapUpstream } from './wrapped-upstream.js'
 
 /** So many failures in a row, and an upstream is left alone. */
