@@ -67,6 +67,7 @@ async function openMirror(): Promise<MirrorUnderTest> {
     downloads: openDownloads({ store, clock, log }),
     undelivered: new UndeliveredBlobs({ clock }),
     questions,
+    clock,
     counters: { answered: () => undefined, saved: () => undefined },
   }
   const visibility = new Visibility({

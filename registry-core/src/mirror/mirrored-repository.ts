@@ -17,12 +17,14 @@ import type {
   TagsPage,
 } from '../registry/source.js'
 import type { Store, StoredContent } from '../store/store.js'
+import type { Clock } from '../system/clock.js'
 import type { UpstreamCounters } from '../system/mirror-metrics.js'
 import type { Downloads } from './downloads/downloads.js'
 import type { Manifests } from './manifests/manifests.js'
 import type { MirroredName } from './mirrored-name.js'
 import type { NamedContent } from './questions/named-content.js'
 import { failureWithoutCopy, staleSentence, type Wanted } from './outage.js'
+import { WAIT_WITHOUT_MS } from './patience.js'
 import type { Question, Questions } from './questions/questions.js'
 import type { UndeliveredBlobs } from './undelivered.js'
 import { isUpstreamFailure, UpstreamFailure } from './upstream/upstream-failure.js'
@@ -44,6 +46,7 @@ export interface MirrorParts {
   readonly undelivered: UndeliveredBlobs
   readonly counters: Pick<UpstreamCounters, 'answered' | 'saved'>
   readonly whenMissing: 404 | 503
+  readonly clock: Clock
 }
 
 /** A repository of an upstream: a source that fills itself. */
@@ -141,7 +144,9 @@ export class MirroredRepository implements Source {
     const { remote, stored } = this.#name
     try {
       const asked = this.#question('tags')
-      const { tags, more } = await questions.ask(asked, () => upstream.tags(remote, page, signal()))
+      const { tags, more } = await questions.ask(asked, () =>
+        this.#inTime(signal(), (inTime) => upstream.tags(remote, page, inTime)),
+      )
       const known = tags.map(findTag).filter((tag) => tag !== undefined)
       return { value: { tags: known, more }, served: this.#served('miss') }
     } catch (error) {
@@ -175,7 +180,7 @@ export class MirroredRepository implements Source {
     const asked = { ...this.#question('referrers', subject), ...(isHere && { client: undefined }) }
     try {
       const all = await questions.ask(asked, async () => {
-        const found = await upstream.referrers(remote, subject, signal())
+        const found = await this.#inTime(signal(), (inTime) => upstream.referrers(remote, subject, inTime))
         if (found.length === 0 && !isHere) questions.noteEmpty(asked)
         return found
       })
@@ -183,6 +188,21 @@ export class MirroredRepository implements Source {
     } catch (error) {
       if (!isUpstreamFailure(error)) throw error
       return { value: await listReferrers(store, stored, subject, request), served: this.#stale(error) }
+    }
+  }
+
+  /** Nobody waits longer for a list than for a manifest that is not here. */
+  async #inTime<T>(signal: AbortSignal, ask: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    const late = new AbortController()
+    const cancel = this.#parts.clock.after(WAIT_WITHOUT_MS, () =>
+      late.abort(new UpstreamFailure('given-up', `${this.#name.host} has not answered in time`)),
+    )
+    try {
+      return await ask(AbortSignal.any([signal, late.signal]))
+    } catch (error) {
+      throw late.signal.aborted ? late.signal.reason : error
+    } finally {
+      cancel()
     }
   }
 

@@ -53,6 +53,7 @@ export interface MirrorState {
 export class RunningMirror implements Mirror {
   readonly settings: UpstreamSettings
   readonly #store: MirrorsOptions['store']
+  readonly #clock: Clock
   readonly #downloads: Downloads
   readonly #watched: WatchedUpstream
   readonly #visibility: Visibility
@@ -65,6 +66,7 @@ export class RunningMirror implements Mirror {
     const { clock, log, store, registry, environment } = options
     this.settings = settings
     this.#store = store
+    this.#clock = clock
     this.#downloads = downloads
     this.#watched = watchUpstream(
       settings.host,
@@ -132,6 +134,7 @@ export class RunningMirror implements Mirror {
       named: this.#named,
       undelivered: this.#undelivered,
       questions: this.#questions,
+      clock: this.#clock,
     }
     const repository = new MirroredRepository(name, parts, client)
     if (this.#isOpen(isMember)) return repository

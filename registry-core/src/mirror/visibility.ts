@@ -1,5 +1,8 @@
+import type { Digest } from '../oci/digest.js'
+import { findStoredManifest } from '../oci/manifest.js'
 import type { Reference } from '../oci/reference.js'
 import type { RepositoryName } from '../oci/repository.js'
+import type { StoredManifest } from '../registry/source.js'
 import type { Origins } from '../store/fetched.js'
 import { BoundedMap } from '../system/bounded-map.js'
 import type { Clock } from '../system/clock.js'
@@ -13,13 +16,14 @@ import type { Upstream } from './upstream/upstream.js'
 
 const KNOWN_FOR_MS = 10 * 60_000
 const KEPT = 10_000
+const NOTED = 100_000
 
-/** What is asked for: a manifest, which may be noted, bytes of one, or what stands in the repository. */
-export type Part = Reference | 'blob' | 'list'
+/** What is asked for: a manifest, which may be noted, a blob, or what stands in the repository. */
+export type Part = Reference | { readonly kind: 'blob'; readonly digest: Digest } | { readonly kind: 'list' }
 
 interface Options {
   readonly upstream: Pick<Upstream, 'isPublic' | 'host'>
-  readonly origins: Pick<Origins, 'provenance' | 'findTag'>
+  readonly origins: Pick<Origins, 'provenance' | 'findTag' | 'summary'>
   readonly clock: Clock
   readonly questions: Pick<Questions, 'ask' | 'noteEmpty'>
   /** Nobody need be asked: the upstream gives us all that lies here without an account. */
@@ -40,8 +44,10 @@ export class Visibility {
   readonly #public = new BoundedMap<number>(KEPT)
   /** Apart from those, so that names which clients make up push no public one out. */
   readonly #hidden = new BoundedMap<number>(KEPT)
-  /** Those with manifests that were public when they came, while nobody can say what they are now. */
-  readonly #noted = new BoundedMap<true>(KEPT)
+  /** What manifests name that were public when they came, while nobody can say what they are now. */
+  readonly #noted = new BoundedMap<true>(NOTED)
+  /** Where that was so when it was asked for last. */
+  readonly #doubtful = new BoundedMap<true>(KEPT)
 
   constructor(options: Options) {
     this.#options = options
@@ -85,11 +91,19 @@ export class Visibility {
   /** As far as it is known without the upstream: what it said last, else what is noted. */
   async #isKnown(stored: RepositoryName, part: Part): Promise<boolean> {
     if (this.#public.get(stored) !== undefined) return true
-    if (this.#hidden.get(stored) !== undefined || part === 'list') return false
-    if (part === 'blob') return this.#noted.get(stored) ?? false
-    if (!(await this.#isNotedPublic(stored, part))) return false
-    this.#noted.set(stored, true)
-    return true
+    if (this.#hidden.get(stored) !== undefined) return false
+    if (part.kind === 'blob') return this.#noted.get(keyOf(stored, part.digest)) ?? false
+    if (part.kind === 'list') return this.#isAllNotedPublic(stored)
+    const isNoted = await this.#isNotedPublic(stored, part)
+    if (isNoted) this.#doubtful.set(stored, true)
+    return isNoted
+  }
+
+  /** A client who has not said who they are got this manifest: they come for what it names, and for no more. */
+  noteServed(stored: RepositoryName, { bytes }: Pick<StoredManifest, 'bytes'>): void {
+    if (this.#doubtful.get(stored) === undefined) return
+    for (const { digest } of findStoredManifest(bytes)?.references ?? [])
+      this.#noted.set(keyOf(stored, digest), true)
   }
 
   async #ask({ stored, remote }: MirroredName, client: string): Promise<boolean> {
@@ -103,7 +117,7 @@ export class Visibility {
     const [is, isNot] = isPublic ? [this.#public, this.#hidden] : [this.#hidden, this.#public]
     is.set(stored, clock.elapsedMs() + KNOWN_FOR_MS)
     isNot.delete(stored)
-    this.#noted.delete(stored)
+    this.#doubtful.delete(stored)
     return isPublic
   }
 
@@ -111,6 +125,11 @@ export class Visibility {
   close(): void {
     const { host } = this.#options.upstream
     this.#closing.abort(new UpstreamFailure('closing', `${host} is not asked any more`))
+  }
+
+  async #isAllNotedPublic(stored: RepositoryName): Promise<boolean> {
+    const { hasOpen, privateHosts } = await this.#options.origins.summary(stored)
+    return hasOpen && privateHosts.length === 0
   }
 
   async #isNotedPublic(stored: RepositoryName, reference: Reference): Promise<boolean> {
@@ -121,4 +140,8 @@ export class Visibility {
     const origin = digest && this.#options.origins.provenance(stored, digest)
     return origin?.kind === 'fetched' && origin.from.isPublic === true
   }
+}
+
+function keyOf(stored: RepositoryName, digest: Digest): string {
+  return `${stored} ${digest}`
 }

@@ -9,7 +9,7 @@ import { parseReference } from '#core/oci/reference.js'
 import { parseRepositoryName } from '#core/oci/repository.js'
 import { silentLog } from '../simulated-store.js'
 import { digestOf } from '../store-bench.js'
-import { ALPINE, MirrorOfScript, REQUEST } from './mirror-of-script.js'
+import { ALPINE, MirrorOfScript, REQUEST, settle } from './mirror-of-script.js'
 import { fetched } from './scripted-upstream.js'
 
 const { signal } = new AbortController()
@@ -38,6 +38,7 @@ beforeEach(async () => {
     downloads: openDownloads({ store, clock: mirror.clock, log: silentLog }),
     named: new NamedContent(),
     questions: mirror.questions,
+    clock: mirror.clock,
     undelivered: new UndeliveredBlobs({ clock: mirror.clock }),
     counters: {
       answered: (cache: string) => void counted.push(cache),
@@ -77,6 +78,16 @@ test('lists too, of which nobody knows what they saved', async () => {
   await open().tags(PAGE, () => signal)
   await open().referrers(BLOB, { artifactType: undefined, ...PAGE }, () => signal)
   expect(counted).toEqual(['miss', 'miss'])
+})
+
+test('lists are not waited for longer than five seconds, and what is here is listed then', async () => {
+  mirror.scripted.has('latest', fetched('{"a":1}'))
+  await open().manifest(parseReference('latest'), REQUEST)
+  mirror.scripted.hangs()
+  const listed = open().tags(PAGE, () => signal)
+  await settle()
+  await mirror.clock.advance(5000)
+  expect(await listed).toMatchObject({ value: { tags: ['latest'] }, served: { cache: 'stale' } })
 })
 
 test('what is refused is no answer', async () => {

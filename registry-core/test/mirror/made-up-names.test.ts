@@ -37,6 +37,7 @@ beforeEach(async () => {
     downloads: openDownloads({ store, clock: mirror.clock, log: silentLog }),
     named: mirror.named,
     questions: mirror.questions,
+    clock: mirror.clock,
     undelivered: new UndeliveredBlobs({ clock: mirror.clock }),
     counters: { answered: () => undefined, saved: () => undefined },
   }

@@ -4,13 +4,15 @@ import { NamedContent } from '#core/mirror/questions/named-content.js'
 import { Questions } from '#core/mirror/questions/questions.js'
 import { UpstreamFailure } from '#core/mirror/upstream/upstream-failure.js'
 import type { Upstream } from '#core/mirror/upstream/upstream.js'
-import { Visibility } from '#core/mirror/visibility.js'
-import { type Reference, parseReference } from '#core/oci/reference.js'
+import { type Part, Visibility } from '#core/mirror/visibility.js'
+import { OCI_MANIFEST } from '#core/oci/media-type.js'
+import { parseReference } from '#core/oci/reference.js'
 import { parseRepositoryName } from '#core/oci/repository.js'
 import type { Origins } from '#core/store/fetched.js'
 import { FakeClock } from '../fake-clock.js'
 import { seededRandom } from '../seeded-chance.js'
 import { silentLog } from '../simulated-store.js'
+import { digestOf } from '../store-bench.js'
 import { ALPINE, settle } from './mirror-of-script.js'
 import { ScriptedUpstream } from './scripted-upstream.js'
 
@@ -23,6 +25,7 @@ let scripted: ScriptedUpstream
 let breaker: Breaker
 let upstream: Upstream
 let visibility: Visibility
+let questions: Questions
 /** How often it said that somebody waited in vain. */
 let slow = 0
 
@@ -31,19 +34,40 @@ beforeEach(() => {
   scripted = new ScriptedUpstream()
   breaker = new Breaker({ host: 'docker.io', clock, random: seededRandom(1), log: silentLog })
   upstream = withBreaker(scripted, breaker)
-  const questions = new Questions({ host: upstream.host, clock, named: new NamedContent() })
+  questions = new Questions({ host: upstream.host, clock, named: new NamedContent() })
   slow = 0
-  const onSlow = (): void => void (slow += 1)
-  visibility = new Visibility({ upstream, origins: nothing, clock, questions, isForAll: () => false, onSlow })
+  visibility = open(nothing)
 })
 
 /** A store that has noted nothing. */
-const nothing: Pick<Origins, 'provenance' | 'findTag'> = {
+const nothing: Pick<Origins, 'provenance' | 'findTag' | 'summary'> = {
   provenance: () => undefined,
   findTag: () => Promise.resolve(undefined),
+  summary: () => ({
+    hasPushed: false,
+    hasUnknown: false,
+    hasFetched: false,
+    hasOpen: false,
+    privateHosts: [],
+  }),
 }
 
-function isPublic(name = ALPINE, part: Reference | 'blob' | 'list' = 'list'): Promise<boolean> {
+/** A store with one manifest, fetched when it was public, and others that were not, or none. */
+function noted(privateHosts: readonly string[]): typeof nothing {
+  const at = new Date(0)
+  return {
+    ...nothing,
+    provenance: () => ({ kind: 'fetched', from: { host: 'docker.io', etag: undefined, isPublic: true }, at }),
+    summary: () => ({ hasPushed: false, hasUnknown: false, hasFetched: true, hasOpen: true, privateHosts }),
+  }
+}
+
+function open(origins: typeof nothing): Visibility {
+  const onSlow = (): void => void (slow += 1)
+  return new Visibility({ upstream, origins, clock, questions, isForAll: () => false, onSlow })
+}
+
+function isPublic(name = ALPINE, part: Part = { kind: 'list' }): Promise<boolean> {
   return visibility.isPublic(name, signal, part, '192.0.2.1')
 }
 
@@ -125,13 +149,54 @@ describe('what is public', () => {
   test('is not waited for by a client that leaves, and the others hear of it', async () => {
     scripted.hangs()
     const leaving = new AbortController()
-    const left = visibility.isPublic(ALPINE, leaving.signal, 'blob', '192.0.2.1')
+    const left = visibility.isPublic(ALPINE, leaving.signal, { kind: 'list' }, '192.0.2.1')
     const stays = isPublic()
     leaving.abort(new Error('the client has gone'))
     await expect(left).rejects.toThrow('the client has gone')
     scripted.goesOn()
     expect(await stays).toBe(true)
     expect(scripted.asked.length).toBe(1)
+  })
+})
+
+describe('what is noted of it, while the upstream is down', () => {
+  const manifest = Buffer.from(
+    JSON.stringify({
+      schemaVersion: 2,
+      mediaType: OCI_MANIFEST,
+      config: described('config'),
+      layers: [described('layer')],
+    }),
+  )
+
+  function described(text: string): object {
+    const bytes = Buffer.from(text)
+    return { mediaType: 'application/octet-stream', digest: digestOf(bytes), size: bytes.length }
+  }
+
+  function blob(text: string): Part {
+    return { kind: 'blob', digest: digestOf(Buffer.from(text)) }
+  }
+
+  test('opens the blobs of a manifest that was public, and no others of its repository', async () => {
+    visibility = open(noted([]))
+    scripted.fails(down)
+    expect(await isPublic(ALPINE, blob('layer'))).toBe(false)
+    expect(await isPublic(ALPINE, { kind: 'digest', digest: digestOf(manifest) })).toBe(true)
+    visibility.noteServed(ALPINE.stored, { bytes: manifest })
+    expect(await isPublic(ALPINE, blob('layer'))).toBe(true)
+    expect(await isPublic(ALPINE, blob('config'))).toBe(true)
+    expect(await isPublic(ALPINE, blob('of a private image'))).toBe(false)
+  })
+
+  test('opens lists where all that lies there was public', async () => {
+    scripted.fails(down)
+    visibility = open(noted([]))
+    expect(await isPublic()).toBe(true)
+    visibility = open(noted(['docker.io']))
+    expect(await isPublic()).toBe(false)
+    visibility = open(nothing)
+    expect(await isPublic()).toBe(false)
   })
 })
 
