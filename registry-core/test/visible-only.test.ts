@@ -2,6 +2,7 @@ import { beforeEach, expect, test } from '@jest/globals'
 
 import type { Digest } from '#core/oci/digest.js'
 import { OCI_MANIFEST } from '#core/oci/media-type.js'
+import { referrerKey } from '#core/oci/referrer-key.js'
 import type { Source } from '#core/registry/source.js'
 import { isPrivate } from '#core/store/fetched.js'
 import { NamedBlobs } from '#core/views/named-blobs.js'
@@ -69,6 +70,35 @@ test('a blob is open no longer than the manifest that names it is here', async (
   expect(await isOpen(layer)).toBe(true)
   await core.store.links.removeRevision(APP, own)
   expect(await isOpen(layer)).toBe(false)
+})
+
+test('pages of referrers are full of visible ones, and lead on to visible ones', async () => {
+  const subject = await putRevision(core.store, manifestOf(layer))
+  const digests: Digest[] = []
+  for (let seed = 0; seed < 8; seed += 1) {
+    const bytes = manifestOf(layer, { seed: `${seed}` })
+    const digest = digestOf(bytes)
+    digests.push(digest)
+    const descriptor = Buffer.from(JSON.stringify({ mediaType: OCI_MANIFEST, digest, size: bytes.length }))
+    if (seed < 5) await fetchPrivate(bytes)
+    else await putRevision(core.store, bytes)
+    await core.store.links.addReferrer(APP, subject, digest, descriptor)
+  }
+  const open = digests.slice(5).toSorted()
+  for (const limit of [1, 2, 3, undefined]) {
+    const pages: Digest[][] = []
+    for (let last: string | undefined; ; ) {
+      const request = { artifactType: undefined, last, limit }
+      const { value } = await stranger.referrers(subject, request, () => NEVER)
+      const page = value.manifests.map(({ digest }) => digest)
+      pages.push(page)
+      last = value.next
+      if (last === undefined) break
+      expect(last).toBe(referrerKey(page.at(-1) ?? subject))
+    }
+    expect(pages.flat()).toEqual(open)
+    expect(pages.length).toBe(Math.ceil(open.length / (limit ?? open.length)))
+  }
 })
 
 test('whoever has gone waits for no manifests', async () => {

@@ -12,8 +12,8 @@ import type { Links, Store } from '../store/store.js'
 import type { ReferrersPage, ReferrersRequest } from './source.js'
 
 /** A page's entries, and their bytes: a client reads 4 MiB at most (attack row 34). */
-const DEFAULT_LIMIT = 1000
-const PAGE_LIMIT_BYTES = 3 * 1024 * 1024
+export const REFERRERS_LIMIT = 1000
+export const REFERRERS_LIMIT_BYTES = 3 * 1024 * 1024
 
 interface Entry {
   readonly key: string
@@ -47,7 +47,7 @@ export async function listReferrers(
   subject: Digest,
   request: ReferrersRequest,
 ): Promise<ReferrersPage> {
-  const limit = Math.min(request.limit ?? DEFAULT_LIMIT, DEFAULT_LIMIT)
+  const limit = Math.min(request.limit ?? REFERRERS_LIMIT, REFERRERS_LIMIT)
   const manifests: Descriptor[] = []
   let sizeBytes = 0
   let last: string | undefined
@@ -60,7 +60,8 @@ export async function listReferrers(
   )) {
     if (request.artifactType !== undefined && entry.descriptor.artifactType !== request.artifactType) continue
     const isFull =
-      manifests.length === limit || (sizeBytes + entry.sizeBytes > PAGE_LIMIT_BYTES && manifests.length > 0)
+      manifests.length === limit ||
+      (sizeBytes + entry.sizeBytes > REFERRERS_LIMIT_BYTES && manifests.length > 0)
     if (isFull) return { manifests, next: last }
     manifests.push(entry.descriptor)
     sizeBytes += entry.sizeBytes

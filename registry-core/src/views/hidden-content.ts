@@ -1,11 +1,17 @@
 import type { Mirrors } from '../mirror/mirrors.js'
 import { findRepositoryName, type RepositoryName } from '../oci/repository.js'
-import { isPrivate, type Origins, type Provenance } from '../store/fetched.js'
-import { firstPart } from './upstream-names.js'
+import { isPrivate, type Origins, type OriginSummary, type Provenance } from '../store/fetched.js'
+import { firstPart, isBelowHost } from './upstream-names.js'
 import { whenKnown } from '../system/when-known.js'
 
 /** The caller's right by its own account to a name of the store. */
 export type MayPullItself = (repository: RepositoryName) => boolean
+
+/**
+ * What a caller may not see of a repository: some of its revisions, with what only they name, or `layers` without any
+ * revision, of which nothing tells who put them there.
+ */
+export type Hidden = 'nothing' | 'revisions' | 'layers'
 
 /**
  * What upstreams gave to our accounts there, in repositories that no upstream stands for now: one that was taken out of the
@@ -20,14 +26,13 @@ export class HiddenContent {
     this.#mirrors = options.mirrors
   }
 
-  /**
-   * All of it is for this caller. Where that is known, as it is of most repositories, it costs two looks
-   * (`Origins.summary`).
-   */
-  isWholeFor(repository: RepositoryName, mayPullItself: MayPullItself): boolean | Promise<boolean> {
-    return whenKnown(this.#origins.summary(repository), ({ privateHosts }) =>
-      privateHosts.every((host) => this.#isOpen(repository, host, mayPullItself)),
-    )
+  /** Where that is known, as it is of most repositories, it costs two looks (`Origins.summary`). */
+  whatIsHidden(repository: RepositoryName, mayPullItself: MayPullItself): Hidden | Promise<Hidden> {
+    return whenKnown(this.#origins.summary(repository), (summary) => {
+      if (isBareLayers(repository, summary)) return mayPullItself(repository) ? 'nothing' : 'layers'
+      const isWhole = summary.privateHosts.every((host) => this.#isOpen(repository, host, mayPullItself))
+      return isWhole ? 'nothing' : 'revisions'
+    })
   }
 
   /** Whether the caller may see what came from there into the repository. */
@@ -37,12 +42,14 @@ export class HiddenContent {
 
   /** Whether the caller may know of it: that it may see one revision is enough. */
   mayBeListed(repository: RepositoryName, mayPullItself: MayPullItself): boolean | Promise<boolean> {
-    return whenKnown(this.#origins.summary(repository), ({ hasOpen, privateHosts }) => {
+    return whenKnown(this.#origins.summary(repository), (summary) => {
+      const { hasOpen, privateHosts } = summary
       if (hasOpen) return true
       if (privateHosts.length > 0)
         return privateHosts.some((host) => this.#isOpen(repository, host, mayPullItself))
       const mirror = this.#mirrors.find(firstPart(repository))
-      return mirror?.isKnownOpenTo(repository, mayPullItself(repository)) ?? true
+      const isMember = mayPullItself(repository)
+      return mirror?.isKnownOpenTo(repository, isMember) ?? (isMember || !isBareLayers(repository, summary))
     })
   }
 
@@ -54,4 +61,12 @@ export class HiddenContent {
     const isMember = mayPullItself(named)
     return mirror?.isKnownOpenTo(mirror.isBare ? repository : named, isMember) ?? isMember
   }
+}
+
+/** Layers have no notes. Without any revision, below what looks like a host, they may be what an upstream's account alone saw. */
+function isBareLayers(
+  repository: RepositoryName,
+  { hasPushed, hasUnknown, hasFetched }: OriginSummary,
+): boolean {
+  return !hasPushed && !hasUnknown && !hasFetched && isBelowHost(repository)
 }

@@ -3,7 +3,7 @@ import type { RepositoryName } from '../oci/repository.js'
 import type { Registry, Source } from '../registry/source.js'
 import type { Origins, Provenance } from '../store/fetched.js'
 import type { Links } from '../store/store.js'
-import { HiddenContent, type MayPullItself } from './hidden-content.js'
+import { type Hidden, HiddenContent, type MayPullItself } from './hidden-content.js'
 import { LocalSource } from './local-source.js'
 import { NamedBlobs } from './named-blobs.js'
 import { VisibleOnly } from './visible-only.js'
@@ -12,8 +12,7 @@ import { whenKnown } from '../system/when-known.js'
 /** A repository of this store, as one caller sees it. */
 export interface SeenLocal {
   readonly pull: Source
-  /** Nothing of it is hidden from this caller. */
-  readonly isWhole: boolean
+  readonly hidden: Hidden
 }
 
 interface Options {
@@ -36,9 +35,9 @@ export class Locals {
   }
 
   open(repository: RepositoryName, mayPullItself: MayPullItself): SeenLocal | Promise<SeenLocal> {
-    return whenKnown(this.#hidden.isWholeFor(repository, mayPullItself), (isWhole) => ({
-      pull: this.#source(repository, isWhole ? undefined : mayPullItself),
-      isWhole,
+    return whenKnown(this.#hidden.whatIsHidden(repository, mayPullItself), (hidden) => ({
+      pull: this.#source(repository, hidden === 'nothing' ? undefined : mayPullItself),
+      hidden,
     }))
   }
 

@@ -77,6 +77,7 @@ export class MirrorView {
       pull: openOverlay({ ...sources, upstream, answers, isShared: matches(fallThrough, repository) }),
       pushWarning: undefined,
       push: undefined,
+      hidesLayers: false,
       refusal: () => mirrored(repository, mirror?.host),
       namespace,
       origin: (answers === 'local' && local) || !mirror ? 'local' : mirror.host,

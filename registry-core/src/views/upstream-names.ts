@@ -9,6 +9,11 @@ export function firstPart(name: RepositoryName): string {
   return slash < 0 ? name : name.slice(0, slash)
 }
 
+/** Whether the name may have come from an upstream, also one that is in the file no more: `quay.io/…`, `hub_5000/…`. */
+export function isBelowHost(name: RepositoryName): boolean {
+  return name.includes('/') && /\.|_\d+$|^localhost$/.test(firstPart(name))
+}
+
 /** `org/img` of `quay.io/org/img`; undefined when the name does not begin with the upstream's. */
 export function withoutHost(
   name: RepositoryName,

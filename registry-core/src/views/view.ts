@@ -7,6 +7,8 @@ import type { Place } from './place.js'
 export interface View {
   readonly pull: Source
   readonly push: LocalRepository | undefined
+  /** Blobs may lie in it that the caller may not see: it deletes none. */
+  readonly hidesLayers: boolean
   /** Why it takes none. */
   readonly refusal: () => RegistryError
   /** The word of `X-Entrepot-Origin` where nothing was found. */

@@ -149,6 +149,7 @@ class NamedViews implements Views {
       pushWarning: undefined,
       pull: mirror.open(name, { isMember: this.#isMember(asked, mirror, name), client: asked.client }),
       push: undefined,
+      hidesLayers: false,
       refusal: () => mirrored(repository, mirror.host),
       origin: mirror.host,
       namespace,
@@ -163,11 +164,13 @@ class NamedViews implements Views {
   }
 
   #local(asked: Asked, repository: RepositoryName): View | Promise<View> {
-    return whenKnown(this.#locals.open(repository, asked.mayPullItself), ({ pull, isWhole }) => ({
+    return whenKnown(this.#locals.open(repository, asked.mayPullItself), ({ pull, hidden }) => ({
       pull,
-      ...(isWhole
-        ? { push: this.#pushTo(repository), refusal: readOnly }
-        : { push: undefined, refusal: () => denied(repository) }),
+      // Whoever may push begins a repository where no revision is: its own layers look like those of an upstream.
+      ...(hidden === 'revisions'
+        ? { push: undefined, refusal: () => denied(repository) }
+        : { push: this.#pushTo(repository), refusal: readOnly }),
+      hidesLayers: hidden === 'layers',
       origin: 'local',
       namespace: undefined,
       rightsOn: [repository],

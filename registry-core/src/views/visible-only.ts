@@ -1,6 +1,9 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Digest } from '../oci/digest.js'
+import type { Descriptor } from '../oci/manifest.js'
 import type { Reference, Tag } from '../oci/reference.js'
+import { referrerKey } from '../oci/referrer-key.js'
+import { REFERRERS_LIMIT, REFERRERS_LIMIT_BYTES } from '../registry/referrers.js'
 import type {
   Blob,
   BlobRequest,
@@ -21,8 +24,8 @@ import type { NamedBlobs } from './named-blobs.js'
 
 /** So many tags are listed in one go. */
 const TAGS_AT_ONCE = 1000
-/** Tags in a row before others get their turn: each costs half a dozen synchronous looks at most. */
-const TAGS_A_TURN = 100
+/** Tags or referrers in a row before others get their turn: each costs half a dozen synchronous looks at most. */
+const LOOKS_A_TURN = 100
 
 interface Options {
   readonly origins: Pick<Origins, 'provenance'>
@@ -55,11 +58,15 @@ export class VisibleOnly implements Source {
     return this.#source.manifest({ kind: 'digest', digest }, request)
   }
 
-  /** Only one that a manifest names which the caller may see. */
+  /**
+   * Only one that a manifest names which the caller may see. To those who may push it is told that it is here (docker asks
+   * for each layer that it has just uploaded, and gives up otherwise).
+   */
   async blob(digest: Digest, request: BlobRequest): Promise<Pulled<Blob> | undefined> {
     const { named, sees } = this.#options
     const found = await this.#source.blob(digest, request)
-    return found && (await named.isNamed(this.#local, digest, sees, request.signal())) ? found : undefined
+    if (found === undefined || request.promise) return found
+    return (await named.isNamed(this.#local, digest, sees, request.signal())) ? found : undefined
   }
 
   async tags(page: PageRequest, signal: () => AbortSignal): Promise<Pulled<TagsPage> | undefined> {
@@ -70,10 +77,7 @@ export class VisibleOnly implements Source {
       if (found === undefined) return undefined
       const { value, served } = found
       for (const [index, tag] of value.tags.entries()) {
-        if (index % TAGS_A_TURN === TAGS_A_TURN - 1) {
-          await nextTurn()
-          signal().throwIfAborted()
-        }
+        if (index % LOOKS_A_TURN === LOOKS_A_TURN - 1) await this.#nextTurn(signal)
         const digest = await this.#options.links.findTag(this.#local.repository, tag)
         if (digest === undefined || !this.#sees(digest)) continue
         if (tags.length === limit) return { value: { tags, more: true }, served }
@@ -81,15 +85,43 @@ export class VisibleOnly implements Source {
       }
       last = value.tags.at(-1)
       if (value.more) continue
-      const isNobodys = tags.length === 0 && page.last === undefined
-      return isNobodys ? undefined : { value: { tags, more: false }, served }
+      const isEnd = tags.length > 0 || (page.last !== undefined && (await this.#hasTags(signal)))
+      return isEnd ? { value: { tags, more: false }, served } : undefined
     }
   }
 
-  async referrers(subject: Digest, request: ReferrersRequest): Promise<Pulled<ReferrersPage>> {
-    const { value, served } = await this.#source.referrers(subject, request)
-    const manifests = value.manifests.filter(({ digest }) => this.#sees(digest))
-    return { value: { manifests, next: value.next }, served }
+  /** Pages of those that the caller may see alone: no link leads on to another one. */
+  async referrers(
+    subject: Digest,
+    request: ReferrersRequest,
+    signal: () => AbortSignal,
+  ): Promise<Pulled<ReferrersPage>> {
+    const limit = Math.min(request.limit ?? REFERRERS_LIMIT, REFERRERS_LIMIT)
+    const manifests: Descriptor[] = []
+    let sizeBytes = 0
+    for (let { last } = request; ; ) {
+      const { value, served } = await this.#source.referrers(subject, { ...request, last, limit: undefined })
+      for (const [index, manifest] of value.manifests.entries()) {
+        if (index % LOOKS_A_TURN === LOOKS_A_TURN - 1) await this.#nextTurn(signal)
+        if (!this.#sees(manifest.digest)) continue
+        sizeBytes += JSON.stringify(manifest).length
+        const end = manifests.at(-1)
+        if (manifests.length === limit || (end && sizeBytes > REFERRERS_LIMIT_BYTES))
+          return { value: { manifests, next: end && referrerKey(end.digest) }, served }
+        manifests.push(manifest)
+      }
+      last = value.next
+      if (last === undefined) return { value: { manifests, next: undefined }, served }
+    }
+  }
+
+  async #hasTags(signal: () => AbortSignal): Promise<boolean> {
+    return (await this.tags({ limit: 1, last: undefined }, signal)) !== undefined
+  }
+
+  async #nextTurn(signal: () => AbortSignal): Promise<void> {
+    await nextTurn()
+    signal().throwIfAborted()
   }
 
   #sees(digest: Digest): boolean {

@@ -30,7 +30,7 @@ export const deleteBlob: RepositoryEndpoint<'blob'> = async ({ repository, diges
   const push = pushable(view)
   if (!context.parts.deletesOn) throw new RegistryError('deletes-off', {})
   context.parts.space.requireExpectedStore()
-  const isDeleted = await push.deleteBlob(digest, context.actor)
+  const isDeleted = !view.hidesLayers && (await push.deleteBlob(digest, context.actor))
   if (!isDeleted) throw new RegistryError('blob-unknown', { digest, repository })
   return { status: 202 }
 }
