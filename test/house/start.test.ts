@@ -76,7 +76,12 @@ async function beginEndlessUpload(): Promise<net.Socket> {
   await client.close()
   const socket = await connectTo({ port })
   socket.on('error', () => undefined)
-  socket.write(`PATCH ${location} HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\nten bytes.`)
+  socket.write(
+    `PATCH ${location} HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\nExpect: 100-continue\r\n\r\n`,
+  )
+  // Before that it is a connection on which nothing runs, and a registry that stops closes those.
+  await once(socket, 'data')
+  socket.write('ten bytes.')
   return socket
 }
 
