@@ -79,7 +79,7 @@ export const LANES: readonly Lane[] = [
     folders: ['test/serving'],
     ciOnly: false,
     commands: ['openssl', 'curl', 'docker-registry'],
-    queue: 'clients',
+    queue: 'core',
     minutes: 10,
     testSeconds: 60,
   },
