@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, jest, test } from '@jest/globals'
+import { afterAll, beforeAll, expect, test } from '@jest/globals'
 
 import { eligibleBlobs } from '../support/distribution.js'
 import { ImageLayout, randomBytes } from '../support/image-layout.js'
@@ -11,8 +11,8 @@ const SHAPE = { layers: 3, layerBytes: 1_000_000 }
 /** More than a push sends, so that some registries die after it. */
 const SENT_AT_MOST = 5_000_000
 
-/** More than its lane gives: as long as the rounds that are asked for take. */
-jest.setTimeout(Number(rounds) * 30_000)
+/** As long as the rounds that are asked for take. */
+const LIMIT_MS = Number(rounds) * 30_000
 
 let state: StateFolder
 let volume: ServedVolume
@@ -53,18 +53,22 @@ async function pushWithKill(layout: ImageLayout, repository: string, killAfterBy
   if ((await pushing).code !== 0) await tools.run(...copy)
 }
 
-test(`${rounds} pushes, during each of which the registry is killed, lose nothing (CLIENTS_SEED=${seed})`, async () => {
-  const pushed = new Map<string, string>()
-  for (let round = 1; round <= Number(rounds); round++) {
-    const repository = `round-${round % 7}/image-${round}`
-    const layout = new ImageLayout(state.join(`layout-${round}`))
-    const base = { ...SHAPE, layers: 1, seed: `base ${round % 3}` } // some layers are there already
-    const image = layout.addImage(`${repository}:1`, { ...SHAPE, seed: `${seed} ${round}`, base })
-    const chance = randomBytes(`${seed} kill ${round}`, 4).readUInt32LE() / 2 ** 32
-    await pushWithKill(layout, repository, Math.floor(chance * SENT_AT_MOST))
-    pushed.set(repository, image.manifest.digest)
-    await expectWhole(repository, image.manifest.digest)
-  }
-  for (const [repository, digest] of pushed) await expectWhole(repository, digest)
-  expect(await eligibleBlobs(volume.root)).toEqual([])
-})
+test(
+  `${rounds} pushes, during each of which the registry is killed, lose nothing (CLIENTS_SEED=${seed})`,
+  async () => {
+    const pushed = new Map<string, string>()
+    for (let round = 1; round <= Number(rounds); round++) {
+      const repository = `round-${round % 7}/image-${round}`
+      const layout = new ImageLayout(state.join(`layout-${round}`))
+      const base = { ...SHAPE, layers: 1, seed: `base ${round % 3}` } // some layers are there already
+      const image = layout.addImage(`${repository}:1`, { ...SHAPE, seed: `${seed} ${round}`, base })
+      const chance = randomBytes(`${seed} kill ${round}`, 4).readUInt32LE() / 2 ** 32
+      await pushWithKill(layout, repository, Math.floor(chance * SENT_AT_MOST))
+      pushed.set(repository, image.manifest.digest)
+      await expectWhole(repository, image.manifest.digest)
+    }
+    for (const [repository, digest] of pushed) await expectWhole(repository, digest)
+    expect(await eligibleBlobs(volume.root)).toEqual([])
+  },
+  LIMIT_MS,
+)

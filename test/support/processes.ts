@@ -5,6 +5,7 @@ import net from 'node:net'
 import path from 'node:path'
 import { text } from 'node:stream/consumers'
 
+import { systemClock } from '#core/system/clock.js'
 import { eventually } from './eventually.js'
 
 /** How a process ended: by an exit code or by a signal. */
@@ -103,11 +104,11 @@ class Tail {
 
 async function stop(child: ChildProcess, ended: Promise<Ending>, graceMs: number): Promise<Ending> {
   child.kill('SIGTERM')
-  const timer = setTimeout(() => child.kill('SIGKILL'), graceMs)
+  const cancel = systemClock.after(graceMs, () => child.kill('SIGKILL'))
   try {
     return await ended
   } finally {
-    clearTimeout(timer)
+    cancel()
   }
 }
 

@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 
+import { systemClock } from '#core/system/clock.js'
 import { type Certificates, makeCertificates } from './certificates.js'
 
 const ISSUER = 'token server of the tests'
@@ -46,7 +47,7 @@ export class TokenServer {
 
   /** A token for some scopes, as in `repository:team/app:pull,push`: what of them that name may. */
   tokenFor(name: string, scopes: readonly string[], expiresInSeconds = 60): string {
-    const now = Math.floor(Date.now() / 1000)
+    const now = Math.floor(systemClock.now().getTime() / 1000)
     const access = scopes.map((scope) => {
       const [type = '', ...parts] = scope.split(':')
       const actions = (parts.pop() ?? '').split(',').filter((action) => PEOPLE[name]?.includes(action))

@@ -6,6 +6,7 @@ import { gunzipSync } from 'node:zlib'
 
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 
+import { systemClock } from '#core/system/clock.js'
 import { makeCertificates } from '../certificates.js'
 import { openDeafPort } from '../deaf-port.js'
 import { absentDigest, digestOf, type Image, makeArtifact, makeImage } from '../images.js'
@@ -245,7 +246,7 @@ describe('a scripted upstream', () => {
       upstream.fail({ on: 'blob', how })
       const answer = await Promise.race([
         failureOf(client.get(layer().target)),
-        new Promise((resolve) => void setTimeout(() => resolve('nothing came of it'), 300)),
+        systemClock.sleep(300).then(() => 'nothing came of it'),
       ])
       expect(answer).toBe('nothing came of it')
     })
@@ -266,7 +267,7 @@ test('a deaf port takes no connection and refuses none', async () => {
   const socket = net.connect({ port: deaf.port, host: '127.0.0.1' })
   const heard = await new Promise((resolve) => {
     socket.once('connect', () => resolve('taken')).once('error', () => resolve('refused'))
-    setTimeout(() => resolve('nothing'), 500)
+    systemClock.after(500, () => resolve('nothing'))
   })
   socket.destroy()
   await deaf.close()
