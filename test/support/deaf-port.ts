@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import net, { type Socket } from 'node:net'
-import { setTimeout as wait } from 'node:timers/promises'
 
+import { systemClock } from '#core/system/clock.js'
 import { eventually } from './eventually.js'
 import { freePort, startProcess, untilListening } from './processes.js'
 
@@ -30,7 +30,10 @@ export async function openDeafPort(): Promise<DeafPort> {
     await eventually('the queue is full', async () => {
       const socket = net.connect({ port, host: '127.0.0.1' }).on('error', () => undefined)
       queued.push(socket)
-      return Promise.race([once(socket, 'connect').then(() => false), wait(300, true)])
+      return Promise.race([
+        once(socket, 'connect').then(() => false),
+        systemClock.sleep(300).then(() => true),
+      ])
     })
     return { port, close }
   } catch (error) {

@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net'
-import { setTimeout as wait } from 'node:timers/promises'
+
+import { systemClock } from '#core/system/clock.js'
 
 /** One answer as it stood on the wire. */
 export interface RawAnswer {
@@ -54,10 +55,7 @@ export async function sendRaw(
   })
   void write(socket, request)
   const over = new AbortController()
-  await Promise.race([
-    enough.promise,
-    wait(waitMs, undefined, { signal: over.signal }).catch(() => undefined),
-  ])
+  await Promise.race([enough.promise, systemClock.sleep(waitMs, over.signal).catch(() => undefined)])
   over.abort()
   socket.destroy()
   const bytes = Buffer.concat(received)

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import type { ServerResponse } from 'node:http'
-import { setTimeout as wait } from 'node:timers/promises'
 
+import { systemClock } from '#core/system/clock.js'
 import type { Fault } from './faults.js'
 import type { Reply } from './reply.js'
 
@@ -67,7 +67,7 @@ async function send(
     signal.throwIfAborted()
     const piece = bytes.subarray(from, from + pieceBytes)
     if (Number.isFinite(bytesPerSecond))
-      await wait((piece.length / bytesPerSecond) * 1000, undefined, { signal })
+      await systemClock.sleep((piece.length / bytesPerSecond) * 1000, signal)
     count(piece.length)
     if (!response.write(piece)) await once(response, 'drain', { signal })
   }

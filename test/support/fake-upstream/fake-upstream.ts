@@ -2,8 +2,8 @@ import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import http, { type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import https from 'node:https'
-import { setTimeout as wait } from 'node:timers/promises'
 
+import { systemClock } from '#core/system/clock.js'
 import type { Certificates } from '../certificates.js'
 import { deliver, paceOf } from './deliver.js'
 import { type Fault, type FaultRule, FaultScript, isOfServer, spoil } from './faults.js'
@@ -137,7 +137,7 @@ export class FakeUpstream extends Holdings {
     const seen = see(request)
     this.requests.push(seen)
     const early = this.#faults.take(seen, isOfServer)
-    await wait(this.latencyMs + sum(early.map(delayOf)))
+    await systemClock.sleep(this.latencyMs + sum(early.map(delayOf)))
     if (early.includes('hang')) return
     if (early.includes('reset')) return void response.socket?.resetAndDestroy()
     const challenge = this.#challenge(seen)
