@@ -85,6 +85,11 @@ export class ContainerdBehindMirror implements BehindMirror {
     return this.#containerd.ctr('--version')
   }
 
+  /** The list of what it has begun to fetch, and not ended. */
+  kept(): Promise<string> {
+    return this.#containerd.ctr('content', 'active')
+  }
+
   /** Pulls by ctr what is not here, and throws it away; answers its listing in between. */
   async pullByCtr(name: string, ...options: readonly string[]): Promise<string> {
     const hosts = ['--hosts-dir', this.#state.join('certs.d')]
