@@ -30,6 +30,15 @@ export const LANES: readonly Lane[] = [
     testSeconds: 60,
   },
   {
+    name: 'control-plane',
+    folders: ['control-plane'],
+    ciOnly: false,
+    commands: [],
+    queue: 'core',
+    minutes: 10,
+    testSeconds: 60,
+  },
+  {
     name: 'api',
     folders: ['test/support', 'test/api'],
     ciOnly: false,
@@ -182,7 +191,7 @@ const DEEP_MINUTES = Number(process.env['DEEP_MINUTES'] ?? '3')
 /** `*.deep.test.ts`, wherever they stand: what takes minutes each, or DEEP_MINUTES. `npm run test:deep` only. */
 export const DEEP: Lane = {
   name: 'deep',
-  folders: ['registry-core', 'nginx', 'test'],
+  folders: ['registry-core', 'nginx', 'control-plane', 'test'],
   ciOnly: false,
   commands: [],
   queue: 'core',
