@@ -23,7 +23,8 @@ const right = z.strictObject(
   MAP,
 )
 
-const account = z.strictObject(
+/** One of `access.accounts`. */
+export const account = z.strictObject(
   {
     name: z
       .string(NAME)

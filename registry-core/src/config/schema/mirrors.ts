@@ -107,7 +107,8 @@ const network = {
     .optional(),
 }
 
-const upstream = z
+/** One of `mirrors.upstreams`. */
+export const upstream = z
   .strictObject(
     {
       host: host('What it is called before images, in ns, and in the store.'),

@@ -1,0 +1,168 @@
+import { createHmac } from 'node:crypto'
+
+import { Injectable } from '@nestjs/common'
+import { hash, verify } from '@node-rs/argon2'
+import type { EntityManager } from 'typeorm'
+
+import { Audit } from '../audit/audit.service.js'
+import { Database } from '../database/database.js'
+import type { Caller } from '../http/caller.js'
+import { cutPage, type Page, type PageQuery } from '../http/paging.js'
+import { ProductError } from '../http/product-error.js'
+import { ClockProvider, RandomProvider } from '../system/providers.js'
+import { AdminTokenEntity } from './admin-token.entity.js'
+import type { AdminToken, MadeAdminToken, NewAdminToken } from './admin-token.schema.js'
+import { Guesses } from './guesses.js'
+import type { Right } from './right.js'
+
+const FORM = /^entrepot_([0-9a-f]{12})_([0-9a-f]{48})$/
+/** OWASP's smallest for argon2id: 19 MiB, two passes. */
+const COST = { algorithm: 2, memoryCost: 19_456, timeCost: 2, parallelism: 1 } as const
+const REMEMBERED_MS = 60_000
+const REMEMBERED_TOKENS = 1000
+/** Whatever ENTREPOT_ADMIN_TOKEN says is a token of this name. */
+const FIRST = { id: 'first', name: 'first-start' } as const
+
+interface Verified {
+  readonly name: string
+  readonly right: Right
+}
+
+/** The tokens of the admin API: `entrepot_<id>_<secret>`, of which argon2id is kept. */
+@Injectable()
+export class AdminTokens {
+  readonly #guesses: Guesses
+  /** By a keyed hash of the token, since argon2id takes 30 ms: what was right a minute ago need not be computed again. */
+  readonly #remembered = new Map<
+    string,
+    Verified & { readonly sinceMs: number; readonly until: Date | null }
+  >()
+  readonly #key: Buffer
+
+  constructor(
+    private readonly database: Database,
+    private readonly audit: Audit,
+    private readonly clock: ClockProvider,
+    private readonly random: RandomProvider,
+  ) {
+    this.#guesses = new Guesses(clock)
+    this.#key = random.bytes(32)
+  }
+
+  /** @throws ProductError `wrong-token`, `too-many-guesses`, `database-unavailable` */
+  async verify(text: string, address: string): Promise<Verified> {
+    const key = createHmac('sha256', this.#key).update(text).digest('base64')
+    const remembered = this.#remembered.get(key)
+    if (remembered !== undefined && this.#isFresh(remembered)) return remembered
+    const seconds = this.#guesses.findWait(address)
+    if (seconds !== undefined) throw new ProductError('too-many-guesses', { seconds })
+    const found = await this.#find(text)
+    if (found === undefined) {
+      this.#guesses.note(address)
+      throw new ProductError('wrong-token', {})
+    }
+    const verified = {
+      name: found.name,
+      right: found.rights,
+      until: found.until,
+      sinceMs: this.clock.elapsedMs(),
+    }
+    if (this.#remembered.size >= REMEMBERED_TOKENS) this.#remembered.clear()
+    this.#remembered.set(key, verified)
+    return verified
+  }
+
+  async list({ limit, after = '' }: PageQuery): Promise<Page<AdminToken>> {
+    const rows = await this.database.transaction((manager) =>
+      manager
+        .createQueryBuilder(AdminTokenEntity, 'token')
+        .where('token.name > :after', { after })
+        .orderBy('token.name')
+        .take(limit + 1)
+        .getMany(),
+    )
+    const page = cutPage(rows, limit, ({ name }) => name)
+    return { ...page, items: page.items.map(shown) }
+  }
+
+  async create(wanted: NewAdminToken, caller: Caller): Promise<MadeAdminToken> {
+    return this.database.transaction(async (manager) => {
+      if (await manager.existsBy(AdminTokenEntity, { name: wanted.name }))
+        throw new ProductError('exists', { what: 'admin token', name: wanted.name })
+      const id = this.random.bytes(6).toString('hex')
+      const token = `entrepot_${id}_${this.random.bytes(24).toString('hex')}`
+      const row = await this.#save(manager, { id, ...wanted, token })
+      await this.audit.note(manager, caller, {
+        action: 'admin-tokens.create',
+        target: wanted.name,
+        after: shown(row),
+      })
+      return { ...shown(row), token }
+    })
+  }
+
+  async remove(name: string, caller: Caller): Promise<void> {
+    await this.database.transaction(async (manager) => {
+      const row = await manager.findOneBy(AdminTokenEntity, { name })
+      if (row === null) throw new ProductError('not-found', { what: 'admin token', name })
+      await manager.delete(AdminTokenEntity, { id: row.id })
+      await this.audit.note(manager, caller, {
+        action: 'admin-tokens.remove',
+        target: name,
+        before: shown(row),
+      })
+    })
+    this.#remembered.clear()
+  }
+
+  /** The first start makes one; ENTREPOT_ADMIN_TOKEN, where it is set, is one at every start. Answers a new one. */
+  async ensureFirst(manager: EntityManager, given: string | undefined): Promise<string | undefined> {
+    if (given !== undefined) {
+      await this.#save(manager, {
+        ...FIRST,
+        name: 'environment',
+        id: 'environment',
+        rights: 'admin',
+        token: given,
+      })
+      return undefined
+    }
+    if ((await manager.count(AdminTokenEntity)) > 0) return undefined
+    const id = this.random.bytes(6).toString('hex')
+    const token = `entrepot_${id}_${this.random.bytes(24).toString('hex')}`
+    await this.#save(manager, { id, name: FIRST.name, rights: 'admin', token })
+    return token
+  }
+
+  async #save(
+    manager: EntityManager,
+    { token, until, ...row }: NewAdminToken & { readonly id: string; readonly token: string },
+  ): Promise<AdminTokenEntity> {
+    return manager.save(AdminTokenEntity, {
+      ...row,
+      hash: await hash(token, COST),
+      until: until === undefined ? null : new Date(until),
+      createdAt: this.clock.now(),
+    })
+  }
+
+  async #find(text: string): Promise<AdminTokenEntity | undefined> {
+    const id = FORM.exec(text)?.[1] ?? 'environment'
+    const row = await this.database.transaction((manager) => manager.findOneBy(AdminTokenEntity, { id }))
+    if (row === null || !(await verify(row.hash, text))) return undefined
+    return row.until !== null && row.until <= this.clock.now() ? undefined : row
+  }
+
+  #isFresh({ sinceMs, until }: { readonly sinceMs: number; readonly until: Date | null }): boolean {
+    if (this.clock.elapsedMs() - sinceMs > REMEMBERED_MS) return false
+    return until === null || until > this.clock.now()
+  }
+}
+
+function shown({ id, name, rights, until, createdAt }: AdminTokenEntity): AdminToken {
+  return {
+    ...{ id, name, rights },
+    ...(until !== null && { until: until.toISOString() }),
+    createdAt: createdAt.toISOString(),
+  }
+}

@@ -1,0 +1,9 @@
+/** What an admin token may do, each including those before it. */
+export const RIGHTS = ['read', 'operate', 'admin'] as const
+
+export type Right = (typeof RIGHTS)[number]
+
+/** Whether a token with `has` may do what needs `needed`. */
+export function includes(has: Right, needed: Right): boolean {
+  return RIGHTS.indexOf(has) >= RIGHTS.indexOf(needed)
+}

@@ -1,0 +1,69 @@
+import { type DynamicModule, Module } from '@nestjs/common'
+import { APP_FILTER, APP_GUARD, APP_INTERCEPTOR, APP_PIPE } from '@nestjs/core'
+import { StandardSchemaValidationPipe } from '@nestjs/common'
+import type { Logger } from 'pino'
+
+import { AccountsController } from './access/accounts.controller.js'
+import { Accounts } from './access/accounts.service.js'
+import { AdminTokensController } from './access/admin-tokens.controller.js'
+import { AdminTokens } from './access/admin-tokens.service.js'
+import { AuditController } from './audit/audit.controller.js'
+import { Audit } from './audit/audit.service.js'
+import { Core } from './core/core.js'
+import { Database } from './database/database.js'
+import { Box } from './front/configuration.js'
+import { ConfigurationController } from './front/configuration.controller.js'
+import { Configurations } from './front/configurations.service.js'
+import { NginxSettingsController } from './front/nginx-settings.controller.js'
+import { NginxSettingsService } from './front/nginx-settings.service.js'
+import { HealthController } from './health/health.controller.js'
+import { HealthService } from './health/health.service.js'
+import { AdminGuard } from './http/admin.guard.js'
+import { fieldProblems } from './http/field-problems.js'
+import { ProblemsFilter } from './http/problems.filter.js'
+import { ProductError } from './http/product-error.js'
+import { VersionedInterceptor } from './http/versioned.interceptor.js'
+import { ClockProvider, RandomProvider } from './system/providers.js'
+import { Sealing } from './system/sealed.js'
+import { UpstreamsController } from './upstreams/upstreams.controller.js'
+import { Upstreams } from './upstreams/upstreams.service.js'
+
+/** What the control plane stands on; the rest it makes itself. */
+export interface Foundations {
+  readonly database: Database
+  readonly core: Core
+  readonly box: Box
+  readonly sealing: Sealing
+  readonly clock: ClockProvider
+  readonly random: RandomProvider
+  readonly log: Logger
+}
+
+/** Every area: one module, since the areas share one database and one configuration. */
+@Module({})
+export class AppModule {
+  static on({ database, core, box, sealing, clock, random, log }: Foundations): DynamicModule {
+    const invalid = (issues: Parameters<typeof fieldProblems>[0]) =>
+      new ProductError('invalid', { fields: fieldProblems(issues) })
+    return {
+      module: AppModule,
+      controllers: [
+        ...[AccountsController, AdminTokensController, AuditController, ConfigurationController],
+        ...[HealthController, NginxSettingsController, UpstreamsController],
+      ],
+      providers: [
+        { provide: Database, useValue: database },
+        { provide: Core, useValue: core },
+        { provide: Box, useValue: box },
+        { provide: Sealing, useValue: sealing },
+        { provide: ClockProvider, useValue: clock },
+        { provide: RandomProvider, useValue: random },
+        ...[Accounts, AdminTokens, Audit, Configurations, HealthService, NginxSettingsService, Upstreams],
+        { provide: APP_GUARD, useClass: AdminGuard },
+        { provide: APP_INTERCEPTOR, useClass: VersionedInterceptor },
+        { provide: APP_PIPE, useValue: new StandardSchemaValidationPipe({ exceptionFactory: invalid }) },
+        { provide: APP_FILTER, useValue: new ProblemsFilter(log) },
+      ],
+    }
+  }
+}

@@ -1,0 +1,49 @@
+import { z } from 'zod'
+
+import { pageOf, pageQuery } from '../http/paging.js'
+import { route } from '../http/route.js'
+
+const configurationRow = z
+  .strictObject({
+    id: z.int(),
+    at: z.iso.datetime(),
+    author: z.string(),
+    reason: z.string().meta({ description: 'The change that was asked for.' }),
+    outcome: z.enum(['applied', 'refused']),
+    cause: z.string().optional().meta({ description: 'Why it was refused.' }),
+  })
+  .meta({ id: 'Configuration' })
+
+const configurationDiff = z
+  .strictObject({
+    ...configurationRow.shape,
+    diff: z
+      .string()
+      .meta({ description: 'Of the rendered files, against what was in force before: unified.' }),
+  })
+  .meta({ id: 'ConfigurationDiff' })
+
+export const configurationId = z.coerce.number('a number').int().min(1).max(2_147_483_647)
+
+export type ConfigurationRow = z.output<typeof configurationRow>
+export type ConfigurationDiff = z.output<typeof configurationDiff>
+
+export const CONFIGURATION_ROUTES = {
+  list: route({
+    ...{
+      method: 'GET',
+      path: 'config/history',
+      summary: 'Lists what was tried, the newest first',
+      needs: 'read',
+    },
+    ...{ query: pageQuery, status: 200, answer: pageOf(configurationRow, 'ConfigurationPage') },
+  }),
+  diff: route({
+    ...{ method: 'GET', path: 'config/history/:id', summary: 'Shows one with its diff', needs: 'read' },
+    ...{ status: 200, answer: configurationDiff },
+  }),
+  rollback: route({
+    ...{ method: 'POST', path: 'config/history/:id/rollback', summary: 'Goes back to it', needs: 'admin' },
+    status: 204,
+  }),
+} as const

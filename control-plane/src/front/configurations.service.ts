@@ -1,0 +1,173 @@
+import { Injectable } from '@nestjs/common'
+import type { EntityManager } from 'typeorm'
+
+import { Audit } from '../audit/audit.service.js'
+import { Database } from '../database/database.js'
+import type { Caller } from '../http/caller.js'
+import { cutPage, type Page, type PageQuery } from '../http/paging.js'
+import { ProductError } from '../http/product-error.js'
+import { ClockProvider } from '../system/providers.js'
+import { type Applied, Box, type RenderedFile } from './configuration.js'
+import { ConfigurationEntity } from './configuration.entity.js'
+import type { ConfigurationDiff, ConfigurationRow } from './configuration.schema.js'
+import { type Intent, readIntent, writeIntent } from './intent.js'
+import { unifiedDiff } from './unified-diff.js'
+
+/** One change of what is meant: done in the transaction that is kept only when the box takes it. */
+export interface Change<T> {
+  /** `upstreams.put` */
+  readonly action: string
+  readonly target: string
+  run(
+    manager: EntityManager,
+  ): Promise<{ readonly answer: T; readonly before?: unknown; readonly after?: unknown }>
+}
+
+/** Thrown inside the transaction, so that nothing of the change stays. */
+class Refused extends Error {
+  readonly applied: Extract<Applied, { outcome: 'refused' }>
+  readonly tried: Tried
+
+  constructor(applied: Extract<Applied, { outcome: 'refused' }>, tried: Tried) {
+    super(applied.reason)
+    this.applied = applied
+    this.tried = tried
+  }
+}
+
+interface Tried {
+  readonly intent: Intent
+  readonly files: readonly RenderedFile[]
+}
+
+/** Every change of the configuration goes through here: rendered, tried, kept with its outcome, or refused whole. */
+@Injectable()
+export class Configurations {
+  constructor(
+    private readonly database: Database,
+    private readonly audit: Audit,
+    private readonly box: Box,
+    private readonly clock: ClockProvider,
+  ) {}
+
+  /** @throws ProductError `refused` with the stage and its reason; then nothing has changed */
+  async change<T>(caller: Caller, change: Change<T>): Promise<T> {
+    const kept = { author: caller.author, reason: `${change.action} ${change.target}` }
+    try {
+      return await this.database.alone(async (manager) => {
+        const { answer, before, after } = await change.run(manager)
+        await this.#apply(manager, kept)
+        await this.audit.note(manager, caller, {
+          action: change.action,
+          target: change.target,
+          before,
+          after,
+        })
+        return answer
+      })
+    } catch (error) {
+      if (!(error instanceof Refused)) throw error
+      const { applied, tried } = error
+      await this.database.transaction((manager) => this.#keep(manager, kept, tried, applied))
+      throw new ProductError('refused', { stage: applied.stage, reason: applied.reason }, { cause: error })
+    }
+  }
+
+  /** What is meant comes into force: at every start, since a kill may have come between files and database. */
+  async reconcile(ensure: (manager: EntityManager) => Promise<void>): Promise<Applied> {
+    return this.database.alone(async (manager) => {
+      await ensure(manager)
+      const intent = await readIntent(manager)
+      const files = this.box.render(intent)
+      const applied = await this.box.apply(files)
+      const last = await latestApplied(manager)
+      const isNew = last === undefined || JSON.stringify(last.files) !== JSON.stringify(textsOf(files))
+      if (isNew)
+        await this.#keep(manager, { author: 'entrepot', reason: 'start' }, { intent, files }, applied)
+      return applied
+    })
+  }
+
+  async list({ limit, after }: PageQuery): Promise<Page<ConfigurationRow>> {
+    const rows = await this.database.transaction((manager) => {
+      const query = manager
+        .createQueryBuilder(ConfigurationEntity, 'row')
+        .select(['row.id', 'row.at', 'row.author', 'row.reason', 'row.outcome', 'row.cause'])
+        .orderBy('row.id', 'DESC')
+        .take(limit + 1)
+      if (after !== undefined) query.where('row.id < :after', { after: Number(after) })
+      return query.getMany()
+    })
+    const page = cutPage(rows, limit, ({ id }) => String(id))
+    return { ...page, items: page.items.map(shown) }
+  }
+
+  /** Against the last one before it that was in force. */
+  async diff(id: number): Promise<ConfigurationDiff> {
+    return this.database.transaction(async (manager) => {
+      const row = await get(manager, id)
+      const earlier = await latestApplied(manager, id)
+      return { ...shown(row), diff: unifiedDiff(earlier?.files ?? {}, row.files) }
+    })
+  }
+
+  /** What was meant then is meant again; it is a change like any other. */
+  async rollback(id: number, caller: Caller): Promise<void> {
+    await this.change(caller, {
+      action: 'config.rollback',
+      target: String(id),
+      run: async (manager) => {
+        const { intent } = await get(manager, id)
+        await writeIntent(manager, intent, this.clock.now())
+        return { answer: undefined, after: { id } }
+      },
+    })
+  }
+
+  async #apply(manager: EntityManager, kept: { author: string; reason: string }): Promise<void> {
+    const intent = await readIntent(manager)
+    const files = this.box.render(intent)
+    const applied = await this.box.apply(files)
+    if (applied.outcome === 'refused') throw new Refused(applied, { intent, files })
+    await this.#keep(manager, kept, { intent, files }, applied)
+  }
+
+  async #keep(
+    manager: EntityManager,
+    kept: { author: string; reason: string },
+    { intent, files }: Tried,
+    applied: Applied,
+  ): Promise<void> {
+    await manager.save(ConfigurationEntity, {
+      ...{ at: this.clock.now(), ...kept, intent, files: textsOf(files), outcome: applied.outcome },
+      cause: applied.outcome === 'refused' ? `${applied.stage}: ${applied.reason}` : '',
+    })
+  }
+}
+
+async function get(manager: EntityManager, id: number): Promise<ConfigurationEntity> {
+  const row = await manager.findOneBy(ConfigurationEntity, { id })
+  if (row === null) throw new ProductError('not-found', { what: 'configuration', name: String(id) })
+  return row
+}
+
+async function latestApplied(
+  manager: EntityManager,
+  before?: number,
+): Promise<ConfigurationEntity | undefined> {
+  const query = manager
+    .createQueryBuilder(ConfigurationEntity, 'row')
+    .where("row.outcome = 'applied'")
+    .orderBy('row.id', 'DESC')
+    .limit(1)
+  if (before !== undefined) query.andWhere('row.id < :before', { before })
+  return (await query.getOne()) ?? undefined
+}
+
+function textsOf(files: readonly RenderedFile[]): Record<string, string> {
+  return Object.fromEntries(files.map(({ path, text }) => [path, text]))
+}
+
+function shown({ id, at, author, reason, outcome, cause }: ConfigurationEntity): ConfigurationRow {
+  return { id, at: at.toISOString(), author, reason, outcome, ...(cause !== '' && { cause }) }
+}

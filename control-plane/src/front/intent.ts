@@ -1,0 +1,56 @@
+import type { EntityManager } from 'typeorm'
+
+import { AccountEntity } from '../access/account.entity.js'
+import { UpstreamEntity } from '../upstreams/upstream.entity.js'
+import { SettingEntity } from './setting.entity.js'
+
+/** What the admin wants, as it is kept: everything that the rendered files follow from. */
+export interface Intent {
+  readonly nginx: Readonly<Record<string, unknown>>
+  readonly upstreams: readonly {
+    readonly host: string
+    readonly settings: Readonly<Record<string, unknown>>
+    readonly sealedPassword: string | null
+  }[]
+  readonly accounts: readonly {
+    readonly name: string
+    readonly secretHash: string
+    readonly settings: Readonly<Record<string, unknown>>
+  }[]
+}
+
+/** Reads it as this transaction sees it. */
+export async function readIntent(manager: EntityManager): Promise<Intent> {
+  const nginx = await manager.findOneBy(SettingEntity, { name: 'nginx' })
+  const upstreams = await manager.find(UpstreamEntity, { order: { position: 'ASC', host: 'ASC' } })
+  const accounts = await manager.find(AccountEntity, { order: { name: 'ASC' } })
+  return {
+    nginx: nginx?.value ?? {},
+    upstreams: upstreams.map(({ host, settings, sealedPassword }) => ({ host, settings, sealedPassword })),
+    accounts: accounts.map(({ name, secretHash, settings }) => ({ name, secretHash, settings })),
+  }
+}
+
+/** Puts an earlier one in the place of what is there. */
+export async function writeIntent(manager: EntityManager, intent: Intent, now: Date): Promise<void> {
+  const version = await nextVersion(manager)
+  await manager.createQueryBuilder().delete().from(UpstreamEntity).execute()
+  await manager.createQueryBuilder().delete().from(AccountEntity).execute()
+  await manager.save(SettingEntity, { name: 'nginx', value: { ...intent.nginx }, version })
+  await manager.save(
+    UpstreamEntity,
+    intent.upstreams.map((upstream, position) => ({ ...upstream, position, version })),
+  )
+  await manager.save(
+    AccountEntity,
+    intent.accounts.map((account) => ({ ...account, version, createdAt: now })),
+  )
+}
+
+/** Larger than every version that a client may have read. */
+async function nextVersion(manager: EntityManager): Promise<number> {
+  const [row] = await manager.query<{ highest: number | null }[]>(
+    'SELECT max(version) AS highest FROM (SELECT version FROM setting UNION SELECT version FROM upstream UNION SELECT version FROM account) AS every_row',
+  )
+  return (row?.highest ?? 0) + 1
+}

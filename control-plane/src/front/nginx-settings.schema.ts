@@ -1,0 +1,62 @@
+import { z } from 'zod'
+
+import { route } from '../http/route.js'
+
+const SIZE = 'a size in bytes, or with k, m or g (16384m); 0 is no limit'
+const SECONDS = 'a whole number of seconds from 1 to 86400'
+const NAME = 'a host name in lower case, or an IP address'
+
+/** What may be said about nginx; every key may be left out, and has its default then. */
+export const nginxSettings = z
+  .strictObject({
+    maxUploadSize: z
+      .string(SIZE)
+      .regex(/^[0-9]{1,12}[kmg]?$/, SIZE)
+      .default('16384m')
+      .meta({ description: 'The largest body of a request, so the largest layer.' }),
+    readTimeout: z
+      .int(SECONDS)
+      .min(1, SECONDS)
+      .max(86_400, SECONDS)
+      .default(900)
+      .meta({ description: 'How long either side of a transfer may stay silent, in seconds.' }),
+    names: z
+      .array(z.string(NAME).regex(/^[a-z0-9.:*-]{1,253}$/, NAME), 'a list of names')
+      .max(100, 'at most 100 names')
+      .default([])
+      .meta({ description: 'Further names and addresses of this box, for its own certificate.' }),
+  })
+  .meta({ id: 'NginxSettings' })
+
+export type NginxSettings = z.output<typeof nginxSettings>
+
+/** A merge patch: any of the keys, null for "as shipped". */
+export const nginxPatch = z
+  .strictObject({
+    maxUploadSize: nginxSettings.shape.maxUploadSize.unwrap().nullable().optional(),
+    readTimeout: nginxSettings.shape.readTimeout.unwrap().nullable().optional(),
+    names: nginxSettings.shape.names.unwrap().nullable().optional(),
+  })
+  .meta({ id: 'NginxSettingsPatch' })
+
+export type NginxPatch = z.output<typeof nginxPatch>
+
+const common = { path: 'settings/nginx', status: 200, answer: nginxSettings, versioned: true } as const
+
+export const NGINX_SETTINGS_ROUTES = {
+  get: route({ ...common, method: 'GET', summary: 'Shows the settings of nginx', needs: 'read' }),
+  put: route({
+    ...common,
+    method: 'PUT',
+    summary: 'Replaces the settings of nginx',
+    needs: 'admin',
+    body: nginxSettings,
+  }),
+  patch: route({
+    ...common,
+    method: 'PATCH',
+    summary: 'Changes some settings of nginx',
+    needs: 'admin',
+    body: nginxPatch,
+  }),
+} as const

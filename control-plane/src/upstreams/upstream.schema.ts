@@ -1,0 +1,109 @@
+import { upstreamSchema } from '@entrepot/registry-core/contract'
+import { z } from 'zod'
+
+import { fieldProblems } from '../http/field-problems.js'
+import { pageOf, pageQuery } from '../http/paging.js'
+import { ProductError } from '../http/product-error.js'
+import { route } from '../http/route.js'
+
+/** As the core's own configuration has it, but for files: `ca` is PEM text, a password is sent and never read back. */
+export type UpstreamSettings = Readonly<Record<string, unknown>>
+
+const PEM = 'PEM certificates: -----BEGIN CERTIFICATE----- and so on'
+const coreJson = z.toJSONSchema(upstreamSchema, { io: 'input', unrepresentable: 'any' })
+
+const upstreamBody = z
+  .record(z.string(), z.unknown(), 'an object, as upstreams are in the configuration of the core')
+  .meta({
+    ...coreJson,
+    id: 'UpstreamSettings',
+    required: [],
+    description:
+      'As in mirrors.upstreams of the configuration; `ca` is PEM text here, and files are not named.',
+  })
+
+const upstream = z
+  .looseObject({ host: z.string(), hasPassword: z.boolean() })
+  .meta({ id: 'Upstream', description: 'An upstream with its settings, and without its password.' })
+
+export type Upstream = z.output<typeof upstream>
+
+export const UPSTREAM_ROUTES = {
+  list: route({
+    ...{ method: 'GET', path: 'upstreams', summary: 'Lists the upstreams', needs: 'read' },
+    ...{ query: pageQuery, status: 200, answer: pageOf(upstream, 'UpstreamPage') },
+  }),
+  get: route({
+    ...{
+      method: 'GET',
+      path: 'upstreams/:host',
+      summary: 'Shows an upstream',
+      needs: 'read',
+      versioned: true,
+    },
+    ...{ status: 200, answer: upstream },
+  }),
+  put: route({
+    ...{
+      method: 'PUT',
+      path: 'upstreams/:host',
+      summary: 'Adds an upstream, or replaces it',
+      needs: 'admin',
+      versioned: true,
+    },
+    ...{ body: upstreamBody, status: 200, answer: upstream },
+  }),
+  patch: route({
+    ...{
+      method: 'PATCH',
+      path: 'upstreams/:host',
+      summary: 'Changes some settings of an upstream',
+      needs: 'admin',
+      versioned: true,
+    },
+    ...{ body: upstreamBody, status: 200, answer: upstream },
+  }),
+  remove: route({
+    ...{
+      method: 'DELETE',
+      path: 'upstreams/:host',
+      summary: 'Takes an upstream out; what is cached stays',
+      needs: 'admin',
+      versioned: true,
+    },
+    status: 204,
+  }),
+} as const
+
+/**
+ * Takes the settings apart into what may be read and the password. The core's schema decides what is allowed.
+ *
+ * @throws ProductError `invalid`, naming each field
+ */
+export function readUpstream(
+  host: string,
+  body: UpstreamSettings,
+  hadPassword: boolean,
+): { readonly host: string; readonly settings: UpstreamSettings; readonly password: string | undefined } {
+  const { host: named = host, password, ca, ...rest } = body
+  const fields = []
+  if (named !== host) fields.push({ field: 'host', message: `${host}, as in the path, or nothing` })
+  if ('passwordFile' in rest)
+    fields.push({ field: 'passwordFile', message: 'send password: the box keeps it encrypted' })
+  if (ca !== undefined && !(typeof ca === 'string' && /-----BEGIN CERTIFICATE-----/.test(ca)))
+    fields.push({ field: 'ca', message: PEM })
+  const keeps = password === undefined && hadPassword && rest['username'] !== undefined
+  const read = upstreamSchema.safeParse({
+    ...{ ...rest, host },
+    ...(ca !== undefined && { ca: 'ca.pem' }),
+    ...(password !== undefined && { password }),
+    ...(keeps && { password: 'kept' }),
+  })
+  if (!read.success) fields.push(...fieldProblems(read.error.issues))
+  if (fields.length > 0 || !read.success) throw new ProductError('invalid', { fields })
+  return {
+    host: read.data.host,
+    settings: { ...rest, ...(ca !== undefined && { ca }) },
+    password: read.data.password === undefined || keeps ? undefined : read.data.password,
+  }
+}

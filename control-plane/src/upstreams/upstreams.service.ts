@@ -1,0 +1,133 @@
+import { Injectable } from '@nestjs/common'
+import type { EntityManager } from 'typeorm'
+
+import { Database } from '../database/database.js'
+import { Configurations } from '../front/configurations.service.js'
+import type { Caller } from '../http/caller.js'
+import { requireMatch } from '../http/entity-tag.js'
+import { mergePatch } from '../http/merge-patch.js'
+import { cutPage, type Page, type PageQuery } from '../http/paging.js'
+import { ProductError } from '../http/product-error.js'
+import { Versioned } from '../http/versioned.interceptor.js'
+import { Sealing } from '../system/sealed.js'
+import { UpstreamEntity } from './upstream.entity.js'
+import { readUpstream, type Upstream, type UpstreamSettings } from './upstream.schema.js'
+
+/** What is mirrored as shipped; a bare name means the first. */
+export const UPSTREAM_HOSTS = [
+  ...['docker.io', 'quay.io', 'ghcr.io', 'registry.k8s.io', 'docker.elastic.co', 'mcr.microsoft.com'],
+] as const
+
+/** The registries that are mirrored. What is taken out is not fetched any more; what was fetched stays. */
+@Injectable()
+export class Upstreams {
+  constructor(
+    private readonly database: Database,
+    private readonly configurations: Configurations,
+    private readonly sealing: Sealing,
+  ) {}
+
+  async list({ limit, after = '' }: PageQuery): Promise<Page<Upstream>> {
+    const rows = await this.database.transaction((manager) =>
+      manager
+        .createQueryBuilder(UpstreamEntity, 'upstream')
+        .where('upstream.host > :after', { after })
+        .orderBy('upstream.host')
+        .take(limit + 1)
+        .getMany(),
+    )
+    const page = cutPage(rows, limit, ({ host }) => host)
+    return { ...page, items: page.items.map(shown) }
+  }
+
+  async get(host: string): Promise<Versioned<Upstream>> {
+    const row = await this.database.transaction((manager) => manager.findOneBy(UpstreamEntity, { host }))
+    if (row === null) throw new ProductError('not-found', { what: 'upstream', name: host })
+    return new Versioned(shown(row), row.version)
+  }
+
+  put(host: string, body: UpstreamSettings, caller: Caller, ifMatch?: string): Promise<Versioned<Upstream>> {
+    return this.#change('put', host, caller, ifMatch, () => body)
+  }
+
+  patch(
+    host: string,
+    patch: UpstreamSettings,
+    caller: Caller,
+    ifMatch?: string,
+  ): Promise<Versioned<Upstream>> {
+    return this.#change('patch', host, caller, ifMatch, (row) => {
+      if (row === null) throw new ProductError('not-found', { what: 'upstream', name: host })
+      return mergePatch(row.settings, patch) as UpstreamSettings
+    })
+  }
+
+  async remove(host: string, caller: Caller, ifMatch?: string): Promise<void> {
+    await this.configurations.change(caller, {
+      action: 'upstreams.remove',
+      target: host,
+      run: async (manager) => {
+        const row = await manager.findOneBy(UpstreamEntity, { host })
+        if (row === null) throw new ProductError('not-found', { what: 'upstream', name: host })
+        requireMatch(ifMatch, 'upstream', row.version)
+        await manager.delete(UpstreamEntity, { host })
+        return { answer: undefined, before: shown(row) }
+      },
+    })
+  }
+
+  /** Those of the first start. */
+  async ensureFirst(manager: EntityManager, hosts: readonly string[]): Promise<void> {
+    for (const host of hosts) await this.#save(manager, host, null, {})
+  }
+
+  #change(
+    verb: 'put' | 'patch',
+    host: string,
+    caller: Caller,
+    ifMatch: string | undefined,
+    next: (row: UpstreamEntity | null) => UpstreamSettings,
+  ): Promise<Versioned<Upstream>> {
+    return this.configurations.change(caller, {
+      action: `upstreams.${verb}`,
+      target: host,
+      run: async (manager) => {
+        const row = await manager.findOneBy(UpstreamEntity, { host })
+        requireMatch(ifMatch, 'upstream', row?.version ?? 0)
+        const after = await this.#save(manager, host, row, next(row))
+        return {
+          answer: new Versioned(shown(after), after.version),
+          ...(row !== null && { before: shown(row) }),
+          after: shown(after),
+        }
+      },
+    })
+  }
+
+  async #save(
+    manager: EntityManager,
+    named: string,
+    row: UpstreamEntity | null,
+    body: UpstreamSettings,
+  ): Promise<UpstreamEntity> {
+    const { host, settings, password } = readUpstream(named, body, (row?.sealedPassword ?? null) !== null)
+    const keeps = password === undefined && settings['username'] !== undefined
+    const kept = keeps ? (row?.sealedPassword ?? null) : null
+    return manager.save(UpstreamEntity, {
+      host,
+      settings: { ...settings },
+      position: row?.position ?? (await manager.count(UpstreamEntity)),
+      sealedPassword: password === undefined ? kept : this.sealing.seal(password, ownerOf(host)),
+      version: (row?.version ?? 0) + 1,
+    })
+  }
+}
+
+/** Whom a sealed password belongs to. */
+export function ownerOf(host: string): string {
+  return `upstream ${host}`
+}
+
+function shown({ host, settings, sealedPassword }: UpstreamEntity): Upstream {
+  return { host, ...settings, hasPassword: sealedPassword !== null }
+}
