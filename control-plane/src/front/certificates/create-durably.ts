@@ -1,0 +1,77 @@
+import { link, open, rename, rm, stat } from 'node:fs/promises'
+import path from 'node:path'
+
+import { errorCode } from '../../system/error-code.js'
+import type { Random } from '../../system/random.js'
+
+/** File systems without hard links say so in different ways. */
+const NO_LINKS = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK'])
+
+/** A file that is made once and never changed. */
+interface NewFile {
+  readonly file: string
+  readonly text: string
+  /** Exactly these rights, whatever the umask. */
+  readonly mode: number
+  readonly random: Random
+}
+
+/**
+ * Makes a file whole or not at all, and there after a power cut. Of two that make one, the first wins.
+ * Answers whether this call made it; what was there already stays as it is.
+ */
+export async function createDurably({ file, text, mode, random }: NewFile): Promise<boolean> {
+  const temporary = `${file}.${random.bytes(8).toString('hex')}.new`
+  try {
+    await writeSynced(temporary, text, mode)
+    const isNew = await takeName(temporary, file)
+    await syncFolder(path.dirname(file))
+    return isNew
+  } finally {
+    await rm(temporary, { force: true })
+  }
+}
+
+async function writeSynced(file: string, text: string, mode: number): Promise<void> {
+  const handle = await open(file, 'wx', mode)
+  try {
+    await handle.chmod(mode)
+    await handle.writeFile(text)
+    await handle.sync()
+  } finally {
+    await handle.close()
+  }
+}
+
+async function takeName(temporary: string, file: string): Promise<boolean> {
+  try {
+    await link(temporary, file)
+    return true
+  } catch (error) {
+    const code = errorCode(error)
+    if (code === 'EEXIST') return false
+    if (code === undefined || !NO_LINKS.has(code)) throw error
+    if (await isThere(file)) return false
+    await rename(temporary, file)
+    return true
+  }
+}
+
+async function isThere(file: string): Promise<boolean> {
+  try {
+    await stat(file)
+    return true
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return false
+    throw error
+  }
+}
+
+async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder, 'r')
+  try {
+    await handle.sync()
+  } finally {
+    await handle.close()
+  }
+}

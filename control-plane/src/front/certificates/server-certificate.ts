@@ -1,0 +1,131 @@
+import { createPrivateKey, X509Certificate } from 'node:crypto'
+import { chmod, mkdir, readdir, readFile, stat } from 'node:fs/promises'
+import path from 'node:path'
+
+import { errorCode } from '../../system/error-code.js'
+import type { Random } from '../../system/random.js'
+import { createDurably } from './create-durably.js'
+import type { Validity } from './expiry.js'
+import { type CertificateName, namesIn } from './names.js'
+
+/** What nginx shows to clients, and what the box has to know about it. */
+export interface ServerCertificate extends Validity {
+  /** The server's own first, then its issuers; without the root, which clients have themselves. */
+  readonly pem: string
+  /** PKCS#8, without a passphrase. A secret: it stands in its file and nowhere else. */
+  readonly keyPem: string
+  readonly names: readonly CertificateName[]
+  /** SHA-256 of the server's own certificate, as people compare it: `AB:CD:…`. */
+  readonly fingerprint: string
+  /** Whose name stands in it as the issuer's, on one line. */
+  readonly issuer: string
+  /** It issued itself: clients have to install exactly this one. */
+  readonly selfIssued: boolean
+}
+
+/** Where nginx finds a server certificate, absolute. */
+export interface ServerCertificateFiles {
+  readonly certificate: string
+  readonly key: string
+}
+
+/** The first certificate of a chain with its key, as a typed value; neither is judged here. */
+export function serverCertificate(pem: string, keyPem: string): ServerCertificate {
+  const x509 = new X509Certificate(pem)
+  return {
+    pem,
+    keyPem,
+    names: namesIn(x509.subjectAltName),
+    notBefore: x509.validFromDate,
+    notAfter: x509.validToDate,
+    fingerprint: x509.fingerprint256,
+    issuer: nameOn1Line(x509.issuer),
+    selfIssued: x509.checkIssued(x509),
+  }
+}
+
+/** A subject or issuer as Node writes it, on one line. */
+export function nameOn1Line(text: string | undefined): string {
+  return text?.replaceAll('\n', ', ') || 'without a name'
+}
+
+/** How the certificates of a folder are called: by their fingerprint, so a rollback finds exactly what it had. */
+export function serverCertificateFiles(folder: string, fingerprint: string): ServerCertificateFiles {
+  const name = path.join(folder, 'server', fingerprint.replaceAll(':', '').toLowerCase())
+  return { certificate: `${name}.pem`, key: `${name}.key` }
+}
+
+/** Writes both files for ever: they are never changed. The key is there before the certificate names it. */
+export async function storeServerCertificate(
+  folder: string,
+  made: ServerCertificate,
+  random: Random,
+): Promise<ServerCertificateFiles> {
+  await makePrivateFolder(path.join(folder, 'server'))
+  const files = serverCertificateFiles(folder, made.fingerprint)
+  await createDurably({ file: files.key, text: made.keyPem, mode: 0o600, random })
+  await createDurably({ file: files.certificate, text: made.pem, mode: 0o644, random })
+  return files
+}
+
+/** One by its fingerprint; undefined when it is not there whole, with the key that fits. */
+export async function findServerCertificate(
+  folder: string,
+  fingerprint: string,
+): Promise<ServerCertificate | undefined> {
+  const files = serverCertificateFiles(folder, fingerprint)
+  const [pem, keyPem] = await Promise.all([findText(files.certificate), findText(files.key)])
+  return pem === undefined || keyPem === undefined ? undefined : findPair(pem, keyPem)
+}
+
+/** All that are there whole; what a hand or a broken disk left behind is passed over. */
+export async function listServerCertificates(folder: string): Promise<readonly ServerCertificate[]> {
+  const found: ServerCertificate[] = []
+  for (const name of await namesOf(path.join(folder, 'server'))) {
+    if (!/^[0-9a-f]{64}\.pem$/.test(name)) continue
+    const one = await findServerCertificate(folder, name.slice(0, 64))
+    if (one !== undefined) found.push(one)
+  }
+  return found
+}
+
+/** A folder that only its owner looks into: nginx's master reads keys as root or as the same user. */
+export async function makePrivateFolder(folder: string): Promise<void> {
+  await mkdir(folder, { recursive: true, mode: 0o755 })
+  await chmod(folder, 0o700)
+}
+
+/** The text of a file; undefined when there is none. */
+export async function findText(file: string): Promise<string | undefined> {
+  try {
+    return await readFile(file, 'utf8')
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return undefined
+    throw error
+  }
+}
+
+/** A private key's text. One that others could read, as a careless restore leaves it, is closed again. */
+export async function findKeyText(file: string): Promise<string | undefined> {
+  const text = await findText(file)
+  if (text !== undefined && ((await stat(file)).mode & 0o077) !== 0) await chmod(file, 0o600)
+  return text
+}
+
+function findPair(pem: string, keyPem: string): ServerCertificate | undefined {
+  try {
+    const fits = new X509Certificate(pem).checkPrivateKey(createPrivateKey(keyPem))
+    return fits ? serverCertificate(pem, keyPem) : undefined
+  } catch {
+    return undefined // half a file: never written by us, so never used
+  }
+}
+
+async function namesOf(folder: string): Promise<readonly string[]> {
+  try {
+    return await readdir(folder)
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return []
+    throw error
+  }
+}
