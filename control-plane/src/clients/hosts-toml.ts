@@ -1,0 +1,36 @@
+import { type BoxView, HUB } from './box.js'
+import { type ClientFile, ownFile } from './client-files.js'
+import { renderTemplate } from './templates.js'
+import { joined, type Word } from './word.js'
+
+/** Stands where a person, or the script, puts name and secret of an account. */
+export const LOGIN_PLACE = 'NAME-AND-SECRET-IN-BASE64' as Word
+
+/** The files of containerd's host folders below one folder, for each registry that the box mirrors. */
+export function hostsFiles(box: BoxView, folder: Word, ca: Word): readonly ClientFile[] {
+  return box.hosts.map((host) => hostsFile(box, joined`${folder}/${host}/hosts.toml`, ca, serverOf(host)))
+}
+
+/** For all registries without a folder of their own; they are asked themselves when the box knows them not. */
+export function defaultHostsFile(box: BoxView, folder: Word, ca: Word): ClientFile {
+  return hostsFile(box, joined`${folder}/_default/hosts.toml`, ca, undefined)
+}
+
+/** For the registry of the box, which is nobody's mirror. */
+export function registryHostsFile(box: BoxView, folder: Word, ca: Word): ClientFile {
+  const { host, registry, registryUrl } = box
+  const text = renderTemplate('registry-hosts', { host, registryUrl, ca })
+  return ownFile(joined`${folder}/${registry}/hosts.toml`, text)
+}
+
+function hostsFile(box: BoxView, path: Word, ca: Word, server: Word | undefined): ClientFile {
+  const { host, mirrorUrl, needsAccount } = box
+  const at = { hasServer: server !== undefined, server: server ?? host }
+  const view = { host, mirrorUrl, needsAccount, login: LOGIN_PLACE, ca, ...at }
+  return ownFile(path, renderTemplate('hosts', view), needsAccount ? 0o600 : 0o644)
+}
+
+/** Where a registry's API is. */
+function serverOf(host: Word): Word {
+  return host === HUB ? joined`https://registry-1.docker.io` : joined`https://${host}`
+}

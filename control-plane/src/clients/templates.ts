@@ -1,0 +1,20 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import path from 'node:path'
+
+import Handlebars from 'handlebars'
+
+import type { Word } from './word.js'
+
+/** What a template may hold: no plain string compiles, and nothing is optional. */
+export type Viewable = Word | number | boolean | readonly Viewable[] | { readonly [field: string]: Viewable }
+
+const TEMPLATES = new URL('../../templates/clients/', import.meta.url)
+const handlebars = Handlebars.create()
+for (const file of readdirSync(TEMPLATES))
+  handlebars.registerPartial(path.basename(file, '.hbs'), readFileSync(new URL(file, TEMPLATES), 'utf8'))
+const OPTIONS = { strict: true, noEscape: true, knownHelpersOnly: true }
+
+/** Renders `templates/clients/<name>.hbs`, which decides nothing. */
+export function renderTemplate(name: string, view: { readonly [field: string]: Viewable }): string {
+  return handlebars.compile(`{{> ${name}}}`, OPTIONS)(view)
+}
