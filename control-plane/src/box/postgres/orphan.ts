@@ -1,0 +1,68 @@
+import { readdir, readFile, readlink, realpath, rm } from 'node:fs/promises'
+import path from 'node:path'
+
+import type { Clock } from '../../system/clock.js'
+import { BoxRefused } from '../box-refused.js'
+
+const ENDS_WITHIN_MS = 30_000
+const LOOK_AGAIN_MS = 25
+
+/**
+ * After kill -9 of the box its server lives on; after kill -9 of the server its sessions do, for a moment. Ends the one
+ * and waits for the others, so that there are never two servers on one data directory.
+ * @throws BoxRefused when they do not end
+ */
+export async function endOrphan(data: string, clock: Clock, say: (line: string) => void): Promise<void> {
+  const lock = path.join(data, 'postmaster.pid')
+  const folder = await realpath(data).catch(() => undefined)
+  if (folder === undefined) return
+  const pid = await findServer(lock, folder)
+  if (pid !== undefined) {
+    say(`A PostgreSQL of an earlier start still runs (pid ${pid}): ending it.`)
+    signal(pid, 'SIGINT')
+  }
+  if (!(await haveEnded(folder, clock, ENDS_WITHIN_MS))) {
+    if (pid !== undefined) signal(pid, 'SIGQUIT') // immediate shutdown: the next start recovers
+    if (!(await haveEnded(folder, clock, ENDS_WITHIN_MS)))
+      throw new BoxRefused('postgres-still-running', { folder, pids: await processesIn(folder) })
+  }
+  // A lock whose number meanwhile is another program's would keep the server from starting.
+  await rm(lock, { force: true })
+}
+
+/** The server that the lock file names: alive, and at work in that very folder. */
+async function findServer(lock: string, folder: string): Promise<number | undefined> {
+  const text = await readFile(lock, 'utf8').catch(() => '')
+  const pid = Number(text.split('\n', 1).join())
+  return Number.isInteger(pid) && pid > 1 && (await worksIn(pid, folder)) ? pid : undefined
+}
+
+async function haveEnded(folder: string, clock: Clock, withinMs: number): Promise<boolean> {
+  const end = clock.elapsedMs() + withinMs
+  while ((await processesIn(folder)).length > 0) {
+    if (clock.elapsedMs() >= end) return false
+    await clock.sleep(LOOK_AGAIN_MS)
+  }
+  return true
+}
+
+async function processesIn(folder: string): Promise<readonly number[]> {
+  const pids = (await readdir('/proc')).map(Number).filter(Number.isInteger)
+  const found = await Promise.all(pids.map(async (pid) => ((await worksIn(pid, folder)) ? [pid] : [])))
+  return found.flat()
+}
+
+/** The server and its sessions have the data directory as their working directory. */
+async function worksIn(pid: number, folder: string): Promise<boolean> {
+  const cwd = await readlink(`/proc/${pid}/cwd`).catch(() => undefined) // gone, or another user's
+  if (cwd !== folder) return false
+  return (await readFile(`/proc/${pid}/comm`, 'utf8').catch(() => '')).trim() === 'postgres'
+}
+
+function signal(pid: number, name: NodeJS.Signals): void {
+  try {
+    process.kill(pid, name)
+  } catch (error) {
+    if ((error as { code?: string }).code !== 'ESRCH') throw error // it ended by itself
+  }
+}

@@ -1,0 +1,106 @@
+import { mkdir, stat } from 'node:fs/promises'
+import path from 'node:path'
+
+import type { Clock } from '../../system/clock.js'
+import { type Random, systemRandom } from '../../system/random.js'
+import { BoxRefused } from '../box-refused.js'
+import type { Account } from './account.js'
+import { chooseAccount, giveTo } from './choose-account.js'
+import { refusingIn } from './file-refusals.js'
+import { findPackage, type PostgresPackage } from './find-package.js'
+import { installServer, removeOldServers } from './install-server.js'
+import { findCluster, makeCluster, readPassword } from './make-cluster.js'
+import { endOrphan } from './orphan.js'
+import { type PostgresPlaces, postgresPlaces } from './places.js'
+import { prepareDatabase } from './prepare-database.js'
+import { launch, type ServerProcess } from './server-process.js'
+
+export interface PostgresOptions {
+  /** Absolute; everything that the server keeps. */
+  readonly folder: string
+  /** Absolute; the socket lies below it. */
+  readonly runFolder: string
+  readonly clock: Clock
+  /** Told to the person who started the box, a line each. */
+  readonly say: (line: string) => void
+  readonly random?: Random
+  readonly found?: PostgresPackage
+  /** `false` only where nothing is to survive (tests). */
+  readonly durable?: boolean
+}
+
+/** A running server with the product's database in it. */
+export interface Postgres {
+  /** For `pg` and TypeORM; holds the password. */
+  readonly url: string
+  /** Resolves when the server is gone, wanted or not, with the reason. Whoever started it starts it again. */
+  readonly exited: Promise<string>
+  /** Answers when the server has ended; may be called again. */
+  stop(): Promise<void>
+}
+
+/**
+ * Starts the PostgreSQL that npm brought, on data that survives: the first time it makes the database, after a kill -9
+ * of the box it ends the server that was left, after a kill -9 of the server it recovers.
+ * @throws BoxRefused when it cannot run here
+ */
+export async function startPostgres(options: PostgresOptions): Promise<Postgres> {
+  const { folder, runFolder, clock, say, random = systemRandom, durable = true } = options
+  const places = postgresPlaces(folder, runFolder)
+  const found = options.found ?? findPackage()
+  await makeFolders(places)
+  const cluster = await findCluster(places)
+  if (cluster !== undefined && cluster.major !== found.major)
+    throw new BoxRefused('postgres-other-major', {
+      folder: places.cluster,
+      found: cluster.major,
+      brought: found.major,
+    })
+  const server = await refusingIn(folder, async () => installServer(found, folder, random))
+  await endOrphan(places.data, clock, say)
+  await refusingIn(folder, async () => removeOldServers(folder, server))
+  const postgres = path.join(server, 'bin', 'postgres')
+  const reach = { postgres, folders: [folder, runFolder] }
+  const account = await chooseAccount(reach, cluster?.owner)
+  await refusingIn(runFolder, async () => giveTo(account, places.socketFolder))
+  if (cluster === undefined) {
+    say('Making the database (PostgreSQL), once.')
+    const initdb = path.join(server, 'bin', 'initdb')
+    await refusingIn(folder, async () => makeCluster({ places, initdb, account, random, durable }))
+  }
+  return run(places, postgres, account, { clock, say, durable })
+}
+
+async function makeFolders({ folder, socketFolder }: PostgresPlaces): Promise<void> {
+  await refusingIn(folder, async () => mkdir(folder, { recursive: true, mode: 0o755 }))
+  await refusingIn(socketFolder, async () => mkdir(socketFolder, { recursive: true, mode: 0o700 }))
+  await stat(folder)
+}
+
+async function run(
+  places: PostgresPlaces,
+  postgres: string,
+  account: Account,
+  wishes: { readonly clock: Clock; readonly say: (line: string) => void; readonly durable: boolean },
+): Promise<Postgres> {
+  const password = await readPassword(places)
+  await giveTo(account, places.data)
+  const server = launch({ places, postgres, account, ...wishes })
+  try {
+    if (!(await server.ready)) throw await didNotStart(places, server)
+    const url = await prepareDatabase({ socketFolder: places.socketFolder, password })
+    return { url, exited: server.exited, stop: async () => server.stop() }
+  } catch (error) {
+    await server.stop()
+    throw error
+  }
+}
+
+async function didNotStart({ folder }: PostgresPlaces, server: ServerProcess): Promise<BoxRefused> {
+  const how = await server.exited
+  const lines = server.lastLines()
+  if (lines.some((line) => line.includes('No space left on device')))
+    return new BoxRefused('disk-full', { folder })
+  const errors = lines.filter((line) => /^(FATAL|PANIC|ERROR|HINT)|error/.test(line))
+  return new BoxRefused('postgres-did-not-start', { folder, reason: errors.join('\n') || how })
+}

@@ -1,0 +1,75 @@
+import { spawn } from 'node:child_process'
+import { mkdtemp } from 'node:fs/promises'
+import os from 'node:os'
+import path from 'node:path'
+
+import { Client } from 'pg'
+
+import { startPostgres } from '#control/box/postgres/start-postgres.js'
+import { systemClock } from '#control/system/clock.js'
+
+/** A real PostgreSQL for the tests of one file, without fsync: nothing of it is to survive. */
+export interface TestPostgres {
+  /** The address of a fresh database, a copy of what `prepare` made. */
+  freshDatabase(): Promise<string>
+  /** Ends the server and removes its folder. Whatever still is connected is cut off. */
+  stop(): Promise<void>
+}
+
+/**
+ * Starts one. `prepare` fills the database that all others are copied from (migrations, once), and leaves no connection
+ * open: PostgreSQL copies only what nobody uses.
+ */
+export async function startTestPostgres(
+  prepare: (url: string) => Promise<void> = async () => undefined,
+): Promise<TestPostgres> {
+  const folder = await mkdtemp(path.join(os.tmpdir(), 'e-'))
+  const remove = removeWithParent(folder)
+  const server = await startPostgres({
+    folder: path.join(folder, 'postgres'),
+    runFolder: path.join(folder, 'run'),
+    clock: systemClock,
+    say: () => undefined,
+    durable: false,
+  })
+  await prepare(server.url)
+  let made = 0
+  return {
+    async freshDatabase() {
+      const database = `test_${++made}`
+      await copyDatabase(server.url, database)
+      return server.url.replace('@/entrepot?', `@/${database}?`)
+    },
+    async stop() {
+      await server.stop()
+      await remove()
+    },
+  }
+}
+
+async function copyDatabase(url: string, name: string): Promise<void> {
+  const administrator = url.replace('//entrepot:', '//postgres:').replace('@/entrepot?', '@/postgres?')
+  const client = new Client({ connectionString: administrator })
+  await client.connect()
+  try {
+    await client.query(`CREATE DATABASE ${name} TEMPLATE entrepot OWNER entrepot STRATEGY file_copy`)
+  } finally {
+    await client.end()
+  }
+}
+
+/** A jest worker may be killed: a shell then ends the server that it left, by the pid in its lock, and removes the folder. */
+function removeWithParent(folder: string): () => Promise<void> {
+  const script =
+    'cat >/dev/null; pid=$(head -n 1 "$0/postgres/cluster/data/postmaster.pid" 2>/dev/null) && kill -QUIT "$pid"; rm -rf "$0"'
+  const shell = spawn('/bin/sh', ['-c', script, folder], {
+    stdio: ['pipe', 'ignore', 'ignore'],
+    detached: true,
+  })
+  const { promise, resolve } = Promise.withResolvers<void>()
+  shell.once('exit', () => resolve())
+  return async () => {
+    shell.stdin?.end()
+    await promise
+  }
+}
