@@ -1,0 +1,73 @@
+import net from 'node:net'
+import type { FirstStart } from './box-message.js'
+import type { BoxSettings } from './box-settings.js'
+import type { BoxPlaces } from './places.js'
+
+export interface Announcement {
+  readonly version: string
+  readonly pid: number
+  readonly settings: BoxSettings
+  readonly places: BoxPlaces
+  /** The own authority: its file, and its SHA-256 as people compare it. */
+  readonly authority: { readonly file: string; readonly fingerprint: string }
+  /** What only a first start knows, and nobody says again. */
+  readonly firstStart: FirstStart | undefined
+  /** Why there is no admin API yet. */
+  readonly withoutControlPlane: string | undefined
+}
+
+const ANY_ADDRESS: Readonly<Record<string, string>> = { '0.0.0.0': '127.0.0.1', '::': '::1' }
+
+/** What runs where, and what to type next. */
+export function announcement(about: Announcement): string {
+  const { version, pid, settings, places, authority } = about
+  const { ports, httpBind, bind } = settings
+  const plain = (port: number): string => urlHost(httpBind, [], port)
+  const tls = (port: number): string => urlHost(bind, settings.names, port)
+  const registry = plain(ports.registry)
+  return [
+    `Entrepot ${version}, process ${pid}, runs:`,
+    `  registry   http://${registry}, ${who(httpBind)} may push and pull; https://${tls(ports.tls)}, push by account`,
+    `  mirror     http://${plain(ports.mirror)}; https://${tls(ports.mirrorTls)}, pull only`,
+    adminLine(about, tls(ports.admin)),
+    `  authority  ${authority.file}`,
+    `             SHA-256 ${authority.fingerprint}`,
+    `  content    ${places.store}; all state lies in ${places.data}`,
+    ...secretLines(about.firstStart),
+    `  try        docker tag busybox ${registry}/busybox && docker push ${registry}/busybox`,
+    `  try        docker pull ${plain(ports.mirror)}/library/busybox; docker pull ${registry}/quay.io/prometheus/busybox`,
+    `  try        npx entrepot login https://${tls(ports.admin)} && npx entrepot status`,
+    `  docker     "registry-mirrors": ["http://${plain(ports.mirror)}"] in /etc/docker/daemon.json: docker pull busybox comes from here`,
+    '  stop       Ctrl-C: running transfers may end; a second one ends at once',
+  ].join('\n')
+}
+
+function adminLine({ withoutControlPlane }: Announcement, address: string): string {
+  const why = withoutControlPlane === undefined ? '/api/docs' : `, not yet (${withoutControlPlane})`
+  return `  admin      https://${address}${why}`
+}
+
+/** Said once: the box keeps only hashes of them. */
+function secretLines(firstStart: FirstStart | undefined): string[] {
+  if (firstStart === undefined) return []
+  const { adminToken, account } = firstStart
+  return [
+    ...(adminToken === undefined
+      ? []
+      : [`  token      ${adminToken}  (of the administrator; shown this once)`]),
+    `  account    ${account.name}  password ${account.password}  (may push; shown this once)`,
+  ]
+}
+
+function who(addresses: readonly string[]): string {
+  const strange = addresses.filter((address) => !/^(127\.|::1$)/.test(address))
+  return strange.length === 0 ? 'everybody on this machine' : `everybody who reaches ${strange.join(', ')}`
+}
+
+/** Host and port as they stand in a URL: the name that clients know, else an address that is listened on. */
+function urlHost(addresses: readonly string[], names: readonly string[], port: number): string {
+  const [first = '127.0.0.1'] = addresses
+  const isOpen = addresses.some((address) => !/^(127\.|::1$)/.test(address))
+  const host = (isOpen ? names[0] : undefined) ?? ANY_ADDRESS[first] ?? first
+  return net.isIPv6(host) ? `[${host}]:${port}` : `${host}:${port}`
+}

@@ -1,0 +1,145 @@
+import type { Clock } from '../system/clock.js'
+import type { Part } from './part.js'
+import { StartRefused } from './start-refused.js'
+import { type Supervised, supervise } from './supervisor.js'
+
+/** The parts, in the order in which they need each other. */
+export interface BoxParts {
+  /** Undefined with a Postgres of one's own. */
+  readonly postgres: Part | undefined
+  readonly controlPlane: Part
+  readonly core: Part
+  readonly nginx: Part
+}
+
+export interface BoxOptions {
+  readonly parts: BoxParts
+  /** Whether a configuration lies there that an earlier start made, and whether it is for the settings of this one. */
+  readonly configuration: 'none' | 'of other settings' | 'usable'
+  /** Resolves once the control plane says that the configuration in force is what settings and database ask for. */
+  readonly configured: Promise<void>
+  readonly clock: Clock
+  readonly say: (line: string) => void
+}
+
+/** What came of a start. */
+export interface Started {
+  /** Why the control plane does not serve yet; clients' transfers do not need it. */
+  readonly withoutControlPlane: string | undefined
+}
+
+/** Everything that `npm start` runs. */
+export interface Box {
+  /** Answers when clients are served. @throws StartRefused when a first start cannot come so far */
+  start(): Promise<Started>
+  /** Lets transfers end, and ends the parts in the reverse order of their start. */
+  stop(): Promise<void>
+  /** Ends all at once; what was acknowledged is stored. */
+  kill(): void
+}
+
+const SOON_MS = 20_000
+
+/**
+ * Clients need registry-core and nginx only, so a start that finds a configuration begins with these two, and Postgres and
+ * the control plane come beside. The first start has none before the control plane has rendered it.
+ */
+export function openBox(options: BoxOptions): Box {
+  return new SupervisedBox(options)
+}
+
+class SupervisedBox implements Box {
+  readonly #options: BoxOptions
+  readonly #kept = new Map<Part, Supervised>()
+  #isStopping = false
+
+  constructor(options: BoxOptions) {
+    this.#options = options
+  }
+
+  async start(): Promise<Started> {
+    const control = this.#startControl()
+    if (this.#options.configuration !== 'usable') await this.#waitForConfiguration(control)
+    const { core, nginx } = this.#options.parts
+    await this.#serve(core)
+    await this.#serve(nginx)
+    const why = await this.#soon(control)
+    return { withoutControlPlane: why === 'late' ? 'it is still starting' : why }
+  }
+
+  async stop(): Promise<void> {
+    this.#isStopping = true
+    const { nginx, controlPlane, core, postgres } = this.#options.parts
+    // nginx first: it takes nothing new and goes when the last transfer has ended, while all that serves it is there.
+    for (const part of [nginx, controlPlane, core, postgres]) {
+      if (part !== undefined) await this.#kept.get(part)?.stop()
+    }
+  }
+
+  kill(): void {
+    this.#isStopping = true
+    for (const supervised of this.#kept.values()) supervised.kill()
+  }
+
+  /** Postgres, then the control plane; answers why their first try did not come so far. */
+  async #startControl(): Promise<string | undefined> {
+    const { postgres, controlPlane } = this.#options.parts
+    if (postgres !== undefined) {
+      const database = this.#keep(postgres)
+      const error = await database.firstTry
+      if (error !== undefined) {
+        // On a later start it comes back by itself, and the control plane after it.
+        void database.serving.then(() => this.#isStopping || this.#keep(controlPlane))
+        return error.message
+      }
+    }
+    const error = await this.#keep(controlPlane).firstTry
+    return error && `the control plane does not start: ${error.message}`
+  }
+
+  /** @throws StartRefused when there will be none, and none is there */
+  async #waitForConfiguration(control: Promise<string | undefined>): Promise<void> {
+    const { configuration, configured, say } = this.#options
+    const done = configured.then(() => undefined)
+    const rendered = control.then((why) => why ?? done)
+    const outcome = await this.#soon(Promise.race([done, rendered]))
+    if (outcome === undefined) return
+    const why = outcome === 'late' ? 'the control plane has not rendered a configuration yet' : outcome
+    if (configuration === 'of other settings')
+      return say(`${why}. The last good configuration serves; what ENTREPOT_* changed waits for that.`)
+    if (outcome !== 'late') throw new StartRefused(why)
+    say(`${why}: the lines above say what it waits for`)
+    await configured
+  }
+
+  async #serve(part: Part): Promise<void> {
+    const supervised = this.#keep(part)
+    const error = await supervised.firstTry
+    if (error !== undefined && this.#options.configuration === 'none')
+      throw new StartRefused(`${part.name} does not start: ${error.message}`)
+    await supervised.serving
+  }
+
+  #keep(part: Part): Supervised {
+    if (this.#isStopping) throw new StartRefused('it was told to stop')
+    const { clock, say, configuration } = this.#options
+    const isFirstTryAll = configuration === 'none'
+    const supervised = this.#kept.get(part) ?? supervise(part, { clock, say, isFirstTryAll })
+    this.#kept.set(part, supervised)
+    return supervised
+  }
+
+  /** `late` when it takes longer than people wait without a word. */
+  async #soon<T>(awaited: Promise<T>): Promise<T | 'late'> {
+    const isHere = new AbortController()
+    const late = this.#options.clock.sleep(SOON_MS, isHere.signal).then(
+      () => 'late' as const,
+      () => 'late' as const,
+    )
+    try {
+      return await Promise.race([awaited, late])
+    } finally {
+      isHere.abort()
+    }
+  }
+}

@@ -1,0 +1,126 @@
+import fs from 'node:fs'
+import path from 'node:path'
+import type { Clock } from '../system/clock.js'
+import { askOverSocket } from './ask-over-socket.js'
+import { type BoxMessage, findBoxMessage } from './box-message.js'
+import { type ChildOptions, childPart, type Command } from './child-part.js'
+import { findProgram, type NginxProgram } from './nginx-program.js'
+import type { Part } from './part.js'
+import type { BoxPlaces } from './places.js'
+
+/** What every child of the box is made of. */
+export interface ChildrenOptions {
+  /** The repository, or what a release unpacked. */
+  readonly root: string
+  readonly places: BoxPlaces
+  /** That of `npm start`. */
+  readonly environment: NodeJS.ProcessEnv
+  readonly clock: Clock
+}
+
+const GUARD = path.join(import.meta.dirname, 'end-with-parent.js')
+/** As long as registry-core lets transfers end (`http.draintimeout`): nginx waits for the same ones. */
+const DRAIN_MS = 30_000
+const CLOSING_MS = 5000
+const SECRETS = ['ENTREPOT_ADMIN_TOKEN', 'DATABASE_URL']
+
+/** registry-core on the configuration in force. */
+export function corePart({ root, places, environment, clock }: ChildrenOptions): Part {
+  const program = path.join(root, 'registry-core', 'bin', 'registry-core.js')
+  return childPart({
+    ...nodeChild(clock),
+    name: 'registry-core',
+    command: () => ({
+      ...node([program, 'serve', path.join(places.currentConfig, 'registry.yml')]),
+      environment: without(environment, (name) => isOfRegistry2(name) || SECRETS.includes(name)),
+    }),
+    isReady: async () => (await askOverSocket(places.coreSocket, '/healthz')) !== undefined,
+    onMessage: () => undefined, // it says nothing; its channel tells it when we are gone
+  })
+}
+
+export interface ControlPlaneOptions extends ChildrenOptions {
+  readonly databaseUrl: () => string
+  readonly onMessage: (message: BoxMessage) => void
+}
+
+/** The control plane, which renders what nginx and registry-core run on. */
+export function controlPlanePart(options: ControlPlaneOptions): Part {
+  const { root, places, environment, clock, databaseUrl, onMessage } = options
+  const program = path.join(root, 'control-plane', 'dist', 'main.js')
+  return childPart({
+    ...nodeChild(clock),
+    name: 'control plane',
+    command: () => ({
+      ...node([program]),
+      environment: {
+        ...without(environment, isOfRegistry2),
+        ENTREPOT_DATA: places.data, // absolute: it is relative to where npm start was typed
+        DATABASE_URL: databaseUrl(),
+      },
+    }),
+    isReady: async () => (await askOverSocket(places.apiSocket, '/api/v1/health')) !== undefined,
+    onMessage: (value) => {
+      const message = findBoxMessage(value)
+      if (message !== undefined) onMessage(message)
+    },
+  })
+}
+
+/**
+ * nginx on the configuration in force. QUIT lets transfers end. Whoever starts it owns its workers too: root's nginx gets
+ * `user root` rendered (workersUser), since workers read the store that registry-core, root as well, has written.
+ */
+export function nginxPart({ places, environment, clock }: ChildrenOptions, { file }: NginxProgram): Part {
+  const pidFile = path.join(places.nginx, 'nginx.pid')
+  const args = [
+    ...['-p', places.nginx, '-c', path.join(places.currentConfig, 'nginx.conf')],
+    ...['-e', path.join(places.nginx, 'logs', 'error.log')],
+  ]
+  return childPart({
+    name: 'nginx',
+    command: () => {
+      fs.rmSync(pidFile, { force: true })
+      const { PATH, LANG, TZ } = environment
+      return { ...endingWithUs(file, args), environment: { PATH, LANG, TZ } }
+    },
+    // It binds its ports before it writes this file.
+    isReady: (pid) => fs.existsSync(pidFile) && fs.readFileSync(pidFile, 'utf8').trim() === String(pid),
+    readyWithinMs: 30_000,
+    stopSignal: 'SIGQUIT',
+    stopWithinMs: DRAIN_MS,
+    clock,
+  })
+}
+
+/** As whom nginx's workers run, for its `user`: undefined for a plain user, whose nginx cannot become another one. */
+export function workersUser(uid = process.getuid?.()): 'root' | undefined {
+  return uid === 0 ? 'root' : undefined
+}
+
+function nodeChild(
+  clock: Clock,
+): Pick<ChildOptions, 'clock' | 'readyWithinMs' | 'stopSignal' | 'stopWithinMs'> {
+  return { clock, readyWithinMs: 60_000, stopSignal: 'SIGTERM', stopWithinMs: DRAIN_MS + CLOSING_MS }
+}
+
+function node(args: readonly string[]): Pick<Command, 'file' | 'args'> {
+  return { file: process.execPath, args: ['--enable-source-maps', '--import', GUARD, ...args] }
+}
+
+/** nginx knows nothing of its parent: the kernel tells it when we are gone (kill -9), where setpriv(1) can ask for that. */
+function endingWithUs(file: string, args: readonly string[]): Pick<Command, 'file' | 'args'> {
+  const setpriv = findProgram('setpriv')
+  return setpriv === undefined
+    ? { file, args }
+    : { file: setpriv, args: ['--pdeathsig', 'QUIT', '--', file, ...args] }
+}
+
+function without(environment: NodeJS.ProcessEnv, isLeftOut: (name: string) => boolean): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(environment).filter(([name]) => !isLeftOut(name)))
+}
+
+/** What somebody set for a registry:2 of his own must not change this one. */
+function isOfRegistry2(name: string): boolean {
+  return name.startsWith('REGISTRY_')
+}

@@ -1,0 +1,87 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import fs from 'node:fs'
+import os from 'node:os'
+import path from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { afterEach, beforeEach, expect, test } from '@jest/globals'
+import { systemClock } from '../system/clock.js'
+import { lockDataFolder } from './data-lock.js'
+
+let data: string
+
+beforeEach(() => {
+  data = fs.mkdtempSync(path.join(os.tmpdir(), 'e-'))
+})
+afterEach(() => fs.rmSync(data, { recursive: true }))
+
+function lock(): void {
+  lockDataFolder({ data, run: path.join(data, 'run') }, systemClock)
+}
+
+/** Another process that has the folder until it is killed. */
+async function holder() {
+  const fileUrl = (name: string): string => pathToFileURL(path.join(import.meta.dirname, name)).href
+  const script = `
+    const { lockDataFolder } = await import('${fileUrl('data-lock.js')}')
+    const { systemClock } = await import('${fileUrl('../system/clock.js')}')
+    lockDataFolder({ data: '${data}', run: '${data}/run' }, systemClock)
+    setInterval(() => {}, 1000)
+    process.send('locked')`
+  const child = spawn(process.execPath, ['--input-type=module', '-e', script], {
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+  })
+  await once(child, 'message')
+  return child
+}
+
+test('a second start on one folder is refused, naming the process that has it and since when', async () => {
+  const first = await holder()
+  const minute = new Date().toISOString().slice(0, 'YYYY-MM-DDThh'.length)
+  expect(lock).toThrow(
+    new RegExp(
+      `^${data} is in use by another npm start: process ${first.pid}, since ${minute}[^.]*Z: stop it`,
+    ),
+  )
+  expect(lock).toThrow(`(kill ${first.pid})`)
+  first.kill('SIGKILL')
+  await once(first, 'exit')
+})
+
+test('the folder of a start that was killed is free', async () => {
+  const first = await holder()
+  first.kill('SIGKILL')
+  await once(first, 'exit')
+  lock()
+  expect(JSON.parse(fs.readFileSync(path.join(data, 'run', 'box.lock'), 'utf8'))).toMatchObject({
+    pid: process.pid,
+  })
+})
+
+test('a child that outlives its start does not keep the folder', async () => {
+  const first = await holder()
+  first.kill('SIGKILL')
+  await once(first, 'exit')
+  lock()
+  const child = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)'], { stdio: 'ignore' })
+  await once(child, 'spawn')
+  const inherited = fs
+    .readdirSync(`/proc/${child.pid}/fd`)
+    .map((fd) => fs.readlinkSync(`/proc/${child.pid}/fd/${fd}`))
+  expect(inherited.filter((file) => file.startsWith(data))).toEqual([])
+  child.kill('SIGKILL')
+  await once(child, 'exit')
+})
+
+test('a holder that has not said yet who it is, is waited for in words', async () => {
+  const first = await holder()
+  fs.writeFileSync(path.join(data, 'run', 'box.lock'), '')
+  expect(lock).toThrow('another npm start that is just beginning')
+  first.kill('SIGKILL')
+  await once(first, 'exit')
+})
+
+test('a folder that cannot be made is said with its variable', () => {
+  fs.writeFileSync(path.join(data, 'run'), 'a file where the folder should be')
+  expect(lock).toThrow('ENTREPOT_DATA cannot be used')
+})

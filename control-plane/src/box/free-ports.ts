@@ -1,0 +1,64 @@
+import { once } from 'node:events'
+import net from 'node:net'
+import { errorCode } from '../system/error-code.js'
+import { type BoxSettings, PORT_VARIABLES } from './box-settings.js'
+import { describeOwner } from './port-owner.js'
+import { StartRefused } from './start-refused.js'
+
+interface Wanted {
+  readonly variable: string
+  readonly port: number
+  readonly bindVariable: 'ENTREPOT_BIND' | 'ENTREPOT_HTTP_BIND'
+  readonly host: string
+}
+
+/** Taken ports are said here, in words, all of them at once: nginx would only know that it cannot listen. */
+export async function requireFreePorts(settings: BoxSettings): Promise<void> {
+  const refusals = new Map<string, string>()
+  let free = Math.max(...Object.values(settings.ports))
+  for (const { variable, port, bindVariable, host } of wantedBy(settings)) {
+    const code = await listeningError({ host, port })
+    if (code === undefined || refusals.has(variable)) continue
+    if (code === 'EADDRNOTAVAIL')
+      throw new StartRefused(`${bindVariable} is ${host}: this machine has no such address`)
+    if (code === 'EADDRINUSE') free += 1
+    refusals.set(
+      variable,
+      code === 'EACCES'
+        ? `this user may not open port ${port}: choose one above 1023 with ${variable}`
+        : `port ${port} is taken by ${describeOwner(port)}: stop it, or choose another: ${variable}=${free} npm start`,
+    )
+  }
+  if (refusals.size > 0) throw new StartRefused([...refusals.values()].join('; '))
+}
+
+function wantedBy({ ports, bind, httpBind }: BoxSettings): Wanted[] {
+  const plain = (['registry', 'mirror'] as const).flatMap((key) =>
+    httpBind.map((host) => ({ key, host, bindVariable: 'ENTREPOT_HTTP_BIND' as const })),
+  )
+  const tls = (['tls', 'mirrorTls', 'admin'] as const).flatMap((key) =>
+    bind.map((host) => ({ key, host, bindVariable: 'ENTREPOT_BIND' as const })),
+  )
+  return [...plain, ...tls].map(({ key, ...place }) => ({
+    ...place,
+    variable: PORT_VARIABLES[key],
+    port: ports[key],
+  }))
+}
+
+/** Undefined: nobody listens there, and we may. */
+async function listeningError(address: { host: string; port: number }): Promise<string | undefined> {
+  const server = net.createServer()
+  // `::` beside `0.0.0.0` are two addresses, as nginx has them.
+  server.listen({ ...address, exclusive: true, ipv6Only: true })
+  try {
+    await once(server, 'listening')
+  } catch (error) {
+    const code = errorCode(error)
+    if (code === 'EADDRINUSE' || code === 'EACCES' || code === 'EADDRNOTAVAIL') return code
+    throw error
+  }
+  server.close()
+  await once(server, 'close')
+  return undefined
+}

@@ -1,0 +1,50 @@
+import { spawnSync } from 'node:child_process'
+import { accessSync, constants } from 'node:fs'
+import path from 'node:path'
+import { StartRefused } from './start-refused.js'
+
+/** The nginx that serves. */
+export interface NginxProgram {
+  readonly file: string
+  /** As in `1.22.1`. */
+  readonly version: string
+}
+
+/** The syntax and the modules that the rendered configuration counts on. */
+const OLDEST = [1, 22]
+/** Administrators' programs, which are not in the PATH of plain users. */
+const SYSTEM_FOLDERS = '/usr/local/sbin:/usr/sbin:/sbin'
+const SEARCH_PATH = `${process.env['PATH'] ?? ''}:${SYSTEM_FOLDERS}`
+
+/** The absolute path of a program; `undefined` when this machine has none. */
+export function findProgram(name: string, searchPath = SEARCH_PATH): string | undefined {
+  const folders = searchPath.split(':').filter((folder) => path.isAbsolute(folder))
+  return folders.map((folder) => path.join(folder, name)).find(isExecutable)
+}
+
+function isExecutable(file: string): boolean {
+  try {
+    accessSync(file, constants.X_OK)
+    return true
+  } catch {
+    return false
+  }
+}
+
+/**
+ * Answers `undefined` when there is none.
+ * @throws StartRefused for one that does not run, or is too old
+ */
+export function findNginx(searchPath?: string): NginxProgram | undefined {
+  const file = findProgram('nginx', searchPath)
+  if (file === undefined) return undefined
+  const { stderr, error } = spawnSync(file, ['-v'], { encoding: 'utf8' })
+  const [, version, major, minor] = /nginx\/((\d+)\.(\d+)\.\d+)/.exec(stderr ?? '') ?? []
+  if (version === undefined) {
+    throw new StartRefused(`${file} does not run here: ${error?.message ?? stderr.trim()}`)
+  }
+  const [oldestMajor = 0, oldestMinor = 0] = OLDEST
+  if (Number(major) < oldestMajor || (Number(major) === oldestMajor && Number(minor) < oldestMinor))
+    throw new StartRefused(`${file} is nginx ${version}: Entrepot needs ${OLDEST.join('.')} or newer`)
+  return { file, version }
+}

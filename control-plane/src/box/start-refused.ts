@@ -1,0 +1,2 @@
+/** A sentence for the person who typed `npm start`: nothing else is printed, and nothing was started. */
+export class StartRefused extends Error {}
