@@ -9,13 +9,18 @@ import { AdminTokensController } from './access/admin-tokens.controller.js'
 import { AdminTokens } from './access/admin-tokens.service.js'
 import { AuditController } from './audit/audit.controller.js'
 import { Audit } from './audit/audit.service.js'
+import { ClientsController } from './clients/clients.controller.js'
+import { Clients } from './clients/clients.service.js'
 import { Core } from './core/core.js'
 import { Database } from './database/database.js'
+import { CertificatesController } from './front/certificates.controller.js'
+import { Certificates } from './front/certificates.service.js'
 import { Box } from './front/configuration.js'
 import { ConfigurationController } from './front/configuration.controller.js'
 import { Configurations } from './front/configurations.service.js'
 import { NginxSettingsController } from './front/nginx-settings.controller.js'
 import { NginxSettingsService } from './front/nginx-settings.service.js'
+import { Site } from './front/site.js'
 import { HealthController } from './health/health.controller.js'
 import { HealthService } from './health/health.service.js'
 import { AdminGuard } from './http/admin.guard.js'
@@ -33,6 +38,7 @@ export interface Foundations {
   readonly database: Database
   readonly core: Core
   readonly box: Box
+  readonly site: Site
   readonly sealing: Sealing
   readonly clock: ClockProvider
   readonly random: RandomProvider
@@ -42,23 +48,35 @@ export interface Foundations {
 /** Every area: one module, since the areas share one database and one configuration. */
 @Module({})
 export class AppModule {
-  static on({ database, core, box, sealing, clock, random, log }: Foundations): DynamicModule {
+  static on({ database, core, box, site, sealing, clock, random, log }: Foundations): DynamicModule {
     const invalid = (issues: Parameters<typeof fieldProblems>[0]) =>
       new ProductError('invalid', { fields: fieldProblems(issues) })
     return {
       module: AppModule,
       controllers: [
-        ...[AccountsController, AdminTokensController, AuditController, ConfigurationController],
+        ...[AccountsController, AdminTokensController, AuditController, CertificatesController],
+        ...[ClientsController, ConfigurationController],
         ...[HealthController, NginxSettingsController, UpstreamsController],
       ],
       providers: [
         { provide: Database, useValue: database },
         { provide: Core, useValue: core },
         { provide: Box, useValue: box },
+        { provide: Site, useValue: site },
         { provide: Sealing, useValue: sealing },
         { provide: ClockProvider, useValue: clock },
         { provide: RandomProvider, useValue: random },
-        ...[Accounts, AdminTokens, Audit, Configurations, HealthService, NginxSettingsService, Upstreams],
+        ...[
+          Accounts,
+          AdminTokens,
+          Audit,
+          Certificates,
+          Clients,
+          Configurations,
+          HealthService,
+          NginxSettingsService,
+          Upstreams,
+        ],
         { provide: APP_GUARD, useClass: AdminGuard },
         { provide: APP_INTERCEPTOR, useClass: VersionedInterceptor },
         { provide: APP_PIPE, useValue: new StandardSchemaValidationPipe({ exceptionFactory: invalid }) },

@@ -15,7 +15,7 @@ export type Applied =
 /** The box below the control plane: turns what is meant into files, and puts files in force. */
 export abstract class Box {
   /** @throws ProductError `invalid` for what cannot be rendered */
-  abstract render(intent: Intent): readonly RenderedFile[]
+  abstract render(intent: Intent): Promise<readonly RenderedFile[]>
   /** Tests, swaps, reloads, and probes; what is refused has changed nothing. */
   abstract apply(files: readonly RenderedFile[]): Promise<Applied>
 }

@@ -78,7 +78,7 @@ export class Configurations {
     return this.database.alone(async (manager) => {
       await ensure(manager)
       const intent = await readIntent(manager)
-      const files = this.box.render(intent)
+      const files = await this.box.render(intent)
       const applied = await this.box.apply(files)
       const last = await latestApplied(manager)
       const isNew = last === undefined || JSON.stringify(last.files) !== JSON.stringify(textsOf(files))
@@ -126,7 +126,7 @@ export class Configurations {
 
   async #apply(manager: EntityManager, kept: { author: string; reason: string }): Promise<void> {
     const intent = await readIntent(manager)
-    const files = this.box.render(intent)
+    const files = await this.box.render(intent)
     const applied = await this.box.apply(files)
     if (applied.outcome === 'refused') throw new Refused(applied, { intent, files })
     await this.#keep(manager, kept, { intent, files }, applied)

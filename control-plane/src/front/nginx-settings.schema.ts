@@ -1,10 +1,21 @@
 import { z } from 'zod'
 
 import { route } from '../http/route.js'
+import { CertificateRefused } from './certificates/certificate-refused.js'
+import { parseName } from './certificates/names.js'
 
 const SIZE = 'a size in bytes, or with k, m or g (16384m); 0 is no limit'
 const SECONDS = 'a whole number of seconds from 1 to 86400'
-const NAME = 'a host name in lower case, or an IP address'
+const NAME = 'the name of a host, or an IP address'
+
+const name = z.string(NAME).superRefine((text, context) => {
+  try {
+    parseName(text)
+  } catch (error) {
+    if (!(error instanceof CertificateRefused)) throw error
+    context.addIssue({ code: 'custom', message: error.message })
+  }
+})
 
 /** What may be said about nginx; every key may be left out, and has its default then. */
 export const nginxSettings = z
@@ -21,7 +32,7 @@ export const nginxSettings = z
       .default(900)
       .meta({ description: 'How long either side of a transfer may stay silent, in seconds.' }),
     names: z
-      .array(z.string(NAME).regex(/^[a-z0-9.:*-]{1,253}$/, NAME), 'a list of names')
+      .array(name, 'a list of names')
       .max(100, 'at most 100 names')
       .default([])
       .meta({ description: 'Further names and addresses of this box, for its own certificate.' }),

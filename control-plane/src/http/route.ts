@@ -20,6 +20,8 @@ export interface RouteSpec {
   readonly body?: z.ZodType
   readonly query?: z.ZodType
   readonly status: 200 | 201 | 204
+  /** The media type of an answer that is no JSON. */
+  readonly type?: string
   /** Two people may change it: it answers an ETag, and takes If-Match. */
   readonly versioned?: true
   /** What is answered; missing with 204, and where the answer is no JSON. */
@@ -38,14 +40,18 @@ export function route<const S extends RouteSpec>(spec: S): S {
 
 /** Binds a method of a controller to its route, with its permission and its documentation. */
 export function Route(spec: RouteSpec): MethodDecorator {
-  const { method, path, summary, needs, status, answer, versioned } = spec
+  const { method, path, summary, needs, status, answer, type, versioned } = spec
   return applyDecorators(
     METHODS[method](path),
     HttpCode(status),
     SetMetadata(NEEDS, needs),
     ApiOperation({ summary }),
     ...(versioned && method !== 'GET' ? [ApiHeader(IF_MATCH)] : []),
-    ApiResponse({ status, description: summary, ...(answer && { standardSchema: answer }) }),
+    ApiResponse({
+      ...{ status, description: summary },
+      ...(answer && { standardSchema: answer }),
+      ...(type !== undefined && { content: { [type]: { schema: { type: 'string' } } } }),
+    }),
     ApiResponse({ status: 'default', description: 'A problem (RFC 9457)', standardSchema: problem }),
   )
 }
