@@ -38,8 +38,11 @@ export interface BoxView {
   readonly mirrorUrl: Word
   /** For names of files: no colon, no bracket. */
   readonly slug: Word
-  readonly caPem: string
+  /** Certificates in PEM, ended by a newline. */
+  readonly caPem: Word
   readonly fingerprint: Word
+  /** SHA-1 in hex without colons, as Windows calls a certificate. */
+  readonly thumbprint: Word
   /** Upstreams and their aliases, as names of images have them. */
   readonly hosts: readonly Word[]
   readonly isMirrorOfHub: boolean
@@ -93,14 +96,21 @@ export function viewOfBox(box: ClientBox): BoxView {
   }
 }
 
-function authority({ caPem, caFingerprint }: ClientBox): Pick<BoxView, 'caPem' | 'fingerprint'> {
+function authority({
+  caPem,
+  caFingerprint,
+}: ClientBox): Pick<BoxView, 'caPem' | 'fingerprint' | 'thumbprint'> {
   const text = `${caPem.trim().replaceAll('\r\n', '\n')}\n`
   if (!/^(-----BEGIN CERTIFICATE-----\n[A-Za-z0-9+/=\n]+-----END CERTIFICATE-----\n)+$/.test(text))
     throw new SettingRefused('caPem', text.slice(0, 40), 'one certificate or more, in PEM, and nothing else')
-  const { fingerprint256 } = new X509Certificate(text)
+  const { fingerprint256, fingerprint } = new X509Certificate(text)
   const asked = caFingerprint.toUpperCase()
   if (asked !== fingerprint256) throw new SettingRefused('caFingerprint', asked, `${fingerprint256} here`)
-  return { caPem: text, fingerprint: fingerprint256 as Word }
+  return {
+    caPem: text as Word,
+    fingerprint: fingerprint256 as Word,
+    thumbprint: fingerprint.replaceAll(':', '') as Word,
+  }
 }
 
 function probeOf({ probe }: ClientBox, isMirrorOfHub: boolean, registry: Word): Probe {

@@ -1,5 +1,8 @@
 /** What reads the files: a daemon, a distribution of Kubernetes, a builder. */
-export const CLIENT_SYSTEMS = ['docker', 'containerd', 'podman'] as const
+export const CLIENT_SYSTEMS = [
+  ...(['docker', 'containerd', 'podman', 'k3s', 'rke2', 'buildkit', 'kind'] as const),
+  ...(['gitlab-dind', 'docker-desktop'] as const),
+] as const
 export type ClientSystem = (typeof CLIENT_SYSTEMS)[number]
 
 /** What becomes of a file that is there already. */

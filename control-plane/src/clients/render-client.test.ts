@@ -4,6 +4,8 @@ import { fileURLToPath } from 'node:url'
 
 import { describe, expect, test } from '@jest/globals'
 
+import { parseDocument } from 'yaml'
+
 import type { ClientBox } from './box.js'
 import { CLIENT_SYSTEMS, type ClientFiles } from './client-files.js'
 import { GOLDEN_BOXES } from './golden-examples.js'
@@ -30,7 +32,7 @@ function textsOf({ files, ...rest }: ClientFiles): Readonly<Record<string, strin
   const named = files.map(({ path: file, only, text }) => {
     const name = only === undefined ? file : `${file} (${only})`
     // A colon is no letter of a file's name everywhere.
-    return [path.join('files', name).replaceAll(':', '_'), text] as const
+    return [path.join('files', name).replaceAll(':', '_').replace('~', 'home'), text] as const
   })
   const facts = files.map(({ path: file, mode, merge, only }) => ({
     ...{ path: file, mode: mode.toString(8), merge },
@@ -52,6 +54,7 @@ function filesBelow(folder: string): Readonly<Record<string, string>> {
   )
 }
 
+const MIRROR = 'https://box.example:5444'
 const BOX: ClientBox = GOLDEN_BOXES.open
 
 test.each(EXAMPLES)('$name is rendered as its golden example', ({ name, system, box }) => {
@@ -68,7 +71,16 @@ describe.each(CLIENT_SYSTEMS)('%s', (system) => {
     expect(hosts.filter((host) => host === undefined || !known.includes(host))).toEqual([])
   })
 
-  test('has no path twice in one form, and no relative one', () => {
+  test('has its YAML and its JSON in their language', () => {
+    const { files } = renderClient(system, BOX)
+    const yaml = files.filter(({ path: file }) => /\.(ya?ml|json)$/.test(file)) // JSON is YAML
+    expect(yaml.flatMap(({ text }) => parseDocument(text).errors)).toEqual([])
+    const json = files.filter(({ path: file }) => file.endsWith('.json'))
+    const mirrors = { 'registry-mirrors': [MIRROR] }
+    expect(json.map(({ text }) => JSON.parse(text) as unknown)).toEqual(json.map(() => mirrors))
+  })
+
+  test('has no path twice in one form', () => {
     const paths = renderClient(system, BOX).files.map(({ path: file, only }) => `${file} ${only ?? ''}`)
     expect(new Set(paths).size).toBe(paths.length)
   })

@@ -1,7 +1,12 @@
 import { type ClientBox, viewOfBox } from './box.js'
 import type { ClientFiles, ClientSystem } from './client-files.js'
+import { buildkitFiles } from './systems/buildkit.js'
 import { containerdFiles } from './systems/containerd.js'
+import { dockerDesktopFiles } from './systems/docker-desktop.js'
 import { dockerFiles } from './systems/docker.js'
+import { gitlabDindFiles } from './systems/gitlab-dind.js'
+import { k3sFiles, rke2Files } from './systems/k3s.js'
+import { kindFiles } from './systems/kind.js'
 import { podmanFiles } from './systems/podman.js'
 
 /**
@@ -17,5 +22,17 @@ export function renderClient(system: ClientSystem, box: ClientBox): ClientFiles 
       return containerdFiles(view)
     case 'podman':
       return podmanFiles(view)
+    case 'k3s':
+      return k3sFiles(view)
+    case 'rke2':
+      return rke2Files(view)
+    case 'buildkit':
+      return buildkitFiles(view)
+    case 'kind':
+      return kindFiles(view)
+    case 'gitlab-dind':
+      return gitlabDindFiles(view)
+    case 'docker-desktop':
+      return dockerDesktopFiles(view)
   }
 }

@@ -16,5 +16,5 @@ const OPTIONS = { strict: true, noEscape: true, knownHelpersOnly: true }
 
 /** Renders `templates/clients/<name>.hbs`, which decides nothing. */
 export function renderTemplate(name: string, view: { readonly [field: string]: Viewable }): string {
-  return handlebars.compile(`{{> ${name}}}`, OPTIONS)(view)
+  return handlebars.compile(`{{> ${name}}}`, OPTIONS)(view).replace(/\n+$/, '\n')
 }

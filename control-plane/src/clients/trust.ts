@@ -31,3 +31,10 @@ export function distrustCommands({ slug }: BoxView): readonly string[] {
 export function fingerprintNote({ fingerprint }: BoxView): string {
   return `The box's authority has the SHA-256 fingerprint ${fingerprint}: compare it with what the box itself shows (npx entrepot certificates) before you trust a copy that came over the network.`
 }
+
+/** What becomes of logins that clients offer to any mirror that asks. */
+export function asksOnMirror({ needsAccount }: BoxView): string {
+  return needsAccount
+    ? 'wants an account on its mirror listener, and drops and forgets any login that is not its own.'
+    : 'asks nobody on its mirror listener, and drops what it is sent.'
+}

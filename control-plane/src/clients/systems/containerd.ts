@@ -2,7 +2,7 @@ import type { BoxView } from '../box.js'
 import { type ClientFile, type ClientFiles, type Identification, ownFile } from '../client-files.js'
 import { defaultHostsFile, hostsFiles, registryHostsFile } from '../hosts-toml.js'
 import { renderTemplate } from '../templates.js'
-import { fingerprintNote } from '../trust.js'
+import { asksOnMirror, fingerprintNote } from '../trust.js'
 import { joined, type Word } from '../word.js'
 
 const FOLDER = joined`/etc/containerd/certs.d`
@@ -36,7 +36,7 @@ export function containerdFiles(box: BoxView): ClientFiles {
       '_default is asked for every registry without a folder of its own, private ones too: the box answers 404 to what it does not mirror, and containerd goes on. Leave it out if the box shall not hear such names.',
       'ctr reads no config.toml: it is told the folder by --hosts-dir. The kubelet knows nothing of mirrors; images keep their names.',
       'Fallback is per request: 404 and errors go on to the registry itself; wrong bytes never do.',
-      'A pull secret without an address is offered to any host that asks for a login. This box asks nobody on its mirror listener.',
+      `A pull secret without an address is offered to any host that asks for a login. This box ${asksOnMirror(box)}`,
     ],
   }
 }

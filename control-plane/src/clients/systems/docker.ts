@@ -1,7 +1,7 @@
 import type { BoxView } from '../box.js'
 import { type ClientFile, type ClientFiles, type Identification, ownFile } from '../client-files.js'
 import { hostsFiles } from '../hosts-toml.js'
-import { distrustCommands, fingerprintNote, trustCommands } from '../trust.js'
+import { asksOnMirror, distrustCommands, fingerprintNote, trustCommands } from '../trust.js'
 import { joined, type Word } from '../word.js'
 
 const CERTIFICATES = joined`/etc/docker/certs.d`
@@ -83,7 +83,7 @@ function notes(box: BoxView): readonly string[] {
     "The system's list of authorities is for docker build before Docker 28, and for tokens; dockerd reads it at its start, so it counts from the next restart on.",
     'dockerd refuses daemon.json when its command line has --registry-mirror too: have it in one place.',
     'The box falls out of the way: refused, timed out, 404 on a manifest: Docker goes on to the registry itself.',
-    'The graph driver offers the login of Docker Hub to a mirror that asks for one. This one asks nobody on its mirror listener, and drops what it is sent.',
+    `The graph driver offers the login of Docker Hub to a mirror that asks for one. This box ${asksOnMirror(box)}`,
     ...(box.needsAccount
       ? [
           "This box lets nobody pull without an account: dockerd with the graph driver cannot show one to a mirror, and gets everything from the registries themselves. Open the mirror's pulls to all, use the containerd image store, or pull by the registry's name after docker login.",
