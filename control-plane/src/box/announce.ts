@@ -47,15 +47,16 @@ function adminLine({ withoutControlPlane }: Announcement, address: string): stri
   return `  admin      https://${address}${why}`
 }
 
-/** Said once: the box keeps only hashes of them. */
-function secretLines(firstStart: FirstStart | undefined): string[] {
-  if (firstStart === undefined) return []
-  const { adminToken, account } = firstStart
+/** What a first start made: said once, the box keeps only hashes of it. */
+export function secretLines(firstStart: FirstStart | undefined): string[] {
+  const { adminToken, account } = firstStart ?? {}
   return [
     ...(adminToken === undefined
       ? []
-      : [`  token      ${adminToken}  (of the administrator; shown this once)`]),
-    `  account    ${account.name}  password ${account.password}  (may push; shown this once)`,
+      : [`  token      ${adminToken}  (the administrator's; shown this once)`]),
+    ...(account === undefined
+      ? []
+      : [`  account    ${account.name}  password ${account.password}  (may push; shown this once)`]),
   ]
 }
 

@@ -6,7 +6,8 @@ const MESSAGE = z.discriminatedUnion('kind', [
     kind: z.literal('first-start'),
     /** Missing when ENTREPOT_ADMIN_TOKEN names it: they know it already. */
     adminToken: z.string().optional(),
-    account: z.object({ name: z.string(), password: z.string() }),
+    /** Missing when there are accounts already. */
+    account: z.object({ name: z.string(), password: z.string() }).optional(),
   }),
   /** `config/current` is what settings and database ask for; said once at each start. */
   z.object({ kind: z.literal('configured') }),

@@ -2,6 +2,7 @@ import net from 'node:net'
 import os from 'node:os'
 import path from 'node:path'
 import { z } from 'zod'
+import { isHost } from './host-name.js'
 import { StartRefused } from './start-refused.js'
 
 /** What `npm start` reads from the environment, as typed values; docs/reference/settings.md lists the same names. */
@@ -52,7 +53,6 @@ export const PORT_VARIABLES: Readonly<Record<keyof BoxPorts, string>> = {
 /** Their values are never printed. */
 const SECRETS = ['ENTREPOT_ADMIN_TOKEN', 'DATABASE_URL']
 const SHORTEST_TOKEN = 16
-const HOST_LABEL = /^(?!-)[a-z0-9-]{1,63}(?<!-)$/
 
 function port(usual: number) {
   return z
@@ -176,10 +176,4 @@ function differentPorts(values: z.infer<typeof VARIABLES>): BoxPorts {
 function listOf(text: string): string[] {
   const parts = text.split(/[\s,]+/).filter(Boolean)
   return [...new Set(parts.map((part) => part.replace(/^\[(.*)\]$/, '$1')))]
-}
-
-function isHost(text: string): boolean {
-  return (
-    net.isIP(text) !== 0 || (text.length <= 253 && text.split('.').every((part) => HOST_LABEL.test(part)))
-  )
 }

@@ -71,7 +71,10 @@ export function controlPlanePart(options: ControlPlaneOptions): Part {
  * nginx on the configuration in force. QUIT lets transfers end. Whoever starts it owns its workers too: root's nginx gets
  * `user root` rendered (workersUser), since workers read the store that registry-core, root as well, has written.
  */
-export function nginxPart({ places, environment, clock }: ChildrenOptions, { file }: NginxProgram): Part {
+export function nginxPart(
+  { places, environment, clock }: ChildrenOptions,
+  { file }: Pick<NginxProgram, 'file'>,
+): Part {
   const pidFile = path.join(places.nginx, 'nginx.pid')
   const args = [
     ...['-p', places.nginx, '-c', path.join(places.currentConfig, 'nginx.conf')],

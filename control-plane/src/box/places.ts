@@ -28,6 +28,8 @@ export interface BoxPlaces {
   readonly controlSocket: string
   /** The control plane, asked by nginx. */
   readonly apiSocket: string
+  /** nginx, asked which generation it runs. */
+  readonly generationSocket: string
 }
 
 /** Beyond it, no socket can be bound: sun_path has 108 bytes, and a zero ends it. */
@@ -67,6 +69,7 @@ export function placesOf({ data, secretKeyFile }: Pick<BoxSettings, 'data' | 'se
     coreSocket: path.join(run, 'core.sock'),
     controlSocket: path.join(run, 'control.sock'),
     apiSocket: path.join(run, 'api.sock'),
+    generationSocket: path.join(run, 'generation.sock'),
   }
 }
 

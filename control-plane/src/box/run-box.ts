@@ -1,0 +1,96 @@
+import fs from 'node:fs'
+import path from 'node:path'
+import { announcement, secretLines } from './announce.js'
+import { findConfiguration, rememberAsked } from './asked.js'
+import { openBox } from './box.js'
+import type { FirstStart } from './box-message.js'
+import { controlPlanePart, corePart, nginxPart } from './children.js'
+import type { Part } from './part.js'
+import { postgresPart } from './postgres-part.js'
+import { startPostgres } from './postgres/start-postgres.js'
+import { type Prepared, type PrepareOptions, prepareBox } from './prepare-box.js'
+import { stopWhenAsked } from './stop-when-asked.js'
+
+export interface RunOptions extends PrepareOptions {
+  /** The repository, or what a release unpacked: the programs of the parts lie in it. */
+  readonly root: string
+}
+
+/** The whole box, until it is told to stop; answers the exit code. @throws StartRefused */
+export async function runBox(options: RunOptions): Promise<number> {
+  const { clock, say } = options
+  const prepared = await prepareBox(options)
+  const talk = openTalk(options, prepared)
+  const configuration = findConfiguration(prepared.settings, prepared.places)
+  const parts = partsOf(options, prepared, talk)
+  const box = openBox({ parts, configuration, configured: talk.configured, clock, say })
+  const stopping = stopWhenAsked(box, { clock, say })
+  try {
+    const { withoutControlPlane } = await box.start()
+    talk.announce(withoutControlPlane)
+  } catch (error) {
+    if (stopping.hasBegun()) return await stopping.done
+    await box.stop()
+    throw error
+  }
+  return stopping.done
+}
+
+/** What the control plane tells, and what people are told of it. */
+interface Talk {
+  readonly configured: Promise<void>
+  firstStart(message: FirstStart): void
+  isConfigured(): void
+  announce(withoutControlPlane: string | undefined): void
+}
+
+function openTalk({ root, say }: RunOptions, { settings, places, certificates }: Prepared): Talk {
+  const configured = Promise.withResolvers<void>()
+  let told: FirstStart | undefined
+  let hasAnnounced = false
+  return {
+    configured: configured.promise,
+    firstStart(message) {
+      told = message
+      // It came late, since Postgres did; nobody would ever see it otherwise.
+      if (hasAnnounced) for (const line of secretLines(message)) say(line)
+    },
+    isConfigured() {
+      rememberAsked(settings, places)
+      configured.resolve()
+    },
+    announce(withoutControlPlane) {
+      hasAnnounced = true
+      const authority = { file: certificates.caFile, fingerprint: certificates.fingerprint }
+      const about = { settings, places, authority, firstStart: told, withoutControlPlane }
+      // In one piece: the parts write their logs to the same place.
+      say(announcement({ version: versionOf(root), pid: process.pid, ...about }))
+    },
+  }
+}
+
+function partsOf(options: RunOptions, { settings, places, nginx }: Prepared, talk: Talk) {
+  const { clock, say, random, root, environment } = options
+  const { databaseUrl } = settings
+  const embedded = postgresPart(() =>
+    startPostgres({ folder: places.postgres, runFolder: places.run, clock, say, random }),
+  )
+  const children = { root, places, environment, clock }
+  const controlPlane = controlPlanePart({
+    ...children,
+    databaseUrl: () => databaseUrl ?? embedded.url(),
+    onMessage(message) {
+      if (message.kind === 'first-start') talk.firstStart(message)
+      else talk.isConfigured()
+    },
+  })
+  const postgres: Part | undefined = databaseUrl === undefined ? embedded : undefined
+  return { postgres, controlPlane, core: corePart(children), nginx: nginxPart(children, nginx) }
+}
+
+function versionOf(root: string): string {
+  const { version }: { version: string } = JSON.parse(
+    fs.readFileSync(path.join(root, 'package.json'), 'utf8'),
+  )
+  return version
+}
