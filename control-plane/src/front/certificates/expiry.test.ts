@@ -32,3 +32,9 @@ test('of a life of six days the box has a day to renew before it warns', () => {
 test('one that is not valid yet is warned of', () => {
   expect(atDay(-1)).toEqual({ state: 'warn', days: 398 })
 })
+
+test('what counts is the first end in its chain', () => {
+  const at = (days: number): Date => new Date(START.getTime() + days * DAY_MS)
+  const chained = { notBefore: START, notAfter: at(397), chainEnd: at(20) }
+  expect(expiryOf(chained, START)).toEqual({ state: 'warn', days: 20 })
+})

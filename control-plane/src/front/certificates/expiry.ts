@@ -15,14 +15,16 @@ export type Expiry =
 export interface Validity {
   readonly notBefore: Date
   readonly notAfter: Date
+  /** When one of its issuers ends before it does: from then on clients refuse the chain. */
+  readonly chainEnd?: Date
 }
 
 /**
  * How a certificate stands at a time. One that is not valid yet is `warn`: clients refuse it, and either this
  * machine's clock is wrong or the one that it was issued by.
  */
-export function expiryOf({ notBefore, notAfter }: Validity, now: Date): Expiry {
-  const leftMs = notAfter.getTime() - now.getTime()
+export function expiryOf({ notBefore, notAfter, chainEnd }: Validity, now: Date): Expiry {
+  const leftMs = (chainEnd ?? notAfter).getTime() - now.getTime()
   const lifeMs = notAfter.getTime() - notBefore.getTime()
   const days = Math.floor(leftMs / DAY_MS)
   if (leftMs < 0) return { state: 'expired', days }

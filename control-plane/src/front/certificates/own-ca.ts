@@ -20,6 +20,7 @@ import {
   authorityKeyId,
   authorityUsage,
   serverUsage,
+  shortName,
   signCertificate,
   subjectOf,
 } from './x509.js'
@@ -88,7 +89,7 @@ export async function issueServerCertificate(
   // A chain is good for as long as its shortest part: what outlives its authority would only look valid.
   const notAfter = new Date(Math.min(daysAfter(notBefore, SERVER_DAYS).getTime(), ca.notAfter.getTime()))
   const pem = await signCertificate({
-    subject: [{ O: ['Entrepot'] }, { CN: [names.find((name) => name.length <= 64) ?? 'Entrepot'] }],
+    subject: [{ O: ['Entrepot'] }, { CN: [shortName(names) ?? 'Entrepot'] }],
     issuer: subjectOf(ca.pem),
     notBefore,
     notAfter,

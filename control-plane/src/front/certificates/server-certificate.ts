@@ -7,6 +7,7 @@ import type { Random } from '../../system/random.js'
 import { createDurably } from './create-durably.js'
 import type { Validity } from './expiry.js'
 import { type CertificateName, namesIn } from './names.js'
+import { certificateTexts, nameOn1Line } from './pem.js'
 
 /** What nginx shows to clients, and what the box has to know about it. */
 export interface ServerCertificate extends Validity {
@@ -31,22 +32,20 @@ export interface ServerCertificateFiles {
 
 /** The first certificate of a chain with its key, as a typed value; neither is judged here. */
 export function serverCertificate(pem: string, keyPem: string): ServerCertificate {
-  const x509 = new X509Certificate(pem)
+  const chain = certificateTexts(pem).map((text) => new X509Certificate(text))
+  const x509 = chain[0] ?? new X509Certificate(pem) // which says what is wrong with a text without any
+  const chainEnd = new Date(Math.min(...chain.map((each) => each.validToDate.getTime())))
   return {
     pem,
     keyPem,
     names: namesIn(x509.subjectAltName),
     notBefore: x509.validFromDate,
     notAfter: x509.validToDate,
+    ...(chainEnd < x509.validToDate && { chainEnd }),
     fingerprint: x509.fingerprint256,
     issuer: nameOn1Line(x509.issuer),
     selfIssued: x509.checkIssued(x509),
   }
-}
-
-/** A subject or issuer as Node writes it, on one line. */
-export function nameOn1Line(text: string | undefined): string {
-  return text?.replaceAll('\n', ', ') || 'without a name'
 }
 
 /** How the certificates of a folder are called: by their fingerprint, so a rollback finds exactly what it had. */

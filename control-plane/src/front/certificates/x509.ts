@@ -7,6 +7,7 @@ import * as x509 from '@peculiar/x509'
 import type { Random } from '../../system/random.js'
 import { type CertificateName, isAddress } from './names.js'
 
+const RSA = { name: 'RSASSA-PKCS1-v1_5', hash: 'SHA-256' }
 const P256 = { name: 'ECDSA', namedCurve: 'P-256' }
 
 /** Everything that makes a certificate. Signing is ECDSA with SHA-256. */
@@ -48,6 +49,40 @@ function serialNumber(random: Random): string {
 
 function subjectKeyId(publicKey: KeyObject): Promise<x509.Extension> {
   return x509.SubjectKeyIdentifierExtension.create(publicKey.export({ type: 'spki', format: 'der' }))
+}
+
+/** What a request for a server's certificate says. */
+export interface RequestParts {
+  readonly names: readonly CertificateName[]
+  readonly organization?: string
+  /** P-256 or RSA. */
+  readonly key: KeyObject
+  readonly publicKey: KeyObject
+}
+
+/** A request that an authority can sign; answers its PEM text with one newline at the end. */
+export async function signRequest({ names, organization, key, publicKey }: RequestParts): Promise<string> {
+  const algorithm = key.asymmetricKeyType === 'rsa' ? RSA : P256
+  const commonName = shortName(names)
+  const made = await x509.Pkcs10CertificateRequestGenerator.create({
+    // As objects: in a plain text the library takes quotes and backslashes for its own.
+    name: new x509.Name([
+      ...(organization === undefined ? [] : [{ O: [{ utf8String: organization }] }]),
+      ...(commonName === undefined ? [] : [{ CN: [{ utf8String: commonName }] }]),
+    ]),
+    keys: {
+      privateKey: key.toCryptoKey(algorithm, true, ['sign']),
+      publicKey: publicKey.toCryptoKey(algorithm, true, ['verify']),
+    },
+    signingAlgorithm: { hash: 'SHA-256', ...algorithm },
+    extensions: [...serverUsage(), alternativeNames(names)],
+  })
+  return `${made.toString('pem')}\n`
+}
+
+/** The first that a common name has room for (RFC 5280, appendix A); people read it, clients do not. */
+export function shortName(names: readonly CertificateName[]): string | undefined {
+  return names.find((name) => name.length <= 64)
 }
 
 /** Which key of an authority has signed: how clients tell two authorities of one name apart. */
