@@ -6,6 +6,7 @@ interface Details {
   'postgres-no-account': { folder: string; blocked: string | undefined; reason: string }
   'postgres-foreign-data': { folder: string; owner: number; uid: number }
   'postgres-other-major': { folder: string; found: string; brought: string }
+  'postgres-folder-characters': { folder: string }
   'postgres-password-missing': { file: string; cluster: string }
   'postgres-folder-incomplete': { data: string; cluster: string }
   'postgres-still-running': { folder: string; pids: readonly number[] }
@@ -35,6 +36,9 @@ const SENTENCES: { readonly [R in keyof Details]: (detail: Details[R]) => string
   'postgres-other-major': ({ folder, found, brought }) =>
     `The database in ${folder} was made by PostgreSQL ${found}, and this Entrepot brings ${brought}, which cannot read it: ` +
     `start the Entrepot that made it, run entrepot backup there, move ${folder} away, and run entrepot restore here.`,
+  'postgres-folder-characters': ({ folder }) =>
+    `PostgreSQL cannot work in ${folder}, whose path holds a quote, a backslash, a $ or a \`: ` +
+    `choose another folder with ENTREPOT_DATA=/path, ${OWN_DATABASE}.`,
   'postgres-password-missing': ({ file, cluster }) =>
     `${file} is missing, and the database beside it opens with that password only: put the file back from a copy, ` +
     `or move ${cluster} away to begin with an empty database (entrepot restore fills it from a backup).`,

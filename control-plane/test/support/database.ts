@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { mkdtemp } from 'node:fs/promises'
+import { chmod, mkdtemp } from 'node:fs/promises'
 import os from 'node:os'
 import path from 'node:path'
 
@@ -24,6 +24,7 @@ export async function startTestPostgres(
   prepare: (url: string) => Promise<void> = async () => undefined,
 ): Promise<TestPostgres> {
   const folder = await mkdtemp(path.join(os.tmpdir(), 'e-'))
+  await chmod(folder, 0o711) // as root the server runs as nobody
   const remove = removeWithParent(folder)
   const server = await startPostgres({
     folder: path.join(folder, 'postgres'),

@@ -1,4 +1,4 @@
-import { type SpawnOptions, execFile } from 'node:child_process'
+import { execFile } from 'node:child_process'
 
 /**
  * As whom PostgreSQL runs, which refuses root. `namespace` is for folders that only the starting user reaches, and for
@@ -55,12 +55,20 @@ export function candidates(
   return dataOwner === 0 ? [namespace, ...others] : [...others, namespace]
 }
 
+/** What node:child_process needs to start it. */
+export interface Command {
+  readonly program: string
+  readonly args: readonly string[]
+  readonly options: {
+    readonly env: NodeJS.ProcessEnv
+    readonly cwd: string
+    readonly uid?: number
+    readonly gid?: number
+  }
+}
+
 /** How to spawn a program as that account. Its environment is empty of PG…: those would change what the server does. */
-export function commandAs(
-  account: Account,
-  program: string,
-  args: readonly string[],
-): { readonly program: string; readonly args: readonly string[]; readonly options: SpawnOptions } {
+export function commandAs(account: Account, program: string, args: readonly string[]): Command {
   const env = { PATH: '/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin', LC_ALL: 'C' }
   const options = { env, cwd: '/' }
   switch (account.kind) {
@@ -85,12 +93,14 @@ export interface Ended {
 export async function runAs(account: Account, program: string, args: readonly string[]): Promise<Ended> {
   const command = commandAs(account, program, args)
   const { promise, resolve } = Promise.withResolvers<Ended>()
-  const { env, uid, gid } = command.options
-  const options = { env, cwd: '/', ...(uid !== undefined && { uid }), ...(gid !== undefined && { gid }) }
-  execFile(command.program, command.args, options, (error, stdout, stderr) => {
-    const output = `${stdout}${stderr}`.trim()
-    resolve({ ok: error === null, output: output === '' && error !== null ? error.message : output })
-  })
+  try {
+    execFile(command.program, command.args, command.options, (error, stdout, stderr) => {
+      const output = `${stdout}${stderr}`.trim()
+      resolve({ ok: error === null, output: output === '' && error !== null ? error.message : output })
+    })
+  } catch (error) {
+    resolve({ ok: false, output: Error.isError(error) ? error.message : String(error) }) // a container without that user id
+  }
   return promise
 }
 

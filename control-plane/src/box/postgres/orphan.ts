@@ -3,6 +3,8 @@ import path from 'node:path'
 
 import type { Clock } from '../../system/clock.js'
 import { BoxRefused } from '../box-refused.js'
+import { refusingIn } from './file-refusals.js'
+import type { PostgresPlaces } from './places.js'
 
 const ENDS_WITHIN_MS = 30_000
 const LOOK_AGAIN_MS = 25
@@ -12,7 +14,11 @@ const LOOK_AGAIN_MS = 25
  * and waits for the others, so that there are never two servers on one data directory.
  * @throws BoxRefused when they do not end
  */
-export async function endOrphan(data: string, clock: Clock, say: (line: string) => void): Promise<void> {
+export async function endOrphan(
+  { data, socketFolder }: PostgresPlaces,
+  clock: Clock,
+  say: (line: string) => void,
+): Promise<void> {
   const lock = path.join(data, 'postmaster.pid')
   const folder = await realpath(data).catch(() => undefined)
   if (folder === undefined) return
@@ -26,8 +32,12 @@ export async function endOrphan(data: string, clock: Clock, say: (line: string) 
     if (!(await haveEnded(folder, clock, ENDS_WITHIN_MS)))
       throw new BoxRefused('postgres-still-running', { folder, pids: await processesIn(folder) })
   }
-  // A lock whose number meanwhile is another program's would keep the server from starting.
+  // Locks whose number is another program's by now would keep the server from starting, and so would the number of a
+  // server that ended and that nobody waited for: process 1 of a container often waits for none.
   await rm(lock, { force: true })
+  await refusingIn(socketFolder, async () => {
+    for (const name of await readdir(socketFolder)) await rm(path.join(socketFolder, name), { force: true })
+  })
 }
 
 /** The server that the lock file names: alive, and at work in that very folder. */

@@ -60,14 +60,16 @@ function serverArguments({ data, socketFolder }: PostgresPlaces, durable: boolea
     max_wal_size: '256MB', // bounds both the room on a small disk and the time of a recovery
     io_method: 'sync', // three processes fewer; the database fits into memory
     max_logical_replication_workers: 0,
+    // systemd removes the shared memory of a plain user who logs out (RemoveIPC), and containers have little of it.
+    dynamic_shared_memory_type: 'mmap',
     ssl: 'off',
     lc_messages: 'C', // READY is looked for in English
     logging_collector: 'off',
     log_destination: 'stderr',
     log_line_prefix: '',
     log_checkpoints: 'off',
-    log_min_messages: 'error',
-    // Values of rows stand in details and statements, and belong into no log.
+    // What a statement did wrong is told to whoever sent it. It may hold values of rows, which belong into no log.
+    log_min_messages: 'log',
     log_error_verbosity: 'terse',
     log_min_error_statement: 'panic',
     ...(!durable && { fsync: 'off', full_page_writes: 'off', synchronous_commit: 'off' }),

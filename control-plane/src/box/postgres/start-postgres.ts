@@ -1,4 +1,4 @@
-import { mkdir, stat } from 'node:fs/promises'
+import { access, chmod, constants, mkdir } from 'node:fs/promises'
 import path from 'node:path'
 
 import type { Clock } from '../../system/clock.js'
@@ -57,7 +57,7 @@ export async function startPostgres(options: PostgresOptions): Promise<Postgres>
       brought: found.major,
     })
   const server = await refusingIn(folder, async () => installServer(found, folder, random))
-  await endOrphan(places.data, clock, say)
+  await refusingIn(folder, async () => endOrphan(places, clock, say))
   await refusingIn(folder, async () => removeOldServers(folder, server))
   const postgres = path.join(server, 'bin', 'postgres')
   const reach = { postgres, folders: [folder, runFolder] }
@@ -71,10 +71,14 @@ export async function startPostgres(options: PostgresOptions): Promise<Postgres>
   return run(places, postgres, account, { clock, say, durable })
 }
 
+/** Those that it makes let others pass, whatever the umask: the server runs as another user when root starts it. */
 async function makeFolders({ folder, socketFolder }: PostgresPlaces): Promise<void> {
-  await refusingIn(folder, async () => mkdir(folder, { recursive: true, mode: 0o755 }))
+  for (const open of [folder, path.dirname(socketFolder)])
+    await refusingIn(open, async () => {
+      if ((await mkdir(open, { recursive: true })) !== undefined) await chmod(open, 0o755)
+      await access(open, constants.W_OK)
+    })
   await refusingIn(socketFolder, async () => mkdir(socketFolder, { recursive: true, mode: 0o700 }))
-  await stat(folder)
 }
 
 async function run(
