@@ -1,4 +1,6 @@
 import { afterEach, beforeEach, expect, test } from '@jest/globals'
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
@@ -7,7 +9,7 @@ import { findPackage, type PostgresPackage } from '#control/box/postgres/find-pa
 import { startPostgres } from '#control/box/postgres/start-postgres.js'
 import { systemClock } from '#control/system/clock.js'
 import { describeAsRoot } from '../support/needs-root.js'
-import { BoxFolder } from '../support/postgres-box.js'
+import { BoxFolder, killAndWait } from '../support/postgres-box.js'
 
 const OWN_DATABASE =
   'set DATABASE_URL=postgres://user:password@host/database to use a PostgreSQL of your own.'
@@ -111,8 +113,12 @@ test('a program that this machine cannot run', async () => {
 
 describeAsRoot('started in surroundings that root makes', () => {
   let place: BoxFolder
+  let holder: ChildProcess | undefined
 
-  afterEach(async () => place.remove())
+  afterEach(async () => {
+    if (holder !== undefined) await killAndWait(holder)
+    await place.remove()
+  })
 
   test('a plain user in a folder that is not theirs', async () => {
     place = new BoxFolder()
@@ -134,13 +140,44 @@ describeAsRoot('started in surroundings that root makes', () => {
     )
   })
 
-  test.each([20, 75])('a disk of %i MiB, which is too small', async (mib) => {
-    place = new BoxFolder()
-    const script = `mkdir "$2" && mount -t tmpfs -o size=${mib}m,mode=755 tmpfs "$2" && exec "$0" "$@"`
-    const wrapper = ['unshare', '--mount', '/bin/sh', '-c', script]
-    expect(await place.start({ wrapper }).next('refused')).toBe(
+  /** A small disk at the box's folder, which those see who enter with the words that it answers. */
+  async function smallDisk(mib: number): Promise<readonly string[]> {
+    const script = `mkdir "$0" && mount -t tmpfs -o size=${mib}m,mode=755 tmpfs "$0" && echo mounted && exec cat`
+    holder = spawn('unshare', ['--mount', '/bin/sh', '-c', script, place.folder], {
+      stdio: ['pipe', 'pipe', 'inherit'],
+    })
+    if (holder.stdout === null) throw new Error('spawned without a pipe')
+    await once(holder.stdout, 'data')
+    return ['nsenter', `--mount=/proc/${holder.pid}/ns/mnt`, '--']
+  }
+
+  function full(): string {
+    return (
       `BoxRefused: The disk that holds ${place.folder} is full (df -h ${place.folder}): ` +
-        'free some space there, or choose a folder on another disk with ENTREPOT_DATA=/path.',
+      'free some space there, or choose a folder on another disk with ENTREPOT_DATA=/path.'
     )
+  }
+
+  test.each([
+    ['the programs', 20],
+    ['the database', 75],
+  ])('a disk too small for %s', async (_, mib) => {
+    place = new BoxFolder()
+    expect(await place.start({ wrapper: await smallDisk(mib) }).next('refused')).toBe(full())
+  })
+
+  test('a disk that became full since the last start', async () => {
+    place = new BoxFolder()
+    const wrapper = await smallDisk(160)
+    const [enter = '', ...args] = wrapper
+    const first = place.start({ wrapper })
+    await first.next('ready')
+    expect(await first.stop()).toBe(0)
+    spawnSync(enter, [...args, '/bin/sh', '-c', `cat /dev/zero >${place.folder}/everything`])
+    expect(await place.start({ wrapper }).next('refused')).toBe(full())
+    spawnSync(enter, [...args, 'rm', `${place.folder}/everything`])
+    const healed = place.start({ wrapper })
+    await healed.next('ready')
+    expect(await healed.stop()).toBe(0)
   })
 })

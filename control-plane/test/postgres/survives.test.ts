@@ -1,6 +1,6 @@
 import { afterEach, expect, test } from '@jest/globals'
 import { type ChildProcess, spawn } from 'node:child_process'
-import { writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 
 import { eventually } from '../support/eventually.js'
@@ -133,6 +133,36 @@ test('after kill -9 of the box and its server at once, the next one recovers', a
   process.kill(await leaveAnOrphan(), 'SIGKILL')
   expect(await (await startsWithTheData()).stop()).toBe(0)
 })
+
+test('a first start that is killed while it copies the programs is begun again', async () => {
+  place = new BoxFolder()
+  const box = place.start(DURABLE)
+  await eventually('the copy', async () => (filesIn(place.folder).length > 0 ? true : undefined))
+  await killAndWait(box.child)
+  expect(filesIn(place.folder)).not.toContain('cluster')
+  const next = place.start(DURABLE)
+  await next.next('ready')
+  expect(await next.stop()).toBe(0)
+  expect(filesIn(place.folder)).toEqual(['cluster', 'server-18.4.0-beta.17'])
+})
+
+test('a first start that is killed while it makes the database is begun again', async () => {
+  place = new BoxFolder()
+  for (let round = 1; round <= 3; round++) {
+    const box = place.start(DURABLE)
+    await box.next('said')
+    await killAndWait(box.child)
+    expect(filesIn(place.folder)).not.toContain('cluster')
+  }
+  const last = place.start(DURABLE)
+  await last.next('ready')
+  expect(await last.stop()).toBe(0)
+  expect(filesIn(place.folder)).toEqual(['cluster', 'server-18.4.0-beta.17'])
+})
+
+function filesIn(folder: string): readonly string[] {
+  return existsSync(folder) ? readdirSync(folder).toSorted() : []
+}
 
 test('a lock whose number is another program’s by now keeps nothing from starting, and that program lives', async () => {
   place = new BoxFolder()

@@ -82,9 +82,10 @@ function initdbRefused({ folder }: PostgresPlaces, output: string): BoxRefused {
   return new BoxRefused('postgres-did-not-start', { folder, reason: errors.join('\n') || output })
 }
 
+/** What a start left that was killed. Its initdb may still run and write, until it misses the folder. */
 async function removeUnfinished(folder: string): Promise<void> {
   const left = (await readdir(folder)).filter((name) => name.startsWith(UNFINISHED))
-  for (const name of left) await rm(path.join(folder, name), { recursive: true, force: true })
+  for (const name of left) await rm(path.join(folder, name), { recursive: true, force: true, maxRetries: 10 })
 }
 
 /** @throws BoxRefused when somebody removed it */
