@@ -1,8 +1,11 @@
 /**
  * What other workspaces may import of the core: the alphabet of request targets, what upstreams are called, and the
- * bodies of its errors, so that nginx refuses what the core refuses and in the same words. The types of the internal API
- * come with the control plane.
+ * bodies of its errors, so that nginx refuses what the core refuses and in the same words; its configuration file, so
+ * that who writes one reads it with the core's own eyes; what its internal API answers.
  */
+export type { Reloaded } from './config/live.js'
+export { parseText as parseConfiguration } from './config/read-settings.js'
+export type { WrittenFile as ConfigurationFile } from './config/schema.js'
 export { findUpstreamHost, HOST_FORM as UPSTREAM_HOST_FORM } from './config/upstream-address.js'
 /** What a person may say of an account, and of an upstream: the control plane takes the same, and renders it. */
 export { account as accountSchema } from './config/schema/access.js'

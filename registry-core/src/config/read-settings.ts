@@ -4,7 +4,8 @@ import { errorCode } from '../store/fs.js'
 import { ConfigurationError } from './configuration-error.js'
 import { type Environment, override } from './environment.js'
 import { keyWithOrigin, type KeyPath, type Origins, shown } from './key-path.js'
-import { settingsSchema } from './schema.js'
+import type { Notice } from './notice.js'
+import { type ParsedFile, settingsSchema } from './schema.js'
 import type { Settings } from './settings.js'
 import { sortKeys } from './sort-keys.js'
 import type { ReadText } from './to-mirrors.js'
@@ -28,32 +29,48 @@ const readText: ReadText = (path) => {
 }
 
 /**
- * YAML, then the environment, then the table of registry:2's keys (sort-keys.ts), then the schema for what is left, then
- * the files of certificates that it names.
+ * What a text says, then the files of certificates that it names.
  * @throws ConfigurationError with every finding
  */
 export function parseSettings(file: string, text: string, environment: Environment = {}): Settings {
+  const { parsed, honoured, findings, notices } = parseText(text, environment)
+  if (parsed === undefined) throw new ConfigurationError(file, findings, notices)
+  return toSettings(file, parsed, { reading: { honoured, notices }, readText })
+}
+
+/** What is in a text, and what it means. */
+interface ParsedText {
+  /** As YAML has it, before the schema; undefined when it is none. */
+  readonly value: unknown
+  /** Undefined when there are findings. */
+  readonly parsed: ParsedFile | undefined
+  readonly honoured: readonly string[]
+  /** Sentences that name the key, what was found and what is allowed. */
+  readonly findings: readonly string[]
+  readonly notices: readonly Notice[]
+}
+
+/** YAML, then the environment, then the table of registry:2's keys (sort-keys.ts), then the schema for what is left. Pure. */
+export function parseText(text: string, environment: Environment = {}): ParsedText {
   const reading = readYaml(text)
-  if ('errors' in reading)
-    throw new ConfigurationError(
-      file,
-      reading.errors.map((error) => `it is not YAML: ${error}`),
-    )
+  if ('errors' in reading) {
+    const findings = reading.errors.map((error) => `it is not YAML: ${error}`)
+    return { value: undefined, parsed: undefined, honoured: [], findings, notices: [] }
+  }
   const overridden = override(reading.value, environment)
   const { origins } = overridden
   const sorted = sortKeys(overridden.file, origins)
   const repeated = reading.repeated.map((sentence) => ({ kind: 'repeated', key: '', sentence }) as const)
   const notices = [...repeated, ...sorted.notices, ...overridden.notices]
-  const parsed = settingsSchema.safeParse(sorted.value)
-  const issues = parsed.error?.issues ?? []
+  const { data, error } = settingsSchema.safeParse(sorted.value)
+  const issues = error?.issues ?? []
   const findings = [
     ...overridden.refusals,
     ...sorted.refusals,
     ...issues.flatMap((issue) => findingsOf(issue, sorted.value, origins)),
   ]
-  if (findings.length > 0 || !parsed.success) throw new ConfigurationError(file, findings, notices)
-  const { honoured } = sorted
-  return toSettings(file, parsed.data, { reading: { honoured, notices }, readText })
+  const parsed = findings.length > 0 ? undefined : data
+  return { value: reading.value, parsed, honoured: sorted.honoured, findings, notices }
 }
 
 /** What the schema says is wrong, as sentences: the key, what was found, what is allowed. */

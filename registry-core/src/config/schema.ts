@@ -69,6 +69,8 @@ export const settingsSchema = z.strictObject(
 )
 
 export type ParsedFile = z.output<typeof settingsSchema>
+/** The same as whoever writes a file has it. */
+export type WrittenFile = z.input<typeof settingsSchema>
 
 /** One key of the file, for the page that lists them. */
 export interface SettingDescription {
