@@ -3,8 +3,8 @@ import { parseArgs } from 'node:util'
 
 import {
   type FrontSettings,
-  type Listener,
   type ListenerView,
+  type RegistryListener,
   SettingRefused,
   type VirtualHost,
 } from './render.js'
@@ -57,12 +57,16 @@ function settingsOf(args: readonly string[]): FrontSettings | undefined {
   }
 }
 
-function listenersOf({ http = [], tls = [], ...values }: ReturnType<typeof parse>['values']): Listener[] {
+function listenersOf({
+  http = [],
+  tls = [],
+  ...values
+}: ReturnType<typeof parse>['values']): RegistryListener[] {
   const virtualHosts = (values['virtual-host'] ?? []).map(virtualHostOf)
   return [
-    ...http.map((text): Listener => ({ kind: 'http', ...placeOf(text), virtualHosts })),
+    ...http.map((text): RegistryListener => ({ kind: 'http', ...placeOf(text), virtualHosts })),
     ...tls.map(
-      (text): Listener => ({
+      (text): RegistryListener => ({
         kind: 'tls',
         ...placeOf(text),
         virtualHosts,
@@ -108,7 +112,7 @@ function needed(option: string, value: string | undefined): string {
 }
 
 /** `ADDRESS:PORT`, and `=VIEW` behind it. */
-function placeOf(text: string): Pick<Listener, 'address' | 'port' | 'view'> {
+function placeOf(text: string): Pick<RegistryListener, 'address' | 'port' | 'view'> {
   const [, address, port, view = 'registry'] = /^([^=]+):(\d+)(?:=(.*))?$/.exec(text) ?? []
   if (address === undefined) throw new UsageError(`${text} is no ADDRESS:PORT`)
   return { address: address.replace(/^\[(.*)\]$/, '$1'), port: Number(port), view: viewOf(view) }

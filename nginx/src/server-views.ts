@@ -1,20 +1,21 @@
-import net from 'node:net'
 import { findUpstreamHost, UPSTREAM_HOST_FORM } from '@entrepot/registry-core/contract'
 
-import { count, file } from './checked-values.js'
+import { file } from './checked-values.js'
 import { type DirectiveValue, directiveValue, SettingRefused } from './directive-value.js'
-import type { Listener, ListenerView, VirtualHost } from './settings.js'
+import { listenPlaces } from './listen-places.js'
+import type {
+  AdminListener,
+  Listener,
+  ListenerView,
+  RegistryListener,
+  TlsListener,
+  VirtualHost,
+} from './settings.js'
+import type { SocketNames } from './socket-names.js'
 
-/** One server block: what a listener answers to everybody, or to clients of some hosts. */
-export type ServerView = {
+/** What every server block has. */
+type PlaceView = {
   readonly listen: DirectiveValue
-  /** The first block of an address: it has the options of the socket, and every Host that no other one names. */
-  readonly isDefault: boolean
-  readonly serverNames: readonly DirectiveValue[]
-  readonly view: DirectiveValue
-  readonly isUpstream: boolean
-  readonly upstream: DirectiveValue
-  readonly isTls: boolean
   /** nginx before 1.25.1 has HTTP/2 as a word of `listen`, later ones as a directive of its own. */
   readonly http2InListen: boolean
   readonly http2Directive: boolean
@@ -22,35 +23,104 @@ export type ServerView = {
   readonly key: DirectiveValue
 }
 
+/** One server block of the registry: what a listener answers to everybody, or to clients of some hosts. */
+export type ServerView = PlaceView & {
+  /** The first block of an address: it has the options of the socket, and every Host that no other one names. */
+  readonly isDefault: boolean
+  readonly serverNames: readonly DirectiveValue[]
+  /** The upstream block of the core's socket. */
+  readonly core: DirectiveValue
+  readonly view: DirectiveValue
+  readonly isUpstream: boolean
+  readonly upstream: DirectiveValue
+  readonly isTls: boolean
+  readonly offersAuthority: boolean
+}
+
+/** The server block of an admin listener. */
+export type AdminView = PlaceView & { readonly api: DirectiveValue }
+
+/** The server block of a listener that offers the authority alone. */
+export type AuthorityView = { readonly listen: DirectiveValue }
+
+/** All server blocks. */
+export type ServerViews = {
+  readonly servers: readonly ServerView[]
+  readonly adminServers: readonly AdminView[]
+  readonly authorityServers: readonly AuthorityView[]
+}
+
+interface Context {
+  readonly http2IsDirective: boolean
+  readonly hasAuthority: boolean
+  readonly coreSocket: string
+  readonly cores: SocketNames
+  readonly apis: SocketNames
+}
+
 const UNUSED = directiveValue('unused', '-')
 
 /** The blocks of each listener: its own first, one for each of its virtual hosts behind it. */
-export function serverViews(
-  listeners: readonly Listener[],
-  { http2IsDirective }: { readonly http2IsDirective: boolean },
-): readonly ServerView[] {
-  if (listeners.length === 0) throw new SettingRefused('listeners', '[]', 'at least one listener')
-  const own = listeners.map((listener) => ownServer(listener, http2IsDirective))
-  for (const [at, { listen }] of own.entries()) {
-    const meets = own.slice(0, at).some((earlier) => isSamePlace(earlier.listen, listen))
-    if (meets) throw new SettingRefused('listeners', listen, 'each port of an address once')
+export function serverViews(listeners: readonly Listener[], context: Context): ServerViews {
+  const servers: ServerView[] = []
+  const adminServers: AdminView[] = []
+  const authorityServers: AuthorityView[] = []
+  for (const [at, listen] of listenPlaces(listeners).entries()) {
+    const listener = listeners[at]
+    switch (listener?.kind) {
+      case 'http':
+      case 'tls':
+        servers.push(...registryServers(listener, listen, context))
+        break
+      case 'admin': {
+        const api = context.apis.nameOf('apiSocket', listener.apiSocket)
+        adminServers.push({ ...placeView(listen, listener, context), api })
+        break
+      }
+      case 'authority':
+        if (!context.hasAuthority)
+          throw new SettingRefused('authority', '', 'a certificate, for a listener that offers it')
+        authorityServers.push({ listen })
+        break
+      case undefined:
+    }
   }
-  return own.flatMap((server, at) => [server, ...virtualServers(server, listeners[at]?.virtualHosts ?? [])])
+  return { servers, adminServers, authorityServers }
 }
 
-function ownServer(listener: Listener, http2IsDirective: boolean): ServerView {
-  const isTls = listener.kind === 'tls'
+function placeView(
+  listen: DirectiveValue,
+  listener: RegistryListener | AdminListener,
+  { http2IsDirective }: Context,
+): PlaceView {
+  const isTls = listener.kind !== 'http'
   return {
-    listen: listenAddress(listener),
-    isDefault: true,
-    serverNames: [],
-    ...viewFields(listener.view ?? 'registry'),
-    isTls,
+    listen,
     http2InListen: isTls && !http2IsDirective,
     http2Directive: isTls && http2IsDirective,
-    certificate: isTls ? file('certificate', listener.certificate) : UNUSED,
-    key: isTls ? file('key', listener.key) : UNUSED,
+    ...(isTls ? keyPair(listener) : { certificate: UNUSED, key: UNUSED }),
   }
+}
+
+function keyPair({ certificate, key }: TlsListener | AdminListener): Pick<PlaceView, 'certificate' | 'key'> {
+  return { certificate: file('certificate', certificate), key: file('key', key) }
+}
+
+function registryServers(
+  listener: RegistryListener,
+  listen: DirectiveValue,
+  context: Context,
+): readonly ServerView[] {
+  const own: ServerView = {
+    ...placeView(listen, listener, context),
+    isDefault: true,
+    serverNames: [],
+    core: context.cores.nameOf('coreSocket', listener.coreSocket ?? context.coreSocket),
+    ...viewFields(listener.view ?? 'registry'),
+    isTls: listener.kind === 'tls',
+    offersAuthority: listener.kind === 'http' && context.hasAuthority,
+  }
+  return [own, ...virtualServers(own, listener.virtualHosts ?? [])]
 }
 
 function virtualServers(own: ServerView, hosts: readonly VirtualHost[]): readonly ServerView[] {
@@ -83,25 +153,4 @@ function serverName(text: string): DirectiveValue {
   if (text.length > 253 || !new RegExp(`^${label}(?:\\.${label})*$`).test(text))
     throw new SettingRefused('virtualHosts', text, 'a host in lower case, without a port: quay.io')
   return directiveValue('virtualHosts', text)
-}
-
-/** One address twice, or an address beside the wildcard of its family: nginx could bind only one of them. */
-function isSamePlace(one: string, other: string): boolean {
-  const pattern = /^(.*):(\d+)$/
-  const [, host, port] = pattern.exec(one) ?? []
-  const [, otherHost, otherPort] = pattern.exec(other) ?? []
-  if (port !== otherPort) return false
-  const isWildcard = [host, otherHost].some((name) => name === '0.0.0.0' || name === '[::]')
-  return host === otherHost || (isWildcard && host?.startsWith('[') === otherHost?.startsWith('['))
-}
-
-function listenAddress({ address, port }: Listener): DirectiveValue {
-  const family = net.isIP(address)
-  if (family === 0 || address.includes('%') || /^::ffff:/i.test(address)) {
-    throw new SettingRefused('address', address, 'an IP address')
-  }
-  // In its one short form, so that two spellings of an address are seen to be one.
-  const canonical = new net.SocketAddress({ address, family: family === 6 ? 'ipv6' : 'ipv4' }).address
-  count('port', port, 65_535)
-  return directiveValue('address', family === 6 ? `[${canonical}]:${port}` : `${canonical}:${port}`)
 }

@@ -1,10 +1,11 @@
 /** What a person or a program decides about the front; everything else follows in the view. */
 export interface FrontSettings {
-  /** nginx's own folder, absolute: configuration, error bodies, pid, logs and temporary folders lie in it. */
+  /** nginx's own folder, absolute: pid, logs and temporary folders lie in it, and all else without a generation. */
   readonly prefix: string
+  readonly generation?: Generation
   /** The version that will run it, as `nginx -v` says it (`1.22.1`): syntax differs between them. */
   readonly nginxVersion: string
-  /** Absolute path of the core's unix socket. */
+  /** Absolute path of the core's unix socket; a listener can name another one, where rights are different. */
   readonly coreSocket: string
   /** The folder that holds `docker/registry/v2`, absolute. */
   readonly storeRoot: string
@@ -19,6 +20,18 @@ export interface FrontSettings {
   readonly maxUploadSize?: string
   /** How long either side may stay silent in a transfer. */
   readonly timeoutSeconds?: number
+  /** Connections of one worker process, to clients and to the core together; those beyond wait to be accepted. */
+  readonly connectionsPerWorker?: number
+  /** The authority that signed the certificates, PEM: plain listeners offer it as /ca.pem, and /ca says what to do. */
+  readonly authority?: string
+}
+
+/** What one change of the settings makes anew, whole, beside what is in force. */
+export interface Generation {
+  /** Absolute: nginx.conf, error bodies and the authority's page lie in it. Its last part is the generation's name. */
+  readonly folder: string
+  /** A unix socket of nginx's, absolute, that says which generation is in force: nginx may have refused one. */
+  readonly socket: string
 }
 
 /** What the names that clients ask for mean: as in a registry, as docker asks a mirror, or as names of one upstream. */
@@ -31,13 +44,18 @@ export interface VirtualHost {
   readonly view: ListenerView
 }
 
-/** An address that nginx listens on, and the view that its clients get. */
-export type Listener = PlainListener | TlsListener
+/** An address that nginx listens on, and what its clients get. */
+export type Listener = RegistryListener | AdminListener | AuthorityListener
+
+/** For clients of registries. */
+export type RegistryListener = PlainListener | TlsListener
 
 interface Views {
   /** Of every client whose Host is no virtual host; `registry` unless said otherwise. */
   readonly view?: ListenerView
   readonly virtualHosts?: readonly VirtualHost[]
+  /** The core's socket that decides what clients of this listener may do; that of the settings unless said otherwise. */
+  readonly coreSocket?: string
 }
 
 /** Plain HTTP: for clients on this machine, which trust 127.0.0.0/8. */
@@ -58,8 +76,28 @@ export interface TlsListener extends Views {
   readonly key: string
 }
 
+/** TLS for the control plane's API and console, which are on no other listener. */
+export interface AdminListener {
+  readonly kind: 'admin'
+  readonly address: string
+  readonly port: number
+  readonly certificate: string
+  readonly key: string
+  /** Absolute path of the control plane's unix socket. */
+  readonly apiSocket: string
+}
+
+/** Plain HTTP with the authority's page and nothing else: for machines that do not trust it yet. */
+export interface AuthorityListener {
+  readonly kind: 'authority'
+  readonly address: string
+  readonly port: number
+}
+
 export const DEFAULT_MAX_UPLOAD_SIZE = '16384m'
 export const DEFAULT_TIMEOUT_SECONDS = 900
+/** A thousand daemons behind one address, three downloads each, and as many connections to the core, on one worker. */
+export const DEFAULT_CONNECTIONS_PER_WORKER = 10_240
 
 const UNITS: Readonly<Record<string, number>> = { k: 1024, m: 1024 ** 2, g: 1024 ** 3 }
 

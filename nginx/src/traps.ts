@@ -75,10 +75,12 @@ function ifTraps({ name, block, line }: Directive): readonly string[] {
 
 function locationTraps({ args, block, line }: Directive): readonly string[] {
   const found: string[] = []
-  const [place = ''] = args
+  const place = args.at(-1) ?? ''
   const has = (name: string): boolean => block.some((directive) => directive.name === name)
-  if (args.length > 1) found.push(`line ${line}: a location by ${args[0]}, not by its prefix`)
+  const isExact = args.length === 2 && args[0] === '='
+  if (args.length > 1 && !isExact) found.push(`line ${line}: a location by ${args[0]}, not by its prefix`)
   for (const alias of block.filter(({ name }) => name === 'alias')) {
+    if (isExact && /^\/[^$]*[^$/]$/.test(alias.args[0] ?? '')) continue // one file under one name
     if (!place.endsWith('/') || !alias.args[0]?.endsWith('/')) {
       found.push(`line ${alias.line}: location and alias end with a slash, or ".." leads out of the folder`)
     }
@@ -95,10 +97,12 @@ function proxyTraps(block: readonly Directive[]): readonly string[] {
     const missing = OWN_HEADERS.filter((header) => !set.includes(header))
     if (missing.length > 0) found.push(`line ${line}: clients can send ${missing.join(', ')}`)
     const [first] = block
-    const isGuarded = first?.name === 'if' && first.args.join(' ') === '($target_refused)'
+    // The control plane's own router reads what the core's grammar is not for.
+    const guard = /^http:\/\/api(_\d+)?$/.test(target) ? '($absolute_target)' : '($target_refused)'
+    const isGuarded = first?.name === 'if' && first.args.join(' ') === guard
     if (!isGuarded) found.push(`line ${line}: the grammar of the target is not checked first`)
     // The client's own target, unchanged, is the one variable that leads nowhere else.
-    if (!['http://core', 'http://core$request_uri'].includes(target)) {
+    if (!/^http:\/\/(?:core(?:_\d+)?(?:\$request_uri)?|api(?:_\d+)?)$/.test(target)) {
       found.push(`line ${line}: proxy_pass to ${target}: its target is decoded or a variable's`)
     }
     return found

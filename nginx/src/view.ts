@@ -1,8 +1,18 @@
+import path from 'node:path'
+
 import { accountName, count, folder, size, socketPath } from './checked-values.js'
 import { type DirectiveValue, directiveValue, quotedPattern, SettingRefused } from './directive-value.js'
 import { errorPages } from './error-pages.js'
-import { type ServerView, serverViews } from './server-views.js'
-import { DEFAULT_MAX_UPLOAD_SIZE, DEFAULT_TIMEOUT_SECONDS, type FrontSettings } from './settings.js'
+import { PROBLEM_PAGES } from './problem-pages.js'
+import { type ServerViews, serverViews } from './server-views.js'
+import {
+  DEFAULT_CONNECTIONS_PER_WORKER,
+  DEFAULT_MAX_UPLOAD_SIZE,
+  DEFAULT_TIMEOUT_SECONDS,
+  type FrontSettings,
+  type Generation,
+} from './settings.js'
+import { SocketNames, type SocketView } from './socket-names.js'
 import { acceptableToPcre } from './target-pattern.js'
 
 /** What a template may hold: no plain string compiles, and nothing is optional. */
@@ -14,13 +24,22 @@ export type Viewable =
   | { readonly [field: string]: Viewable }
 
 /** Every value and every condition of the rendered files, computed. */
-export type View = {
+export type View = ServerViews & {
   readonly prefix: DirectiveValue
+  /** The folder of nginx.conf itself. */
+  readonly generation: DirectiveValue
+  readonly saysGeneration: boolean
+  readonly generationName: DirectiveValue
+  readonly generationSocket: DirectiveValue
   readonly hasUser: boolean
   readonly user: DirectiveValue
   readonly group: DirectiveValue
   readonly workers: DirectiveValue
-  readonly coreSocket: DirectiveValue
+  readonly connectionsPerWorker: number
+  /** A connection may need another descriptor, for the file that is sent. */
+  readonly openFiles: number
+  /** What is asked by its unix socket. */
+  readonly sockets: readonly SocketView[]
   readonly storeRoot: DirectiveValue
   readonly targetPattern: DirectiveValue
   readonly maxUploadSize: DirectiveValue
@@ -28,7 +47,7 @@ export type View = {
   /** nginx since 1.27.4 can leave idle connections open at a reload, for a request that is just on its way. */
   readonly sparesIdleConnections: boolean
   readonly errorPages: readonly ErrorPageView[]
-  readonly servers: readonly ServerView[]
+  readonly problemPages: readonly ErrorPageView[]
 }
 
 export type ErrorPageView = {
@@ -41,33 +60,82 @@ const UNUSED = directiveValue('unused', '-')
 
 /** Settings → the complete view. Throws SettingRefused, naming the setting, for what nginx would not take. */
 export function viewOf(settings: FrontSettings): View {
-  const { user, group = user } = settings
+  const { timeoutSeconds = DEFAULT_TIMEOUT_SECONDS, maxUploadSize = DEFAULT_MAX_UPLOAD_SIZE } = settings
+  const cores = new SocketNames('core')
+  const apis = new SocketNames('api')
+  cores.nameOf('coreSocket', settings.coreSocket)
+  const servers = serverViews(settings.listeners, {
+    http2IsDirective: isAtLeast(settings.nginxVersion, [1, 25, 1]),
+    hasAuthority: settings.authority !== undefined,
+    coreSocket: settings.coreSocket,
+    ...{ cores, apis },
+  })
   return {
     prefix: folder('prefix', settings.prefix),
+    ...generationFields(settings.generation, settings.prefix),
+    ...processFields(settings),
+    sockets: [...cores.views(), ...apis.views()],
+    storeRoot: folder('storeRoot', settings.storeRoot),
+    targetPattern: quotedPattern(acceptableToPcre),
+    maxUploadSize: size('maxUploadSize', maxUploadSize),
+    timeoutSeconds: Number(count('timeoutSeconds', timeoutSeconds, 86_400)),
+    sparesIdleConnections: isAtLeast(settings.nginxVersion, [1, 27, 4]),
+    errorPages: errorPages(settings).map(errorPageView),
+    problemPages: PROBLEM_PAGES.map(errorPageView),
+    ...servers,
+  }
+}
+
+function generationFields(
+  generation: Generation | undefined,
+  prefix: string,
+): Pick<View, 'generation' | 'saysGeneration' | 'generationName' | 'generationSocket'> {
+  if (generation === undefined)
+    return {
+      generation: folder('prefix', prefix),
+      saysGeneration: false,
+      generationName: UNUSED,
+      generationSocket: UNUSED,
+    }
+  const name = path.basename(generation.folder)
+  if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test(name))
+    throw new SettingRefused('generation', name, 'a folder of letters, digits, ".", "_" and "-"')
+  return {
+    generation: folder('generation', generation.folder),
+    saysGeneration: true,
+    generationName: directiveValue('generation', name),
+    generationSocket: socketPath('generation', generation.socket),
+  }
+}
+
+function processFields({
+  user,
+  group = user,
+  workers,
+  connectionsPerWorker = DEFAULT_CONNECTIONS_PER_WORKER,
+}: FrontSettings): Pick<
+  View,
+  'hasUser' | 'user' | 'group' | 'workers' | 'connectionsPerWorker' | 'openFiles'
+> {
+  const connections = Number(count('connectionsPerWorker', connectionsPerWorker, 1_000_000))
+  // nginx itself takes no fewer than it has listeners and channels.
+  if (connections < 512) throw new SettingRefused('connectionsPerWorker', String(connections), '512 or more')
+  return {
     hasUser: user !== undefined,
     user: user === undefined ? UNUSED : accountName('user', user),
     group: group === undefined ? UNUSED : accountName('group', group),
-    workers: directiveValue(
-      'workers',
-      settings.workers === undefined ? 'auto' : count('workers', settings.workers, 256),
-    ),
-    coreSocket: socketPath('coreSocket', settings.coreSocket),
-    storeRoot: folder('storeRoot', settings.storeRoot),
-    targetPattern: quotedPattern(acceptableToPcre),
-    maxUploadSize: size('maxUploadSize', settings.maxUploadSize ?? DEFAULT_MAX_UPLOAD_SIZE),
-    timeoutSeconds: Number(
-      count('timeoutSeconds', settings.timeoutSeconds ?? DEFAULT_TIMEOUT_SECONDS, 86_400),
-    ),
-    sparesIdleConnections: isAtLeast(settings.nginxVersion, [1, 27, 4]),
-    errorPages: errorPages(settings).map(({ caught, answered, file }) => ({
-      caught,
-      answered,
-      file: directiveValue('error page', file),
-    })),
-    servers: serverViews(settings.listeners, {
-      http2IsDirective: isAtLeast(settings.nginxVersion, [1, 25, 1]),
-    }),
+    workers: directiveValue('workers', workers === undefined ? 'auto' : count('workers', workers, 256)),
+    connectionsPerWorker: connections,
+    openFiles: 2 * connections,
   }
+}
+
+function errorPageView({
+  caught,
+  answered,
+  file,
+}: Omit<ErrorPageView, 'file'> & { file: string }): ErrorPageView {
+  return { caught, answered, file: directiveValue('error page', file) }
 }
 
 function isAtLeast(version: string, wanted: readonly [number, number, number]): boolean {

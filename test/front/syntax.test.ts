@@ -50,7 +50,7 @@ describeNeeding(NEEDS, 'what is rendered', () => {
     const root = mkdtempSync(path.join(folder, 'golden-'))
     const prefix = path.join(root, 'front')
     cpSync(path.join(GOLDEN, name), prefix, { recursive: true })
-    for (const below of ['front/logs', 'front/temp', 'tls']) mkdirSync(path.join(root, below))
+    for (const below of ['front/logs', 'front/temp', 'tls', 'run']) mkdirSync(path.join(root, below))
     cpSync(certificates.certificate, path.join(root, 'tls/server.pem'))
     cpSync(certificates.key, path.join(root, 'tls/server.key'))
     const conf = path.join(prefix, 'nginx.conf')

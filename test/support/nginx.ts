@@ -84,7 +84,7 @@ function nginx(
     settings.listeners.find((one) => one.kind === kind)?.port
   return {
     httpPort: portOf('http') ?? 0,
-    viewPorts: first.listeners.filter(({ view }) => view !== undefined).map(({ port }) => port),
+    viewPorts: first.listeners.flatMap((one) => ('view' in one && one.view !== undefined ? [one.port] : [])),
     tlsPort: portOf('tls'),
     caFile: certificates?.caFile,
     process: running,

@@ -1,0 +1,111 @@
+#!/bin/sh
+# The steps of a change of the configuration, one a call: whoever may reload nginx runs this, a child process of the
+# control plane, a container, a systemd unit. It takes the name of a generation and nothing else from its caller; places
+# and programs come from the environment, which that unit or container sets.
+#
+#   apply.sh test ID     would nginx and the core start with this generation?
+#   apply.sh swap ID     make it the one that both read; atomic, and durable
+#   apply.sh reload      nginx reads it. "stopped" on stdout when there is no nginx to be told
+#   apply.sh keep ID     it has proved itself: what a later start goes back to
+#   apply.sh run         run nginx itself, in this process
+#
+# The core is told by its socket (POST /reload), not here: it answers what became of it, a signal does not.
+# Exit codes: 0 done, 2 wrong usage, 3 failed, 10 nginx refuses the generation, 11 the core does; why is on stderr.
+#
+# Killed between any two steps, nginx and the core have the old generation or one that both have tested; "current" differs
+# from "applied", and the next start puts it back.
+set -eu
+
+usage() {
+    echo "usage: apply.sh test|swap|keep ID, apply.sh reload|run" >&2
+    exit 2
+}
+
+: "${ENTREPOT_CONFIG:?the folder of generations/ and current}"
+: "${ENTREPOT_FRONT_PREFIX:?the folder of logs/, temp/ and nginx.pid}"
+nginx=${ENTREPOT_NGINX:-nginx}
+core=${ENTREPOT_REGISTRY_CORE:-registry-core}
+PATH=$PATH:/usr/sbin:/sbin:/usr/local/sbin
+umask 022
+
+# A folder of generations/ and nothing else: no path, no option, no hidden file.
+generation() {
+    case ${1-} in
+        '' | *[!A-Za-z0-9._-]* | [!A-Za-z0-9]*) usage ;;
+    esac
+    [ -d "$ENTREPOT_CONFIG/generations/$1" ] || {
+        echo "there is no generation $1 in $ENTREPOT_CONFIG" >&2
+        exit 3
+    }
+}
+
+front() {
+    mkdir -p "$ENTREPOT_FRONT_PREFIX/logs" "$ENTREPOT_FRONT_PREFIX/temp"
+    "$nginx" -p "$ENTREPOT_FRONT_PREFIX" -e "$ENTREPOT_FRONT_PREFIX/logs/error.log" "$@"
+}
+
+test_generation() {
+    generation "$@"
+    new=$ENTREPOT_CONFIG/generations/$1
+    front -t -q -c "$new/nginx.conf" || exit 10
+    # Nobody's environment says anything else than the file: REGISTRY_* would.
+    said=$(env -i PATH="$PATH" "$core" check "$new/registry.yml" 2>&1) || {
+        echo "$said" >&2
+        exit 11
+    }
+}
+
+# The link is made aside and renamed: there is no moment without one.
+point() {
+    generation "$2"
+    rm -f "$ENTREPOT_CONFIG/.$1"
+    ln -s "generations/$2" "$ENTREPOT_CONFIG/.$1"
+    mv -T "$ENTREPOT_CONFIG/.$1" "$ENTREPOT_CONFIG/$1"
+    sync "$ENTREPOT_CONFIG" # after a power cut, too
+}
+
+# Answers its number. A pid file may be older than the machine's last start, and its number somebody else's.
+master() {
+    pid=$(cat "$ENTREPOT_FRONT_PREFIX/nginx.pid" 2>/dev/null) || return 1
+    case $pid in
+        '' | *[!0-9]*) return 1 ;;
+    esac
+    # What has this front's error log open is this front's nginx.
+    prefix=$(cd -P "$ENTREPOT_FRONT_PREFIX" && pwd)
+    # shellcheck disable=SC2012 # the links' targets are wanted, find -printf is not POSIX
+    ls -l "/proc/$pid/fd" 2>/dev/null | grep -qF -- "-> $prefix/logs/error.log" || return 1
+    echo "$pid"
+}
+
+reload() {
+    if pid=$(master); then
+        kill -HUP "$pid"
+        echo reloaded
+    else
+        echo stopped
+    fi
+}
+
+run() {
+    if pid=$(master); then
+        echo "nginx runs already, process $pid" >&2
+        exit 3
+    fi
+    mkdir -p "$ENTREPOT_FRONT_PREFIX/logs" "$ENTREPOT_FRONT_PREFIX/temp"
+    # An nginx that was killed leaves its unix sockets, and the next one could not bind them.
+    sed -n 's/^ *listen unix:\([^; ]*\).*/\1/p' "$ENTREPOT_CONFIG/current/nginx.conf" |
+        while read -r socket; do rm -f "$socket"; done
+    exec "$nginx" -p "$ENTREPOT_FRONT_PREFIX" -e "$ENTREPOT_FRONT_PREFIX/logs/error.log" \
+        -c "$ENTREPOT_CONFIG/current/nginx.conf"
+}
+
+step=${1-}
+[ $# -eq 0 ] || shift
+case $step/$# in
+    test/1) test_generation "$1" ;;
+    swap/1) point current "$1" ;;
+    keep/1) point applied "$1" ;;
+    reload/0) reload ;;
+    run/0) run ;;
+    *) usage ;;
+esac
