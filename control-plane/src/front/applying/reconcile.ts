@@ -1,0 +1,50 @@
+import { type ApplyOptions, takeBack } from './apply-generation.js'
+import { openApplyScript } from './apply-script.js'
+import { type Drift, findDrift } from './generation-files.js'
+import { findGeneration } from './places.js'
+import { removeUnfinished } from './remove-generations.js'
+
+/** What a start finds. */
+export type Reconciled =
+  /** There is no configuration yet. */
+  | { readonly state: 'none' }
+  /** All is as it was left. */
+  | { readonly state: 'settled'; readonly current: string; readonly drift: readonly Drift[] }
+  /** A change was proved and kept, but whoever asked for it did not live to note it: it is in force. */
+  | { readonly state: 'finished'; readonly current: string; readonly drift: readonly Drift[] }
+  /** A change was cut off before it was proved, and taken back; `left` is what could not be. */
+  | {
+      readonly state: 'undone'
+      readonly current: string
+      readonly undone: string
+      readonly left: string | undefined
+      readonly drift: readonly Drift[]
+    }
+  /** The same with the very first one: there is nothing to go back to. */
+  | { readonly state: 'unproved'; readonly current: string; readonly drift: readonly Drift[] }
+
+/**
+ * Finishes or undoes what a killed process left; the first thing at a start, before nginx and the core where they do not
+ * run. `lastApplied` is the one that the caller's history calls applied.
+ */
+export async function reconcile(options: ApplyOptions, lastApplied: string | undefined): Promise<Reconciled> {
+  const { places } = options
+  await removeUnfinished(places)
+  const current = await findGeneration(places, 'current')
+  const applied = await findGeneration(places, 'applied')
+  if (current === undefined) return { state: 'none' }
+  if (current === applied) {
+    const state = lastApplied === undefined || lastApplied === current ? 'settled' : 'finished'
+    return { state, current, drift: await findDrift(places, current) }
+  }
+  const script = openApplyScript(places, options.programs)
+  if (applied === undefined) return { state: 'unproved', current, drift: await findDrift(places, current) }
+  const left = await takeBack(applied, { ...options, script })
+  return {
+    state: 'undone',
+    current: applied,
+    undone: current,
+    left,
+    drift: await findDrift(places, applied),
+  }
+}
