@@ -1,11 +1,13 @@
-import { rmSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import net from 'node:net'
 import { once } from 'node:events'
 import path from 'node:path'
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 
+import { applyGeneration } from '#control/front/applying/apply-generation.js'
 import { findDrift } from '#control/front/applying/generation-files.js'
 import { findGeneration, generationFolder } from '#control/front/applying/places.js'
+import { systemClock } from '#control/system/clock.js'
 import { signCertificate } from '../support/certificates.js'
 import { describeNeeding } from '../support/needs.js'
 import { nginxPrograms } from '../support/nginx-programs.js'
@@ -56,11 +58,15 @@ for (const program of await nginxPrograms()) {
         socket: path.join(box().folder, `run/${name}.sock`),
         anonymous: 'none' as const,
       }))
-      expect(await box().apply('3', { registry: { sockets } })).toMatchObject({ outcome: 'applied' })
+      const wanted = { front: { maxUploadSize: '1m' }, registry: { sockets } }
+      expect(await box().apply('3', wanted)).toMatchObject({ outcome: 'applied' })
       const url = `http://127.0.0.1:${box().ports.local}/v2/`
       expect((await fetch(url)).status).toBe(403)
+      // nginx is left alone with what is the core's, and its generation stays there for it.
+      expect(await inForce()).toEqual(['2', '3', '3'])
       expect(await box().apply('4')).toMatchObject({ outcome: 'applied' })
       expect((await fetch(url)).status).toBe(200)
+      expect(await inForce()).toEqual(['4', '4', '4'])
     })
 
     test('is refused by nginx in its words when a certificate is gone', async () => {
@@ -80,8 +86,6 @@ for (const program of await nginxPrograms()) {
       const files = candidate.files.map((file) =>
         file.path === 'registry.yml' ? { ...file, text: file.text.replace('pull', 'nothing') } : file,
       )
-      const { applyGeneration } = await import('#control/front/applying/apply-generation.js')
-      const { systemClock } = await import('#control/system/clock.js')
       const { places, programs } = box()
       const applied = await applyGeneration({ ...candidate, files }, { places, programs, clock: systemClock })
       expect(applied).toEqual({
@@ -142,7 +146,33 @@ for (const program of await nginxPrograms()) {
         { path: 'errors/400.json', what: 'missing' },
         { path: 'more', what: 'added' },
       ])
+      // Also by the next change, which nginx would not need otherwise.
       expect(await box().apply('5')).toMatchObject({ outcome: 'applied' })
+      expect(await inForce()).toEqual(['5', '5', '5'])
+      expect(await findDrift(box().places, '5')).toEqual([])
+    })
+
+    test('what nobody goes back to any more is removed, but for the newest and those that are named', async () => {
+      const kept = { newest: 1, named: ['2'] }
+      const { places, programs } = box()
+      const options = { places, programs, clock: systemClock, kept }
+      // Alone the core's: nginx goes on with the generation before.
+      const registry = { deletes: false }
+      const applied = await applyGeneration(box().candidate('6', { registry }), options)
+      expect(applied).toMatchObject({ outcome: 'applied' })
+      expect(readdirSync(path.join(places.config, 'generations')).toSorted()).toEqual(['2', '5', '6'])
+    })
+
+    test('nginx that was killed starts again where its sockets are left', async () => {
+      const { nginx } = box()
+      // Its workers go on without it, and would keep the ports.
+      const file = `/proc/${nginx.pid}/task/${nginx.pid}/children`
+      const workers = readFileSync(file, 'utf8').split(' ').filter(Boolean).map(Number)
+      for (const pid of [nginx.pid, ...workers]) process.kill(pid, 'SIGKILL')
+      await nginx.ended
+      expect(existsSync(box().places.generationSocket)).toBe(true)
+      await box().startNginx()
+      expect(await inForce()).toEqual(['6', '6', '6'])
     })
   })
 }

@@ -1,6 +1,8 @@
 import { open, stat } from 'node:fs/promises'
 import path from 'node:path'
 
+import { errorCode } from '../../system/error-code.js'
+
 /** What nginx complains of from now on. */
 export interface ErrorLog {
   /** Why it could not do something since then, without times and process numbers; each once. */
@@ -31,7 +33,7 @@ async function sizeOf(file: string): Promise<number> {
   try {
     return (await stat(file)).size
   } catch (error) {
-    if (Error.isError(error) && 'code' in error && error.code === 'ENOENT') return 0
+    if (errorCode(error) === 'ENOENT') return 0
     throw error
   }
 }

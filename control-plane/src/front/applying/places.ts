@@ -1,6 +1,8 @@
 import { readlink } from 'node:fs/promises'
 import path from 'node:path'
 
+import { errorCode } from '../../system/error-code.js'
+
 /** Where generations lie, and whom a change must reach; all absolute. */
 export interface ApplyPlaces {
   /** The folder of generations/ and current. */
@@ -26,7 +28,7 @@ export async function findGeneration(
   try {
     return path.basename(await readlink(path.join(config, link)))
   } catch (error) {
-    if (Error.isError(error) && 'code' in error && error.code === 'ENOENT') return undefined
+    if (errorCode(error) === 'ENOENT') return undefined
     throw error
   }
 }

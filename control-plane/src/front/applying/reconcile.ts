@@ -1,7 +1,8 @@
-import { type ApplyOptions, takeBack } from './apply-generation.js'
+import type { ApplyOptions } from './apply-generation.js'
 import { openApplyScript } from './apply-script.js'
 import { type Drift, findDrift } from './generation-files.js'
 import { findGeneration } from './places.js'
+import { takeBack } from './prove.js'
 import { removeUnfinished } from './remove-generations.js'
 
 /** What a start finds. */

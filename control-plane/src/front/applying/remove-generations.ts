@@ -1,6 +1,8 @@
 import { readdir, rm, stat } from 'node:fs/promises'
 import path from 'node:path'
 
+import { errorCode } from '../../system/error-code.js'
+
 import { type ApplyPlaces, findGeneration, generationFolder } from './places.js'
 
 /** Which generations stay besides the one in force and the one before it. */
@@ -52,7 +54,7 @@ async function namesIn(folder: string): Promise<readonly string[]> {
   try {
     return await readdir(folder)
   } catch (error) {
-    if (Error.isError(error) && 'code' in error && error.code === 'ENOENT') return []
+    if (errorCode(error) === 'ENOENT') return []
     throw error
   }
 }
