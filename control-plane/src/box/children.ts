@@ -84,6 +84,8 @@ export function nginxPart(
     name: 'nginx',
     command: () => {
       fs.rmSync(pidFile, { force: true })
+      // A killed nginx leaves its socket, and the next one could not bind it.
+      fs.rmSync(path.join(places.run, 'front.sock'), { force: true })
       const { PATH, LANG, TZ } = environment
       return { ...endingWithUs(file, args), environment: { PATH, LANG, TZ } }
     },
