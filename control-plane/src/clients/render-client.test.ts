@@ -9,6 +9,7 @@ import { parseDocument } from 'yaml'
 import type { ClientBox } from './box.js'
 import { CLIENT_SYSTEMS, type ClientFiles } from './client-files.js'
 import { GOLDEN_BOXES } from './golden-examples.js'
+import { hasInstallScript, installScript } from './install-script.js'
 import { renderClient } from './render-client.js'
 
 const GOLDEN = fileURLToPath(new URL('../../golden/clients/', import.meta.url))
@@ -16,19 +17,22 @@ const EXAMPLES = Object.entries(GOLDEN_BOXES).flatMap(([name, box]) =>
   CLIENT_SYSTEMS.map((system) => ({ name: `${name}/${system}`, system, box })),
 )
 
+const MIRROR = 'https://box.example:5444'
+const BOX: ClientBox = GOLDEN_BOXES.open
+
 /** `UPDATE_GOLDEN=1` writes the examples anew: for a change that is meant, to be read in its diff. */
 if (process.env['UPDATE_GOLDEN'] === '1') {
   for (const { name, system, box } of EXAMPLES) {
     rmSync(path.join(GOLDEN, name), { recursive: true, force: true })
-    for (const [file, text] of Object.entries(textsOf(renderClient(system, box)))) {
+    for (const [file, text] of Object.entries(textsOf(renderClient(system, box), box))) {
       mkdirSync(path.dirname(path.join(GOLDEN, name, file)), { recursive: true })
       writeFileSync(path.join(GOLDEN, name, file), text)
     }
   }
 }
 
-/** The files, and beside them as one JSON what is to be done with them. */
-function textsOf({ files, ...rest }: ClientFiles): Readonly<Record<string, string>> {
+/** The files, and beside them as one JSON what is to be done with them; of one box the script that does it, too. */
+function textsOf({ files, ...rest }: ClientFiles, box: ClientBox): Readonly<Record<string, string>> {
   const named = files.map(({ path: file, only, text }) => {
     const name = only === undefined ? file : `${file} (${only})`
     // A colon is no letter of a file's name everywhere.
@@ -39,7 +43,9 @@ function textsOf({ files, ...rest }: ClientFiles): Readonly<Record<string, strin
     ...(only !== undefined && { only }),
   }))
   const client = `${JSON.stringify({ ...rest, files: facts }, undefined, 2)}\n`
-  return { ...Object.fromEntries(named), 'client.json': client }
+  const script =
+    box === BOX && hasInstallScript(rest.system) ? { 'install.sh': installScript(rest.system, box) } : {}
+  return { ...Object.fromEntries(named), 'client.json': client, ...script }
 }
 
 function filesBelow(folder: string): Readonly<Record<string, string>> {
@@ -54,11 +60,8 @@ function filesBelow(folder: string): Readonly<Record<string, string>> {
   )
 }
 
-const MIRROR = 'https://box.example:5444'
-const BOX: ClientBox = GOLDEN_BOXES.open
-
 test.each(EXAMPLES)('$name is rendered as its golden example', ({ name, system, box }) => {
-  expect(textsOf(renderClient(system, box))).toEqual(filesBelow(path.join(GOLDEN, name)))
+  expect(textsOf(renderClient(system, box), box)).toEqual(filesBelow(path.join(GOLDEN, name)))
 })
 
 describe.each(CLIENT_SYSTEMS)('%s', (system) => {

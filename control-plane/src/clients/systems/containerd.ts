@@ -42,15 +42,13 @@ export function containerdFiles(box: BoxView): ClientFiles {
 }
 
 /** A folder of hosts with the authority in it: also for what mounts one. */
-export function hostFolder(box: BoxView, folder: Word, seenAs: Word = folder): readonly ClientFile[] {
-  const ca = joined`${seenAs}/${box.mirror}/ca.crt`
-  const files = [
+export function hostFolder(box: BoxView, folder: Word): readonly ClientFile[] {
+  return [
     ownFile(`${folder}/${box.mirror}/ca.crt`, box.caPem),
-    ...hostsFiles(box, folder, ca),
-    defaultHostsFile(box, folder, ca),
-    registryHostsFile(box, folder, ca),
+    ...hostsFiles(box, folder),
+    defaultHostsFile(box, folder),
+    registryHostsFile(box, folder),
   ]
-  return files
 }
 
 function configuration(major: 1 | 2): ClientFile {

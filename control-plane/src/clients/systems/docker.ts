@@ -9,7 +9,7 @@ const CERTIFICATES = joined`/etc/docker/certs.d`
 /** dockerd of any version, both image stores, and the BuildKit inside. */
 export function dockerFiles(box: BoxView): ClientFiles {
   const ca = joined`${CERTIFICATES}/${box.mirror}/ca.crt`
-  const files = [mirrorList(box), ...authorities(box), ...hostsFiles(box, CERTIFICATES, ca)]
+  const files = [mirrorList(box), ...authorities(box), ...hostsFiles(box, CERTIFICATES)]
   return {
     system: 'docker',
     title: 'Docker (dockerd, both image stores, docker build)',

@@ -53,7 +53,7 @@ function jobFile(box: BoxView): ClientFile {
 function serviceCommand({ mirror, registry, mirrorUrl, caPem, ...box }: BoxView): string {
   const folder = joined`/etc/docker/certs.d`
   const view = { ...box, mirror, registry, mirrorUrl, caPem, needsAccount: false }
-  const files = hostsFiles(view, folder, joined`${folder}/${mirror}/ca.crt`)
+  const files = hostsFiles(view, folder)
   return renderTemplate('gitlab-dind', {
     ...{ mirrorUrl, caPem, authorities: [...new Set([mirror, registry])] },
     upstreams: box.hosts.map((name, at) => ({ name, toml: (files[at]?.text ?? '') as Word })),

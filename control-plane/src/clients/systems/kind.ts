@@ -15,7 +15,7 @@ export function kindFiles(box: BoxView): ClientFiles {
   return {
     system: 'kind',
     title: 'kind',
-    files: [clusterConfiguration(box), ...hostFolder(box, ON_THE_MACHINE, IN_THE_NODE)],
+    files: [clusterConfiguration(box), ...hostFolder(box, ON_THE_MACHINE)],
     install: [
       'kind create cluster --config /etc/entrepot/kind/cluster.yaml',
       '# a cluster that is there already, whose containerd names the folder (kind 0.27 and later):',

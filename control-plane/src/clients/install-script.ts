@@ -1,0 +1,91 @@
+import { type ClientBox, viewOfBox } from './box.js'
+import type { ClientFile, ClientSystem } from './client-files.js'
+import { LOGIN_PLACE } from './hosts-toml.js'
+import { renderClient } from './render-client.js'
+import { renderTemplate, type Viewable } from './templates.js'
+import { SYSTEM_TRUST } from './trust.js'
+import { joined, type Word } from './word.js'
+
+/** What a script can set up by itself: the others are made by people, from what `renderClient` shows. */
+export const SCRIPTED_SYSTEMS = ['docker', 'containerd', 'podman', 'k3s', 'rke2', 'buildkit'] as const
+export type ScriptedSystem = (typeof SCRIPTED_SYSTEMS)[number]
+
+export function hasInstallScript(system: ClientSystem): system is ScriptedSystem {
+  return SCRIPTED_SYSTEMS.some((each) => each === system)
+}
+
+/**
+ * One POSIX shell script that installs the files of `renderClient`, proves itself by a pull, and undoes itself. It is ended
+ * by the one line that starts it, so half a download does nothing.
+ * @throws SettingRefused as renderClient does
+ */
+export function installScript(system: ScriptedSystem, box: ClientBox): string {
+  const view = viewOfBox(box)
+  const { files, title } = renderClient(system, box)
+  const { template, ...part } = partOf(system, files)
+  const { probe, fingerprint, caPem, host, mirrorUrl, slug } = view
+  return renderTemplate('install', {
+    ...{ host, mirrorUrl, slug, caPem, fingerprint, title: title as Word, system: system as Word },
+    probeImage: probe.isKnown ? probe.image : NOTHING,
+    ...{ probePath: probe.path, probeTag: probe.tag, probeIsOnlyHere: flag(probe.isOnlyHere) },
+    login: LOGIN_PLACE,
+    trust: trustFolders(system),
+    systemPart: renderTemplate(template, part) as Word,
+    files: files.filter(({ merge }) => merge.kind !== 'toml-setting').map(embedded),
+  })
+}
+
+const NOTHING = '' as Word
+
+function flag(value: boolean): Word {
+  return value ? joined`yes` : NOTHING
+}
+
+/** A file as the script holds it: in a here-document of its own, whose end no file has in it. */
+function embedded({ path, mode, text, merge }: ClientFile): Viewable {
+  return {
+    path: path as Word,
+    mode: mode.toString(8) as Word,
+    how: merge.kind === 'json-lists' ? joined`json` : joined`own`,
+    text: text as Word,
+  }
+}
+
+/** Docker alone looks for authorities in the system's list too; the others are told by their own files. */
+function trustFolders(system: ScriptedSystem): Viewable {
+  if (system !== 'docker') return []
+  return SYSTEM_TRUST.map(({ folder, ending }) => ({ folder: folder as Word, ending: ending as Word }))
+}
+
+type SystemPart = { readonly template: string } & { readonly [field: string]: Viewable }
+
+/** The functions that only this system has, and what they hold. */
+function partOf(system: ScriptedSystem, files: readonly ClientFile[]): SystemPart {
+  switch (system) {
+    case 'docker':
+    case 'podman':
+    case 'buildkit':
+      return { template: joined`install-${system as Word}` }
+    case 'containerd': {
+      const [configuration1 = NOTHING, configuration2 = NOTHING] = files
+        .filter(({ merge }) => merge.kind === 'toml-setting')
+        .map(({ text }) => text as Word)
+      return { template: joined`install-containerd`, configuration1, configuration2 }
+    }
+    case 'k3s':
+      return {
+        template: joined`install-k3s`,
+        units: joined`k3s k3s-agent`,
+        ...{ crictlProgram: joined`k3s`, crictl: joined`k3s crictl` },
+      }
+    case 'rke2': {
+      const crictlProgram = joined`/var/lib/rancher/rke2/bin/crictl`
+      return {
+        template: joined`install-k3s`,
+        units: joined`rke2-server rke2-agent`,
+        crictlProgram,
+        crictl: joined`${crictlProgram} --runtime-endpoint unix:///run/k3s/containerd/containerd.sock`,
+      }
+    }
+  }
+}
