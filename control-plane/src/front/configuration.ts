@@ -1,10 +1,17 @@
+import type { RenderedFile } from '@entrepot/front'
+
+import type { Probe } from './applying/ask-nginx.js'
 import type { Intent } from './intent.js'
 
-/** A rendered file; the path is below the folder of its generation. */
-export interface RenderedFile {
-  readonly path: string
-  readonly mode: number
-  readonly text: string
+/** What is meant, as files of one generation. */
+export interface Rendered {
+  /** The generation: the name of its folder. */
+  readonly id: string
+  readonly files: readonly RenderedFile[]
+  /** Passwords: written like the others, and kept in no history. */
+  readonly secrets: readonly RenderedFile[]
+  /** What every listener must answer then. */
+  readonly probes: readonly Probe[]
 }
 
 /** What became of a configuration that was tried. */
@@ -15,7 +22,7 @@ export type Applied =
 /** The box below the control plane: turns what is meant into files, and puts files in force. */
 export abstract class Box {
   /** @throws ProductError `invalid` for what cannot be rendered */
-  abstract render(intent: Intent): Promise<readonly RenderedFile[]>
+  abstract render(intent: Intent): Promise<Rendered>
   /** Tests, swaps, reloads, and probes; what is refused has changed nothing. */
-  abstract apply(files: readonly RenderedFile[]): Promise<Applied>
+  abstract apply(rendered: Rendered): Promise<Applied>
 }

@@ -7,7 +7,7 @@ import type { Caller } from '../http/caller.js'
 import { cutPage, type Page, type PageQuery } from '../http/paging.js'
 import { ProductError } from '../http/product-error.js'
 import { ClockProvider } from '../system/providers.js'
-import { type Applied, Box, type RenderedFile } from './configuration.js'
+import { type Applied, Box, type Rendered } from './configuration.js'
 import { ConfigurationEntity } from './configuration.entity.js'
 import type { ConfigurationDiff, ConfigurationRow } from './configuration.schema.js'
 import { type Intent, readIntent, writeIntent } from './intent.js'
@@ -37,7 +37,7 @@ class Refused extends Error {
 
 interface Tried {
   readonly intent: Intent
-  readonly files: readonly RenderedFile[]
+  readonly rendered: Rendered
 }
 
 /** Every change of the configuration goes through here: rendered, tried, kept with its outcome, or refused whole. */
@@ -78,12 +78,12 @@ export class Configurations {
     return this.database.alone(async (manager) => {
       await ensure(manager)
       const intent = await readIntent(manager)
-      const files = await this.box.render(intent)
-      const applied = await this.box.apply(files)
+      const rendered = await this.box.render(intent)
+      const applied = await this.box.apply(rendered)
       const last = await latestApplied(manager)
-      const isNew = last === undefined || JSON.stringify(last.files) !== JSON.stringify(textsOf(files))
+      const isNew = last === undefined || unifiedDiff(last.files, textsOf(rendered)) !== ''
       if (isNew)
-        await this.#keep(manager, { author: 'entrepot', reason: 'start' }, { intent, files }, applied)
+        await this.#keep(manager, { author: 'entrepot', reason: 'start' }, { intent, rendered }, applied)
       return applied
     })
   }
@@ -126,20 +126,20 @@ export class Configurations {
 
   async #apply(manager: EntityManager, kept: { author: string; reason: string }): Promise<void> {
     const intent = await readIntent(manager)
-    const files = await this.box.render(intent)
-    const applied = await this.box.apply(files)
-    if (applied.outcome === 'refused') throw new Refused(applied, { intent, files })
-    await this.#keep(manager, kept, { intent, files }, applied)
+    const rendered = await this.box.render(intent)
+    const applied = await this.box.apply(rendered)
+    if (applied.outcome === 'refused') throw new Refused(applied, { intent, rendered })
+    await this.#keep(manager, kept, { intent, rendered }, applied)
   }
 
   async #keep(
     manager: EntityManager,
     kept: { author: string; reason: string },
-    { intent, files }: Tried,
+    { intent, rendered }: Tried,
     applied: Applied,
   ): Promise<void> {
     await manager.save(ConfigurationEntity, {
-      ...{ at: this.clock.now(), ...kept, intent, files: textsOf(files), outcome: applied.outcome },
+      ...{ at: this.clock.now(), ...kept, intent, files: textsOf(rendered), outcome: applied.outcome },
       cause: applied.outcome === 'refused' ? `${applied.stage}: ${applied.reason}` : '',
     })
   }
@@ -164,8 +164,9 @@ async function latestApplied(
   return (await query.getOne()) ?? undefined
 }
 
-function textsOf(files: readonly RenderedFile[]): Record<string, string> {
-  return Object.fromEntries(files.map(({ path, text }) => [path, text]))
+/** As they would be if each generation had the same folder, so that two of them can be compared; without secrets. */
+function textsOf({ id, files }: Rendered): Record<string, string> {
+  return Object.fromEntries(files.map(({ path, text }) => [path, text.replaceAll(`/generations/${id}`, '/current')]))
 }
 
 function shown({ id, at, author, reason, outcome, cause }: ConfigurationEntity): ConfigurationRow {

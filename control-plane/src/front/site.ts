@@ -1,3 +1,6 @@
+import type { BoxSettings } from '../box/box-settings.js'
+import type { BoxPlaces } from '../box/places.js'
+
 /** What the environment says of the box, and no request changes. */
 export abstract class Site {
   /** The name or address that clients are told. */
@@ -13,4 +16,17 @@ export abstract class Site {
   }
   /** The folder of the authority and of the server's certificates. */
   abstract readonly certificates: string
+}
+
+/** Its names: what people set, where it listens, and this machine's own. */
+export function siteOf(
+  { names, ports, bind }: Pick<BoxSettings, 'names' | 'ports' | 'bind'>,
+  { certificates }: Pick<BoxPlaces, 'certificates'>,
+): Site {
+  const addresses = bind.filter((address) => !['0.0.0.0', '::'].includes(address))
+  return {
+    host: names[0] ?? addresses[0] ?? 'localhost',
+    names: [...new Set([...names, ...addresses, 'localhost', '127.0.0.1', '::1'])],
+    ...{ ports, certificates },
+  }
 }

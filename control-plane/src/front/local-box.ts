@@ -1,0 +1,155 @@
+import { type FrontSettings, type Listener, type RenderedFile, RegistryRefused, renderFront, renderRegistry, SettingRefused } from '@entrepot/front'
+
+import { ProductError } from '../http/product-error.js'
+import type { Clock } from '../system/clock.js'
+import type { Random } from '../system/random.js'
+import type { Sealing } from '../system/sealed.js'
+import { ownerOf } from '../upstreams/upstreams.service.js'
+import { applyGeneration, type ApplyOptions } from './applying/apply-generation.js'
+import { probesOf } from './applying/ask-nginx.js'
+import { generationFolder } from './applying/places.js'
+import { ensureOwnCertificates, type OwnCertificates } from './certificates/own-certificates.js'
+import type { Applied, Box, Rendered } from './configuration.js'
+import type { Intent } from './intent.js'
+import { nginxSettings } from './nginx-settings.schema.js'
+import type { Site } from './site.js'
+
+/** Where the parts of a box on this machine meet; sockets and folders are absolute. */
+export interface LocalBoxOptions {
+  readonly site: Site
+  /** Addresses of the TLS listeners, and of the plain ones. */
+  readonly bind: readonly string[]
+  readonly httpBind: readonly string[]
+  readonly storeRoot: string
+  /** Whom nginx's workers run as; undefined for a plain user's nginx. */
+  readonly workersUser: string | undefined
+  readonly nginxVersion: string
+  readonly sockets: {
+    /** For clients who may push without a login: those of the plain listeners. */
+    readonly localCore: string
+    readonly core: string
+    readonly control: string
+    readonly api: string
+    readonly generation: string
+  }
+  readonly applying: ApplyOptions
+  readonly sealing: Sealing
+  readonly clock: Clock
+  readonly random: Random
+}
+
+/** nginx and the core on this machine, in force by files and reloads. */
+export class LocalBox implements Box {
+  readonly #options: LocalBoxOptions
+
+  constructor(options: LocalBoxOptions) {
+    this.#options = options
+  }
+
+  async render(intent: Intent): Promise<Rendered> {
+    const { random, clock, applying } = this.#options
+    const id = `${clock.now().toISOString().replaceAll(/[^0-9]/g, '').slice(0, 14)}-${random.bytes(4).toString('hex')}`
+    const folder = generationFolder(applying.places, id)
+    const { front, own } = await this.#frontOf(intent, folder)
+    const { upstreams, files, secrets } = this.#upstreamsOf(intent, folder)
+    try {
+      const registry = this.#registryOf(intent, upstreams)
+      const ca = { path: 'ca.pem', mode: 0o644, text: own.ca.pem }
+      return { id, files: [...renderFront(front), registry, ...files, ca], secrets, probes: probesOf(front) }
+    } catch (error) {
+      throw refusalOf(error) ?? error
+    }
+  }
+
+  apply({ id, files, secrets, probes }: Rendered): Promise<Applied> {
+    return applyGeneration({ id, files: [...files, ...secrets], probes }, this.#options.applying)
+  }
+
+  async #frontOf(intent: Intent, folder: string): Promise<{ front: FrontSettings; own: OwnCertificates }> {
+    const { nginxVersion, storeRoot, workersUser, sockets, applying } = this.#options
+    const { maxUploadSize, readTimeout, names } = nginxSettings.parse(intent.nginx)
+    const own = await this.#own(names)
+    const front: FrontSettings = {
+      prefix: applying.places.prefix,
+      generation: { folder, socket: sockets.generation },
+      coreSocket: sockets.core,
+      authority: own.ca.pem,
+      ...{ nginxVersion, storeRoot, maxUploadSize, timeoutSeconds: readTimeout },
+      ...(workersUser !== undefined && { user: workersUser }),
+      listeners: this.#listeners(own),
+    }
+    return { front, own }
+  }
+
+  #own(further: readonly string[]): Promise<OwnCertificates> {
+    const { site, clock, random } = this.#options
+    return ensureOwnCertificates({ folder: site.certificates, names: [...site.names, ...further], clock, random })
+  }
+
+  #listeners({ certificate, key }: Pick<OwnCertificates, 'certificate' | 'key'>): readonly Listener[] {
+    const { site, bind, httpBind, sockets } = this.#options
+    const { ports } = site
+    return [
+      ...httpBind.flatMap((address): Listener[] => [
+        { kind: 'http', address, port: ports.registry, coreSocket: sockets.localCore },
+        { kind: 'http', address, port: ports.mirror, view: 'mirror' },
+      ]),
+      ...bind.flatMap((address): Listener[] => [
+        { kind: 'tls', address, port: ports.tls, certificate, key },
+        { kind: 'tls', address, port: ports.mirrorTls, view: 'mirror', certificate, key },
+        { kind: 'admin', address, port: ports.admin, certificate, key, apiSocket: sockets.api },
+      ]),
+    ]
+  }
+
+  #upstreamsOf({ upstreams }: Intent, folder: string) {
+    const rendered = upstreams.map(({ host, settings: { ca, ...settings }, sealedPassword }) => {
+      const name = `upstreams/${host.replaceAll(/[^a-z0-9.-]/g, '_')}`
+      const password =
+        sealedPassword === null ? undefined : this.#options.sealing.open(sealedPassword, ownerOf(host))
+      return {
+        upstream: {
+          ...{ host, ...settings },
+          ...(ca !== undefined && { ca: `${folder}/${name}.ca.pem` }),
+          ...(password !== undefined && { passwordFile: `${folder}/${name}.password` }),
+        },
+        files: ca === undefined ? [] : [privateFile(`${name}.ca.pem`, String(ca))],
+        secrets: password === undefined ? [] : [privateFile(`${name}.password`, password)],
+      }
+    })
+    return {
+      upstreams: rendered.map(({ upstream }) => upstream),
+      files: rendered.flatMap(({ files }) => files),
+      secrets: rendered.flatMap(({ secrets }) => secrets),
+    }
+  }
+
+  #registryOf({ accounts }: Intent, upstreams: readonly object[]): RenderedFile {
+    const { storeRoot, sockets } = this.#options
+    return renderRegistry({
+      storeRoot,
+      deletes: true,
+      sockets: [
+        { socket: sockets.core, anonymous: 'pull' },
+        { socket: sockets.localCore, anonymous: 'push' },
+      ],
+      internalSocket: sockets.control,
+      mirrors: { upstreams: [...upstreams] },
+      access: {
+        accounts: accounts.map(({ name, secretHash, settings }) => ({ ...settings, name, secretHash })),
+      },
+    } as Parameters<typeof renderRegistry>[0])
+  }
+}
+
+function privateFile(path: string, text: string): RenderedFile {
+  return { path, mode: 0o600, text }
+}
+
+/** What no renderer takes is a wrong request: the sentence says which setting. */
+function refusalOf(error: unknown): ProductError | undefined {
+  if (error instanceof SettingRefused) return new ProductError('invalid', { fields: [{ field: '', message: error.message }] })
+  if (error instanceof RegistryRefused)
+    return new ProductError('invalid', { fields: error.findings.map((message) => ({ field: '', message })) })
+  return undefined
+}
