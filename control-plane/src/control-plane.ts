@@ -42,7 +42,11 @@ export async function openControlPlane(foundations: Foundations): Promise<Contro
     pinoHttp({
       logger: log,
       genReqId: (request) => chooseRequestId(request, random),
-      redact: ['req.headers.authorization'],
+      // Nothing else of a request: its headers hold the token.
+      serializers: {
+        req: ({ id, method, url }: Record<string, unknown>) => ({ id, method, url }),
+        res: ({ statusCode }: Record<string, unknown>) => ({ status: statusCode }),
+      },
     }),
   )
   app.set('etag', false) // entity tags are versions of what may be changed, not digests of bytes
