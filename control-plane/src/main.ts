@@ -6,13 +6,16 @@ import path from 'node:path'
 import { pino } from 'pino'
 
 import type { BoxMessage } from './box/box-message.js'
-import { readBoxSettings } from './box/box-settings.js'
+import { type BoxSettings, readBoxSettings } from './box/box-settings.js'
 import { workersUser } from './box/children.js'
 import { findNginx } from './box/nginx-program.js'
-import { placesOf } from './box/places.js'
-import { openControlPlane } from './control-plane.js'
+import { type BoxPlaces, placesOf } from './box/places.js'
+import { type FirstStart, openControlPlane } from './control-plane.js'
 import { Core } from './core/core.js'
 import { Database } from './database/database.js'
+import { countDraining } from './front/applying/draining.js'
+import type { ApplyPlaces } from './front/applying/places.js'
+import { openReloadPace } from './front/applying/reload-pace.js'
 import { LocalBox } from './front/local-box.js'
 import { siteOf } from './front/site.js'
 import { systemClock as clock } from './system/clock.js'
@@ -21,40 +24,44 @@ import { Sealing } from './system/sealed.js'
 
 const CORE_PROGRAM = path.join(import.meta.dirname, '..', '..', 'registry-core', 'bin', 'registry-core.js')
 
+/** What the box needs to be changed, from the environment and the data folder. */
+function openLocalBox(settings: BoxSettings, places: BoxPlaces, sealing: Sealing): LocalBox {
+  const nginx = findNginx()
+  if (nginx === undefined) throw new Error('nginx is missing: npm start installs it, or says how')
+  const front: ApplyPlaces = {
+    ...{ config: places.config, prefix: places.nginx, controlSocket: places.controlSocket },
+    generationSocket: path.join(places.run, 'front.sock'),
+  }
+  return new LocalBox({
+    site: siteOf(settings, places),
+    ...{ bind: settings.bind, httpBind: settings.httpBind, storeRoot: places.store },
+    ...{ workersUser: workersUser(), nginxVersion: nginx.version, sealing, clock, random },
+    sockets: {
+      localCore: path.join(places.run, 'core-local.sock'),
+      ...{ core: places.coreSocket, control: places.controlSocket, api: places.apiSocket },
+      generation: front.generationSocket,
+    },
+    applying: {
+      ...{ places: front, clock },
+      programs: { nginx: nginx.file, registryCore: CORE_PROGRAM },
+      pace: openReloadPace({ clock, countDraining: () => countDraining(front.prefix) }),
+    },
+  })
+}
+
 /** The control plane of a box on this machine: a process that `npm start` runs, and starts again. */
 async function main(): Promise<void> {
   const settings = readBoxSettings(process.env)
+  if (settings.databaseUrl === undefined) throw new Error('DATABASE_URL is missing: npm start sets it')
   const places = placesOf(settings)
-  const nginx = findNginx()
-  if (settings.databaseUrl === undefined || nginx === undefined)
-    throw new Error('npm start runs this program: it needs DATABASE_URL and nginx')
-  const log = pino({ name: 'control-plane' })
-  const site = siteOf(settings, places)
   const sealing = new Sealing(Buffer.from(readFileSync(places.secretKey, 'utf8'), 'base64'), random)
-  const sockets = {
-    localCore: path.join(places.run, 'core-local.sock'),
-    core: places.coreSocket,
-    control: places.controlSocket,
-    api: places.apiSocket,
-    generation: path.join(places.run, 'front.sock'),
-  }
-  const box = new LocalBox({
-    ...{ site, sealing, clock, random, sockets },
-    ...{ bind: settings.bind, httpBind: settings.httpBind, storeRoot: places.store },
-    ...{ workersUser: workersUser(), nginxVersion: nginx.version },
-    applying: {
-      places: {
-        ...{ config: places.config, prefix: places.nginx },
-        ...{ generationSocket: sockets.generation, controlSocket: sockets.control },
-      },
-      programs: { nginx: nginx.file, registryCore: CORE_PROGRAM },
-      clock,
-    },
-  })
+  const log = pino({ name: 'control-plane' })
   const database = new Database({ url: settings.databaseUrl, clock })
   const controlPlane = await openControlPlane({
-    ...{ database, box, site, sealing, clock, random, log },
-    core: new Core(sockets.control),
+    ...{ database, sealing, clock, random, log },
+    box: openLocalBox(settings, places, sealing),
+    site: siteOf(settings, places),
+    core: new Core(places.controlSocket),
   })
   await rm(places.apiSocket, { force: true }) // of a process that was killed: the data folder has one box at a time
   controlPlane.server.listen(places.apiSocket)
@@ -67,19 +74,16 @@ async function main(): Promise<void> {
     })
   await database.open(stopping.signal, (sentence) => log.warn(sentence))
   const { first, applied } = await controlPlane.start(settings.adminToken)
-  if (applied.outcome === 'refused') log.error(applied, 'the configuration is refused: what was in force stays')
-  if (first.account !== undefined)
-    tell({
-      kind: 'first-start',
-      account: first.account,
-      ...(first.adminToken !== undefined && { adminToken: first.adminToken }),
-    })
-  tell({ kind: 'configured' })
+  if (applied.outcome === 'refused')
+    log.error(applied, 'the configuration is refused: what was in force stays')
+  for (const message of messagesOf(first)) process.send?.(message)
 }
 
-/** To whoever started us, and never to a log. */
-function tell(message: BoxMessage): void {
-  process.send?.(message)
+/** For whoever started us, and never for a log. */
+function messagesOf({ account, adminToken }: FirstStart): readonly BoxMessage[] {
+  const configured = { kind: 'configured' } as const
+  if (account === undefined) return [configured]
+  return [{ kind: 'first-start', account, ...(adminToken !== undefined && { adminToken }) }, configured]
 }
 
 await main()

@@ -166,7 +166,9 @@ async function latestApplied(
 
 /** As they would be if each generation had the same folder, so that two of them can be compared; without secrets. */
 function textsOf({ id, files }: Rendered): Record<string, string> {
-  return Object.fromEntries(files.map(({ path, text }) => [path, text.replaceAll(`/generations/${id}`, '/current')]))
+  return Object.fromEntries(
+    files.map(({ path, text }) => [path, text.replaceAll(`/generations/${id}`, '/current')]),
+  )
 }
 
 function shown({ id, at, author, reason, outcome, cause }: ConfigurationEntity): ConfigurationRow {

@@ -1,4 +1,12 @@
-import { type FrontSettings, type Listener, type RenderedFile, RegistryRefused, renderFront, renderRegistry, SettingRefused } from '@entrepot/front'
+import {
+  type FrontSettings,
+  type Listener,
+  type RenderedFile,
+  RegistryRefused,
+  renderFront,
+  renderRegistry,
+  SettingRefused,
+} from '@entrepot/front'
 
 import { ProductError } from '../http/product-error.js'
 import type { Clock } from '../system/clock.js'
@@ -48,7 +56,11 @@ export class LocalBox implements Box {
 
   async render(intent: Intent): Promise<Rendered> {
     const { random, clock, applying } = this.#options
-    const id = `${clock.now().toISOString().replaceAll(/[^0-9]/g, '').slice(0, 14)}-${random.bytes(4).toString('hex')}`
+    const id = `${clock
+      .now()
+      .toISOString()
+      .replaceAll(/[^0-9]/g, '')
+      .slice(0, 14)}-${random.bytes(4).toString('hex')}`
     const folder = generationFolder(applying.places, id)
     const { front, own } = await this.#frontOf(intent, folder)
     const { upstreams, files, secrets } = this.#upstreamsOf(intent, folder)
@@ -83,7 +95,12 @@ export class LocalBox implements Box {
 
   #own(further: readonly string[]): Promise<OwnCertificates> {
     const { site, clock, random } = this.#options
-    return ensureOwnCertificates({ folder: site.certificates, names: [...site.names, ...further], clock, random })
+    return ensureOwnCertificates({
+      folder: site.certificates,
+      names: [...site.names, ...further],
+      clock,
+      random,
+    })
   }
 
   #listeners({ certificate, key }: Pick<OwnCertificates, 'certificate' | 'key'>): readonly Listener[] {
@@ -110,10 +127,10 @@ export class LocalBox implements Box {
       return {
         upstream: {
           ...{ host, ...settings },
-          ...(ca !== undefined && { ca: `${folder}/${name}.ca.pem` }),
+          ...(typeof ca === 'string' && { ca: `${folder}/${name}.ca.pem` }),
           ...(password !== undefined && { passwordFile: `${folder}/${name}.password` }),
         },
-        files: ca === undefined ? [] : [privateFile(`${name}.ca.pem`, String(ca))],
+        files: typeof ca === 'string' ? [privateFile(`${name}.ca.pem`, ca)] : [],
         secrets: password === undefined ? [] : [privateFile(`${name}.password`, password)],
       }
     })
@@ -148,7 +165,8 @@ function privateFile(path: string, text: string): RenderedFile {
 
 /** What no renderer takes is a wrong request: the sentence says which setting. */
 function refusalOf(error: unknown): ProductError | undefined {
-  if (error instanceof SettingRefused) return new ProductError('invalid', { fields: [{ field: '', message: error.message }] })
+  if (error instanceof SettingRefused)
+    return new ProductError('invalid', { fields: [{ field: '', message: error.message }] })
   if (error instanceof RegistryRefused)
     return new ProductError('invalid', { fields: error.findings.map((message) => ({ field: '', message })) })
   return undefined
