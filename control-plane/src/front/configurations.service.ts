@@ -11,6 +11,7 @@ import { type Applied, Box, type Rendered } from './configuration.js'
 import { ConfigurationEntity } from './configuration.entity.js'
 import type { ConfigurationDiff, ConfigurationRow } from './configuration.schema.js'
 import { type Intent, readIntent, writeIntent } from './intent.js'
+import { Together } from './together.js'
 import { unifiedDiff } from './unified-diff.js'
 
 /** One change of what is meant: done in the transaction that is kept only when the box takes it. */
@@ -23,7 +24,7 @@ export interface Change<T> {
   ): Promise<{ readonly answer: T; readonly before?: unknown; readonly after?: unknown }>
 }
 
-/** Thrown inside the transaction, so that nothing of the change stays. */
+/** Thrown inside the transaction, so that nothing of the changes stays. */
 class Refused extends Error {
   readonly applied: Extract<Applied, { outcome: 'refused' }>
   readonly tried: Tried
@@ -40,9 +41,22 @@ interface Tried {
   readonly rendered: Rendered
 }
 
+/** A change with whoever waits for it. */
+interface Waiting {
+  readonly caller: Caller
+  readonly change: Change<unknown>
+  readonly resolve: (answer: unknown) => void
+  readonly reject: (error: unknown) => void
+}
+
+/** A try of nginx and the core takes a second: what comes meanwhile is tried together. */
+const MOST_TOGETHER = 50
+
 /** Every change of the configuration goes through here: rendered, tried, kept with its outcome, or refused whole. */
 @Injectable()
 export class Configurations {
+  readonly #changes = new Together<Waiting>((batch) => this.#settle(batch), MOST_TOGETHER)
+
   constructor(
     private readonly database: Database,
     private readonly audit: Audit,
@@ -51,26 +65,57 @@ export class Configurations {
   ) {}
 
   /** @throws ProductError `refused` with the stage and its reason; then nothing has changed */
-  async change<T>(caller: Caller, change: Change<T>): Promise<T> {
-    const kept = { author: caller.author, reason: `${change.action} ${change.target}` }
+  change<T>(caller: Caller, change: Change<T>): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
+      this.#changes.add({ caller, change, resolve: resolve as (answer: unknown) => void, reject })
+    })
+  }
+
+  /** Tells everybody of the batch what became of it. One that the box refuses is tried again one by one. */
+  async #settle(batch: readonly Waiting[]): Promise<void> {
     try {
-      return await this.database.alone(async (manager) => {
-        const { answer, before, after } = await change.run(manager)
-        await this.#apply(manager, kept)
-        await this.audit.note(manager, caller, {
-          action: change.action,
-          target: change.target,
-          before,
-          after,
-        })
-        return answer
-      })
+      const answers = await this.database.alone((manager) => this.#changeAll(manager, batch))
+      for (const [waiting, answer] of answers) waiting.resolve(answer)
     } catch (error) {
-      if (!(error instanceof Refused)) throw error
-      const { applied, tried } = error
-      await this.database.transaction((manager) => this.#keep(manager, kept, tried, applied))
-      throw new ProductError('refused', { stage: applied.stage, reason: applied.reason }, { cause: error })
+      const isOfOne =
+        error instanceof Refused || (error instanceof ProductError && error.failure === 'invalid')
+      if (isOfOne && batch.length > 1) for (const waiting of batch) await this.#settle([waiting])
+      else for (const waiting of batch) waiting.reject(await this.#refusal(error, batch))
     }
+  }
+
+  /** The answers of those that could be made; the others have heard why not. */
+  async #changeAll(manager: EntityManager, batch: readonly Waiting[]): Promise<Map<Waiting, unknown>> {
+    const answers = new Map<Waiting, unknown>()
+    for (const waiting of batch) {
+      const { caller, change, reject } = waiting
+      const { action, target } = change
+      try {
+        await manager.transaction(async (inner) => {
+          const { answer, before, after } = await change.run(inner)
+          await this.audit.note(inner, caller, { action, target, before, after })
+          answers.set(waiting, answer)
+        })
+      } catch (error) {
+        if (!(error instanceof ProductError)) throw error
+        answers.delete(waiting)
+        reject(error)
+      }
+    }
+    if (answers.size > 0) await this.#apply(manager, kept([...answers.keys()]))
+    return answers
+  }
+
+  /** A refused one leaves a row of history, with the reason. */
+  async #refusal(error: unknown, batch: readonly Waiting[]): Promise<unknown> {
+    if (!(error instanceof Refused)) return error
+    const { applied, tried } = error
+    try {
+      await this.database.transaction((manager) => this.#keep(manager, kept(batch), tried, applied))
+    } catch (unkept) {
+      return unkept
+    }
+    return new ProductError('refused', { stage: applied.stage, reason: applied.reason }, { cause: error })
   }
 
   /** What is meant comes into force: at every start, since a kill may have come between files and database. */
@@ -142,6 +187,14 @@ export class Configurations {
       ...{ at: this.clock.now(), ...kept, intent, files: textsOf(rendered), outcome: applied.outcome },
       cause: applied.outcome === 'refused' ? `${applied.stage}: ${applied.reason}` : '',
     })
+  }
+}
+
+/** What a row of history says of who changed what. */
+function kept(batch: readonly Waiting[]): { author: string; reason: string } {
+  return {
+    author: [...new Set(batch.map(({ caller }) => caller.author))].join(', '),
+    reason: batch.map(({ change }) => `${change.action} ${change.target}`).join(', '),
   }
 }
 
