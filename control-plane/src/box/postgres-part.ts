@@ -21,7 +21,8 @@ export function postgresPart(start: () => Promise<RunningPostgres>): PostgresPar
     async start(): Promise<RunningPart> {
       const running = await start()
       last = running
-      return { ended: running.exited, stop: () => running.stop() }
+      const ended = running.exited.then((why) => `ended (${why})`)
+      return { ended, stop: () => running.stop() }
     },
     // Its own fast way to end, which loses nothing and needs no recovery: some tenths of a second.
     kill: () => void last?.stop(),
