@@ -1,10 +1,11 @@
 import fs from 'node:fs'
 import path from 'node:path'
 import type { Clock } from '../system/clock.js'
-import { askOverSocket } from './ask-over-socket.js'
+import { listensOn } from './listens-on.js'
 import { type BoxMessage, findBoxMessage } from './box-message.js'
 import { type ChildOptions, childPart, type Command } from './child-part.js'
-import { findProgram, type NginxProgram } from './nginx-program.js'
+import { endingWithUs } from './ending-with-us.js'
+import type { NginxProgram } from './nginx-program.js'
 import type { Part } from './part.js'
 import type { BoxPlaces } from './places.js'
 
@@ -34,7 +35,7 @@ export function corePart({ root, places, environment, clock }: ChildrenOptions):
       ...node([program, 'serve', path.join(places.currentConfig, 'registry.yml')]),
       environment: without(environment, (name) => isOfRegistry2(name) || SECRETS.includes(name)),
     }),
-    isReady: async () => (await askOverSocket(places.coreSocket, '/healthz')) !== undefined,
+    isReady: () => listensOn(places.coreSocket),
     onMessage: () => undefined, // it says nothing; its channel tells it when we are gone
   })
 }
@@ -59,7 +60,7 @@ export function controlPlanePart(options: ControlPlaneOptions): Part {
         DATABASE_URL: databaseUrl(),
       },
     }),
-    isReady: async () => (await askOverSocket(places.apiSocket, '/api/v1/health')) !== undefined,
+    isReady: () => listensOn(places.apiSocket),
     onMessage: (value) => {
       const message = findBoxMessage(value)
       if (message !== undefined) onMessage(message)
@@ -87,7 +88,7 @@ export function nginxPart(
       // A killed nginx leaves its socket, and the next one could not bind it.
       fs.rmSync(path.join(places.run, 'front.sock'), { force: true })
       const { PATH, LANG, TZ } = environment
-      return { ...endingWithUs(file, args), environment: { PATH, LANG, TZ } }
+      return { ...endingWithUs('QUIT', file, args), environment: { PATH, LANG, TZ } }
     },
     // It binds its ports before it writes this file.
     isReady: (pid) => fs.existsSync(pidFile) && fs.readFileSync(pidFile, 'utf8').trim() === String(pid),
@@ -111,14 +112,6 @@ function nodeChild(
 
 function node(args: readonly string[]): Pick<Command, 'file' | 'args'> {
   return { file: process.execPath, args: ['--enable-source-maps', '--import', GUARD, ...args] }
-}
-
-/** nginx knows nothing of its parent: the kernel tells it when we are gone (kill -9), where setpriv(1) can ask for that. */
-function endingWithUs(file: string, args: readonly string[]): Pick<Command, 'file' | 'args'> {
-  const setpriv = findProgram('setpriv')
-  return setpriv === undefined
-    ? { file, args }
-    : { file: setpriv, args: ['--pdeathsig', 'QUIT', '--', file, ...args] }
 }
 
 function without(environment: NodeJS.ProcessEnv, isLeftOut: (name: string) => boolean): NodeJS.ProcessEnv {

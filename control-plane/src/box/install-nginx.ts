@@ -2,7 +2,8 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import fs from 'node:fs'
 import { errorCode } from '../system/error-code.js'
-import { findNginx, findProgram, type NginxProgram } from './nginx-program.js'
+import { findProgram } from './find-program.js'
+import { findNginx, type NginxProgram } from './nginx-program.js'
 import { StartRefused } from './start-refused.js'
 
 export interface InstallOptions {

@@ -73,7 +73,7 @@ function partsOf(options: RunOptions, { settings, places, nginx }: Prepared, tal
   const { clock, say, random, root, environment } = options
   const { databaseUrl } = settings
   const embedded = postgresPart(() =>
-    startPostgres({ folder: places.postgres, runFolder: places.run, clock, say, random }),
+    startPostgres({ folder: places.postgres, runFolder: places.run, clock, say, random, endsWithBox: true }),
   )
   const children = { root, places, environment, clock }
   const controlPlane = controlPlanePart({

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
 
 import type { Clock } from '../../system/clock.js'
+import { endingWithUs } from '../ending-with-us.js'
 import { type Account, commandAs } from './account.js'
 import { PORT, type PostgresPlaces } from './places.js'
 
@@ -23,6 +24,7 @@ export interface ServerOptions {
   readonly clock: Clock
   readonly say: (line: string) => void
   readonly durable: boolean
+  readonly endsWithBox: boolean
 }
 
 const READY = 'database system is ready to accept connections'
@@ -34,8 +36,11 @@ const IMMEDIATE_SHUTDOWN_MS = 10_000
 const LAST_LINES_MS = 500
 
 /** Starts the server and does not wait for it. */
-export function launch({ places, postgres, account, clock, say, durable }: ServerOptions): ServerProcess {
-  const command = commandAs(account, postgres, serverArguments(places, durable))
+export function launch(options: ServerOptions): ServerProcess {
+  const { places, postgres, account, clock, say, durable, endsWithBox } = options
+  const args = serverArguments(places, durable)
+  const server = endsWithBox ? endingWithUs('INT', postgres, args) : { file: postgres, args }
+  const command = commandAs(account, server.file, server.args)
   // A session of its own: Ctrl-C in the terminal reaches the box only, which ends its parts in order.
   const child = spawn(command.program, command.args, {
     ...command.options,

@@ -13,7 +13,7 @@ import { findCluster, makeCluster, readPassword } from './make-cluster.js'
 import { endOrphan } from './orphan.js'
 import { type PostgresPlaces, postgresPlaces } from './places.js'
 import { prepareDatabase } from './prepare-database.js'
-import { launch, type ServerProcess } from './server-process.js'
+import { launch, type ServerOptions, type ServerProcess } from './server-process.js'
 
 export interface PostgresOptions {
   /** Absolute; everything that the server keeps. */
@@ -27,6 +27,8 @@ export interface PostgresOptions {
   readonly found?: PostgresPackage
   /** `false` only where nothing is to survive (tests). */
   readonly durable?: boolean
+  /** Whether it ends by itself when the box is killed, where the machine can do that; the next start ends it anyway. */
+  readonly endsWithBox?: boolean
 }
 
 /** A running server with the product's database in it. */
@@ -45,7 +47,15 @@ export interface Postgres {
  * @throws BoxRefused when it cannot run here
  */
 export async function startPostgres(options: PostgresOptions): Promise<Postgres> {
-  const { folder, runFolder, clock, say, random = systemRandom, durable = true } = options
+  const {
+    folder,
+    runFolder,
+    clock,
+    say,
+    random = systemRandom,
+    durable = true,
+    endsWithBox = false,
+  } = options
   const places = postgresPlaces(folder, runFolder)
   const found = options.found ?? findPackage()
   await makeFolders(places)
@@ -68,7 +78,7 @@ export async function startPostgres(options: PostgresOptions): Promise<Postgres>
     const initdb = path.join(server, 'bin', 'initdb')
     await refusingIn(folder, async () => makeCluster({ places, initdb, account, random, durable }))
   }
-  return run(places, postgres, account, { clock, say, durable })
+  return run(places, postgres, account, { clock, say, durable, endsWithBox })
 }
 
 /** Those that it makes let others pass, whatever the umask: the server runs as another user when root starts it. */
@@ -85,7 +95,7 @@ async function run(
   places: PostgresPlaces,
   postgres: string,
   account: Account,
-  wishes: { readonly clock: Clock; readonly say: (line: string) => void; readonly durable: boolean },
+  wishes: Pick<ServerOptions, 'clock' | 'say' | 'durable' | 'endsWithBox'>,
 ): Promise<Postgres> {
   const password = await readPassword(places)
   await giveTo(account, places.data)
