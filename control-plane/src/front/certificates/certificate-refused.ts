@@ -1,5 +1,5 @@
 /** The part of a request that a person changes to be accepted; `box` is a file of this machine, no request. */
-export type RefusedField = 'certificate' | 'key' | 'names' | 'request' | 'box'
+export type RefusedField = 'certificate' | 'key' | 'names' | 'request' | 'acme' | 'box'
 
 /** Which certificate of several: its place in the text that was sent, from 1 on, and its subject. */
 export interface WhichCertificate {
@@ -33,6 +33,13 @@ interface Details {
   'openssl-refuses': { readonly why: string }
   'request-unknown': { readonly id: string }
   'other-request': { readonly id: string; readonly certificates: readonly WhichCertificate[] }
+  'acme-directory-invalid': { readonly url: string }
+  'acme-unreachable': { readonly url: string; readonly why: string }
+  'acme-refused': { readonly step: string; readonly type: string; readonly detail: string }
+  'acme-answer-unexpected': { readonly url: string; readonly why: string }
+  'acme-no-http-01': { readonly name: string; readonly offered: readonly string[] }
+  'acme-challenge-failed': { readonly name: string; readonly detail: string }
+  'acme-timeout': { readonly step: string; readonly seconds: number }
   'own-ca-key-missing': { readonly certificateFile: string; readonly keyFile: string }
   'own-ca-unreadable': { readonly file: string; readonly why: string }
   'own-ca-key-does-not-fit': { readonly certificateFile: string; readonly keyFile: string }
@@ -140,6 +147,38 @@ const ROWS: { readonly [R in CertificateRefusal]: Row<Details[R]> } = {
     'certificate',
     ({ id, certificates }) =>
       `none of the certificates (${certificates.map(label).join('; ')}) was issued for the request ${id}: its key is another`,
+  ],
+  'acme-directory-invalid': [
+    'acme',
+    ({ url }) => `${JSON.stringify(url)} is no ACME directory: write its URL, which begins with https://`,
+  ],
+  'acme-unreachable': [
+    'acme',
+    ({ url, why }) =>
+      `the ACME server did not answer at ${url} (${why}): look at its URL, the way there, and the CA that it needs`,
+  ],
+  'acme-refused': [
+    'acme',
+    ({ step, type, detail }) => `the ACME server does not take ${step}: ${detail} (${type})`,
+  ],
+  'acme-answer-unexpected': [
+    'acme',
+    ({ url, why }) => `what ${url} answers is none of ACME's answers (${why}): look at the directory's URL`,
+  ],
+  'acme-no-http-01': [
+    'acme',
+    ({ name, offered }) =>
+      `for ${name} the ACME server wants another proof than HTTP-01 (${offered.join(', ') || 'none'}), which is the only one that the box can give`,
+  ],
+  'acme-challenge-failed': [
+    'acme',
+    ({ name, detail }) =>
+      `the ACME server did not find the box behind ${name}: ${detail}; http://${name}/.well-known/acme-challenge/ must reach the box on port 80`,
+  ],
+  'acme-timeout': [
+    'acme',
+    ({ step, seconds }) =>
+      `the ACME server has not finished ${step} within ${seconds} seconds: try again later`,
   ],
   'own-ca-key-missing': [
     'box',

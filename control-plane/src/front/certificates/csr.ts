@@ -10,7 +10,7 @@ import { createDurably } from './create-durably.js'
 import type { CertificateName } from './names.js'
 import { findKeyText, findText, makePrivateFolder } from './server-certificate.js'
 import { type CheckedCertificate, checkUploaded, type UploadedTexts } from './uploaded.js'
-import { signRequest } from './x509.js'
+import { shortName, signRequest } from './x509.js'
 
 /** What a company's PKI takes: newer ones P-256, older ones RSA only. */
 export const REQUEST_KEYS = ['p256', 'rsa2048', 'rsa3072'] as const
@@ -42,7 +42,9 @@ export async function makeRequest(
 ): Promise<CertificateRequest> {
   const id = random.uuid()
   const key = await newKey(wish.key)
-  const pem = await signRequest({ ...wish, key, publicKey: createPublicKey(key) })
+  const commonName = shortName(wish.names)
+  const publicKey = createPublicKey(key)
+  const pem = await signRequest({ ...wish, key, publicKey, ...(commonName !== undefined && { commonName }) })
   const files = filesOf(folder, id)
   await makePrivateFolder(path.dirname(files.key))
   const keyText = key.export({ type: 'pkcs8', format: 'pem' }).toString()

@@ -54,6 +54,7 @@ function subjectKeyId(publicKey: KeyObject): Promise<x509.Extension> {
 /** What a request for a server's certificate says. */
 export interface RequestParts {
   readonly names: readonly CertificateName[]
+  readonly commonName?: string
   readonly organization?: string
   /** P-256 or RSA. */
   readonly key: KeyObject
@@ -61,9 +62,9 @@ export interface RequestParts {
 }
 
 /** A request that an authority can sign; answers its PEM text with one newline at the end. */
-export async function signRequest({ names, organization, key, publicKey }: RequestParts): Promise<string> {
+export async function signRequest(parts: RequestParts): Promise<string> {
+  const { names, commonName, organization, key, publicKey } = parts
   const algorithm = key.asymmetricKeyType === 'rsa' ? RSA : P256
-  const commonName = shortName(names)
   const made = await x509.Pkcs10CertificateRequestGenerator.create({
     // As objects: in a plain text the library takes quotes and backslashes for its own.
     name: new x509.Name([

@@ -1,0 +1,56 @@
+import { createPrivateKey, createHash, generateKeyPairSync, type KeyObject } from 'node:crypto'
+import path from 'node:path'
+
+import type { Clock } from '../../../system/clock.js'
+import type { Random } from '../../../system/random.js'
+import { createDurably } from '../create-durably.js'
+import type { CertificateName } from '../names.js'
+import { findKeyText, makePrivateFolder } from '../server-certificate.js'
+import { type CheckedCertificate, checkUploaded } from '../uploaded.js'
+import type { AcmeServer } from './acme-session.js'
+import type { Challenges } from './challenge-folder.js'
+import { orderCertificate } from './order-certificate.js'
+
+/** An ACME server as the admin names it. */
+export type AcmeSettings = Pick<AcmeServer, 'directoryUrl' | 'directoryCa' | 'contactMail'>
+
+/** What ordering needs; `folder` is that of certificates, where the account's key lies. */
+export interface AcmeOptions {
+  readonly folder: string
+  readonly settings: AcmeSettings
+  /** What the authority can reach over port 80; never loopback. */
+  readonly names: readonly CertificateName[]
+  readonly challenges: Challenges
+  readonly clock: Clock
+  readonly random: Random
+  readonly signal: AbortSignal
+}
+
+/**
+ * Orders a certificate, and looks at it as at an uploaded one before anybody shows it to clients. The caller stores it,
+ * and orders the next one when `expiryOf` says `renew`.
+ * @throws CertificateRefused
+ */
+export async function orderAcmeCertificate(options: AcmeOptions): Promise<CheckedCertificate> {
+  const { settings, names, challenges, clock, signal } = options
+  const server = { ...settings, accountKey: await accountKey(options), clock, signal }
+  const { pem, keyPem } = await orderCertificate({ server, names, challenges })
+  return checkUploaded({
+    certificate: pem,
+    key: keyPem,
+    boxNames: names,
+    now: clock.now(),
+    allowUnknownIssuer: true, // it sends the chain without the root, and a company's root is known to its clients only
+  })
+}
+
+/** One account for each server, for ever: limits of authorities go by accounts. */
+async function accountKey({ folder, settings, random }: AcmeOptions): Promise<KeyObject> {
+  const name = createHash('sha256').update(settings.directoryUrl).digest('hex').slice(0, 16)
+  const file = path.join(folder, 'acme', `account-${name}.key`)
+  await makePrivateFolder(path.dirname(file))
+  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+  const text = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString()
+  await createDurably({ file, text, mode: 0o600, random })
+  return createPrivateKey((await findKeyText(file)) ?? text)
+}
