@@ -37,6 +37,8 @@ export class AdminTokens {
     string,
     Verified & { readonly sinceMs: number; readonly until: Date | null }
   >()
+  /** Those that are looked at now: who asks for the same one waits for the same answer. */
+  readonly #verifying = new Map<string, Promise<Verified>>()
   readonly #key: Buffer
 
   constructor(
@@ -54,13 +56,31 @@ export class AdminTokens {
     const key = createHmac('sha256', this.#key).update(text).digest('base64')
     const remembered = this.#remembered.get(key)
     if (remembered !== undefined && this.#isFresh(remembered)) return remembered
+    const running = this.#verifying.get(key) ?? this.#look(text, key, address)
+    this.#verifying.set(key, running)
+    try {
+      return await running
+    } catch (error) {
+      // While Postgres is away, what was right before is right, so that the API can say what is wrong.
+      const isAway = error instanceof ProductError && error.failure === 'database-unavailable'
+      if (isAway && remembered !== undefined && this.#hasNotEnded(remembered)) return remembered
+      throw error
+    } finally {
+      this.#verifying.delete(key)
+    }
+  }
+
+  /** It counts as wrong until it is known to be right: of many guesses at once no more than ten are looked at. */
+  async #look(text: string, key: string, address: string): Promise<Verified> {
     const seconds = this.#guesses.findWait(address)
     if (seconds !== undefined) throw new ProductError('too-many-guesses', { seconds })
-    const found = await this.#find(text)
-    if (found === undefined) {
-      this.#guesses.note(address)
-      throw new ProductError('wrong-token', {})
-    }
+    const forgive = this.#guesses.note(address)
+    const found = await this.#find(text).catch((error: unknown) => {
+      forgive()
+      throw error
+    })
+    if (found === undefined) throw new ProductError('wrong-token', {})
+    forgive()
     const verified = {
       name: found.name,
       right: found.rights,
@@ -87,6 +107,7 @@ export class AdminTokens {
 
   async create(wanted: NewAdminToken, caller: Caller): Promise<MadeAdminToken> {
     return this.database.transaction(async (manager) => {
+      await manager.query('LOCK TABLE "admin_token" IN SHARE ROW EXCLUSIVE MODE') // of two with one name, one
       if (await manager.existsBy(AdminTokenEntity, { name: wanted.name }))
         throw new ProductError('exists', { what: 'admin token', name: wanted.name })
       const id = this.random.bytes(6).toString('hex')
@@ -154,7 +175,10 @@ export class AdminTokens {
   }
 
   #isFresh({ sinceMs, until }: { readonly sinceMs: number; readonly until: Date | null }): boolean {
-    if (this.clock.elapsedMs() - sinceMs > REMEMBERED_MS) return false
+    return this.clock.elapsedMs() - sinceMs <= REMEMBERED_MS && this.#hasNotEnded({ until })
+  }
+
+  #hasNotEnded({ until }: { readonly until: Date | null }): boolean {
     return until === null || until > this.clock.now()
   }
 }

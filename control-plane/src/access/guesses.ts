@@ -20,14 +20,21 @@ export class Guesses {
     return Math.ceil((seen.sinceMs + WINDOW_MS - this.#clock.elapsedMs()) / 1000)
   }
 
-  note(address: string): void {
-    const seen = this.#seen(address)
-    if (seen !== undefined) seen.count += 1
-    else {
-      const [oldest] = this.#wrong.keys()
-      if (this.#wrong.size >= ADDRESSES && oldest !== undefined) this.#wrong.delete(oldest)
-      this.#wrong.set(address, { sinceMs: this.#clock.elapsedMs(), count: 1 })
+  /** Answers what takes it back. */
+  note(address: string): () => void {
+    const noted = this.#seen(address) ?? this.#begin(address)
+    noted.count += 1
+    return () => {
+      noted.count -= 1
     }
+  }
+
+  #begin(address: string): { readonly sinceMs: number; count: number } {
+    const [oldest] = this.#wrong.keys()
+    if (this.#wrong.size >= ADDRESSES && oldest !== undefined) this.#wrong.delete(oldest)
+    const begun = { sinceMs: this.#clock.elapsedMs(), count: 0 }
+    this.#wrong.set(address, begun)
+    return begun
   }
 
   #seen(address: string): { readonly sinceMs: number; count: number } | undefined {
