@@ -2,16 +2,23 @@ import type { Server } from 'node:http'
 
 import { NestFactory } from '@nestjs/core'
 import type { NestExpressApplication } from '@nestjs/platform-express'
-import { DocumentBuilder, SwaggerModule } from '@nestjs/swagger'
+import { SwaggerModule } from '@nestjs/swagger'
+import type { Express, NextFunction, Request, Response } from 'express'
 import helmet from 'helmet'
 import { pinoHttp } from 'pino-http'
+import type { EntityManager } from 'typeorm'
 
 import { Accounts } from './access/accounts.service.js'
 import { AdminTokens } from './access/admin-tokens.service.js'
 import { AppModule, type Foundations } from './app.module.js'
+import { Audit } from './audit/audit.service.js'
 import { ConfigurationEntity } from './front/configuration.entity.js'
 import { Configurations } from './front/configurations.service.js'
 import type { Applied } from './front/configuration.js'
+import { THE_BOX } from './http/caller.js'
+import { openApi } from './http/openapi.js'
+import { ProblemsFilter } from './http/problems.filter.js'
+import { ProductError } from './http/product-error.js'
 import { chooseRequestId } from './http/request-id.js'
 import { UPSTREAM_HOSTS, Upstreams } from './upstreams/upstreams.service.js'
 
@@ -57,6 +64,7 @@ export async function openControlPlane(foundations: Foundations): Promise<Contro
   })
   SwaggerModule.setup('api/docs', app, () => openApi(app), { jsonDocumentUrl: 'api/openapi.json' })
   await app.init()
+  answerTheRest(app, new ProblemsFilter(log))
   return {
     server: app.getHttpServer() as Server,
     start: (adminToken) => start(app, adminToken),
@@ -65,6 +73,18 @@ export async function openControlPlane(foundations: Foundations): Promise<Contro
       await database.close()
     },
   }
+}
+
+/** Nest looks after what is below its prefix, express would answer the rest in HTML. */
+function answerTheRest(app: NestExpressApplication, problems: ProblemsFilter): void {
+  const express: Express = app.getHttpAdapter().getInstance()
+  express.use((request: Request, response: Response) => {
+    const { method, path } = request
+    problems.answer(new ProductError('no-such-route', { method, path }), request, response)
+  })
+  express.use((error: unknown, request: Request, response: Response, _next: NextFunction) => {
+    problems.answer(error, request, response)
+  })
 }
 
 async function start(app: NestExpressApplication, adminToken: string | undefined) {
@@ -77,17 +97,17 @@ async function start(app: NestExpressApplication, adminToken: string | undefined
     const token = await tokens.ensureFirst(manager, adminToken)
     if (isFirst) await upstreams.ensureFirst(manager, UPSTREAM_HOSTS)
     first = { adminToken: token, account: isFirst ? await accounts.ensureFirst(manager) : undefined }
+    await noteFirst(app.get(Audit), manager, first, isFirst)
   })
   return { first, applied }
 }
 
-function openApi(app: NestExpressApplication) {
-  const info = new DocumentBuilder()
-    .setTitle('Entrepot admin API')
-    .setDescription('What the box does: upstreams, accounts, nginx, certificates, and their history.')
-    .setVersion('1')
-    .addBearerAuth()
-    .addSecurityRequirements('bearer')
-    .build()
-  return SwaggerModule.createDocument(app, info)
+/** What the box makes by itself is audited as what people make. */
+async function noteFirst(audit: Audit, manager: EntityManager, first: FirstStart, isFirst: boolean) {
+  const made = [
+    ...(first.adminToken === undefined ? [] : [['admin-tokens.create', 'first-start']]),
+    ...(first.account === undefined ? [] : [['accounts.create', first.account.name]]),
+    ...(isFirst ? UPSTREAM_HOSTS.map((host) => ['upstreams.put', host]) : []),
+  ]
+  for (const [action = '', target = ''] of made) await audit.note(manager, THE_BOX, { action, target })
 }

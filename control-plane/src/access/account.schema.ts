@@ -2,6 +2,7 @@ import { accountSchema } from '@entrepot/registry-core/contract'
 import { z } from 'zod'
 
 import { fieldProblems } from '../http/field-problems.js'
+import { mergePatchSchema } from '../http/merge-patch.js'
 import { pageOf, pageQuery } from '../http/paging.js'
 import { ProductError } from '../http/product-error.js'
 import { route } from '../http/route.js'
@@ -12,13 +13,16 @@ export type AccountSettings = Readonly<Record<string, unknown>>
 const core = accountSchema.omit({ secretHash: true })
 const coreSettings = core.omit({ name: true })
 
-const describedBy = (schema: z.ZodType, id: string) =>
+const describedBy = (schema: Readonly<Record<string, unknown>>, id: string) =>
   z
     .record(z.string(), z.unknown(), 'an object, as accounts are in the configuration of the core')
-    .meta({ ...z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' }), id })
+    .meta({ ...schema, id })
 
-const newAccount = describedBy(core, 'NewAccount')
-const accountSettings = describedBy(coreSettings, 'AccountSettings')
+const asJson = (schema: z.ZodType) => z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' })
+
+const newAccount = describedBy(asJson(core), 'NewAccount')
+const accountSettings = describedBy(asJson(coreSettings), 'AccountSettings')
+const accountPatch = describedBy(mergePatchSchema(asJson(coreSettings)), 'AccountPatch')
 
 const account = z
   .looseObject({ name: z.string(), createdAt: z.iso.datetime() })
@@ -70,7 +74,7 @@ export const ACCOUNT_ROUTES = {
       needs: 'admin',
       versioned: true,
     },
-    ...{ body: accountSettings, status: 200, answer: account },
+    ...{ body: accountPatch, status: 200, answer: account },
   }),
   rotate: route({
     ...{

@@ -13,6 +13,9 @@ export interface Caller {
   readonly requestId: string
 }
 
+/** Whatever is done without a request. */
+export const THE_BOX: Caller = { author: 'entrepot', right: 'nobody', address: 'local', requestId: '' }
+
 const CALLER = Symbol('caller')
 
 /** Only the guard knows who asks. */

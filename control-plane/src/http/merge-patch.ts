@@ -11,6 +11,18 @@ export function mergePatch(target: unknown, patch: unknown): unknown {
   return merged
 }
 
+/** The JSON Schema of what may be merged into what this one describes: any of its members, and null for each. */
+export function mergePatchSchema({ properties = {}, ...schema }: Json): Json {
+  const members = isObject(properties) ? Object.entries(properties) : []
+  return {
+    ...schema,
+    required: [],
+    properties: Object.fromEntries(
+      members.map(([name, member]) => [name, { anyOf: [member, { type: 'null' }] }]),
+    ),
+  }
+}
+
 function isObject(value: unknown): value is Json {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

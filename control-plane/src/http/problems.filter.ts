@@ -16,11 +16,17 @@ export class ProblemsFilter implements ExceptionFilter {
   }
 
   catch(thrown: unknown, host: ArgumentsHost): void {
-    const request = host.switchToHttp().getRequest<Request>()
-    const response = host.switchToHttp().getResponse<Response>()
+    this.answer(
+      thrown,
+      host.switchToHttp().getRequest<Request>(),
+      host.switchToHttp().getResponse<Response>(),
+    )
+  }
+
+  answer(thrown: unknown, request: Request, response: Response): void {
     const requestId = requestIdOf(request)
     const error = productErrorOf(thrown, request)
-    if (error.status >= 500) this.#log.error({ err: thrown, requestId }, error.title)
+    if (error.status >= 500) this.#log.error({ err: withoutValues(thrown), requestId }, error.title)
     if (response.headersSent) return void response.destroy()
     if (error.status === 401) response.setHeader('WWW-Authenticate', 'Bearer realm="entrepot"')
     if (isFailure(error, 'too-many-guesses')) response.setHeader('Retry-After', error.detail.seconds)
@@ -54,11 +60,18 @@ function productErrorOf(thrown: unknown, { method, path }: Request): ProductErro
   const status = thrown instanceof HttpException ? thrown.getStatus() : statusOf(thrown)
   if (status === 404) return new ProductError('no-such-route', { method, path })
   if (status === 413) return new ProductError('body-too-large', {})
-  if (status === 400)
-    return new ProductError('not-json', {
-      cause: Error.isError(thrown) ? thrown.message : 'it cannot be read',
-    })
+  const cause = Error.isError(thrown) ? thrown.message : 'it cannot be read'
+  if (status === 415) return new ProductError('other-form', { cause })
+  if (status === 400) return new ProductError('not-readable', { cause })
   return new ProductError('broken', {}, { cause: thrown })
+}
+
+/** What is logged of an error: drivers hang the values of a statement on it, and those may be hashes and names. */
+function withoutValues(thrown: unknown): unknown {
+  if (!Error.isError(thrown)) return String(thrown)
+  const { name, message, stack, cause } = thrown
+  const code = 'code' in thrown ? String(thrown.code) : undefined
+  return { name, message, stack, code, ...(cause !== undefined && { cause: withoutValues(cause) }) }
 }
 
 /** What express' own parsers throw says its status. */

@@ -19,7 +19,8 @@ interface Details {
   'core-unavailable': { readonly cause: string }
   'no-such-route': { readonly method: string; readonly path: string }
   'body-too-large': Record<never, never>
-  'not-json': { readonly cause: string }
+  'not-readable': { readonly cause: string }
+  'other-form': { readonly cause: string }
   broken: Record<never, never>
 }
 
@@ -39,7 +40,7 @@ const FAILURES: {
     sentence: ({ fields }) =>
       fields.map(({ field, message }) => (field === '' ? message : `${field}: ${message}`)).join('; '),
   },
-  'not-json': { status: 400, title: 'The body is no JSON', sentence: ({ cause }) => cause },
+  'not-readable': { status: 400, title: 'The request cannot be read', sentence: ({ cause }) => cause },
   'no-token': {
     status: 401,
     title: 'An admin token is needed',
@@ -80,6 +81,11 @@ const FAILURES: {
     status: 413,
     title: 'The body is too large',
     sentence: () => 'a body has 1 MiB at most',
+  },
+  'other-form': {
+    status: 415,
+    title: 'The body comes in a form that is not read here',
+    sentence: ({ cause }) => `${cause}: send JSON in UTF-8`,
   },
   refused: {
     status: 422,

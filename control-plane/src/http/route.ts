@@ -38,6 +38,10 @@ export function route<const S extends RouteSpec>(spec: S): S {
   return spec
 }
 
+function rightOf(needs: RouteSpec['needs']): string {
+  return needs === 'nobody' ? 'Needs no token.' : `Needs a token with the right "${needs}".`
+}
+
 /** Binds a method of a controller to its route, with its permission and its documentation. */
 export function Route(spec: RouteSpec): MethodDecorator {
   const { method, path, summary, needs, status, answer, type, versioned } = spec
@@ -45,7 +49,7 @@ export function Route(spec: RouteSpec): MethodDecorator {
     METHODS[method](path),
     HttpCode(status),
     SetMetadata(NEEDS, needs),
-    ApiOperation({ summary }),
+    ApiOperation({ summary, description: rightOf(needs) }),
     ...(versioned && method !== 'GET' ? [ApiHeader(IF_MATCH)] : []),
     ApiResponse({
       ...{ status, description: summary },

@@ -1,7 +1,8 @@
-import { upstreamSchema } from '@entrepot/registry-core/contract'
+import { findUpstreamHost, upstreamSchema } from '@entrepot/registry-core/contract'
 import { z } from 'zod'
 
 import { fieldProblems } from '../http/field-problems.js'
+import { mergePatchSchema } from '../http/merge-patch.js'
 import { pageOf, pageQuery } from '../http/paging.js'
 import { ProductError } from '../http/product-error.js'
 import { route } from '../http/route.js'
@@ -11,16 +12,22 @@ export type UpstreamSettings = Readonly<Record<string, unknown>>
 
 const PEM = 'PEM certificates: -----BEGIN CERTIFICATE----- and so on'
 const coreJson = z.toJSONSchema(upstreamSchema, { io: 'input', unrepresentable: 'any' })
+const { passwordFile: _file, ...coreProperties } = coreJson.properties ?? {}
+const settingsJson = {
+  ...coreJson,
+  properties: { ...coreProperties, ca: { type: 'string', description: PEM } },
+  required: [],
+  description:
+    'As in mirrors.upstreams of the configuration; `ca` is PEM text here, and files are not named.',
+}
 
-const upstreamBody = z
-  .record(z.string(), z.unknown(), 'an object, as upstreams are in the configuration of the core')
-  .meta({
-    ...coreJson,
-    id: 'UpstreamSettings',
-    required: [],
-    description:
-      'As in mirrors.upstreams of the configuration; `ca` is PEM text here, and files are not named.',
-  })
+const describedBy = (schema: Readonly<Record<string, unknown>>, id: string) =>
+  z
+    .record(z.string(), z.unknown(), 'an object, as upstreams are in the configuration of the core')
+    .meta({ ...schema, id })
+
+const upstreamBody = describedBy(settingsJson, 'UpstreamSettings')
+const upstreamPatch = describedBy(mergePatchSchema(settingsJson), 'UpstreamPatch')
 
 const upstream = z
   .looseObject({ host: z.string(), hasPassword: z.boolean() })
@@ -61,7 +68,7 @@ export const UPSTREAM_ROUTES = {
       needs: 'admin',
       versioned: true,
     },
-    ...{ body: upstreamBody, status: 200, answer: upstream },
+    ...{ body: upstreamPatch, status: 200, answer: upstream },
   }),
   remove: route({
     ...{
@@ -87,7 +94,8 @@ export function readUpstream(
 ): { readonly host: string; readonly settings: UpstreamSettings; readonly password: string | undefined } {
   const { host: named = host, password, ca, ...rest } = body
   const fields = []
-  if (named !== host) fields.push({ field: 'host', message: `${host}, as in the path, or nothing` })
+  if (named !== host && findUpstreamHost(String(named)) !== host)
+    fields.push({ field: 'host', message: `${host}, as in the path, or nothing` })
   if ('passwordFile' in rest)
     fields.push({ field: 'passwordFile', message: 'send password: the box keeps it encrypted' })
   if (ca !== undefined && !(typeof ca === 'string' && /-----BEGIN CERTIFICATE-----/.test(ca)))

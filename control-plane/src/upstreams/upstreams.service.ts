@@ -1,3 +1,4 @@
+import { findUpstreamHost } from '@entrepot/registry-core/contract'
 import { Injectable } from '@nestjs/common'
 import type { EntityManager } from 'typeorm'
 
@@ -40,7 +41,8 @@ export class Upstreams {
     return { ...page, items: page.items.map(shown) }
   }
 
-  async get(host: string): Promise<Versioned<Upstream>> {
+  async get(named: string): Promise<Versioned<Upstream>> {
+    const host = canonicalHost(named)
     const row = await this.database.transaction((manager) => manager.findOneBy(UpstreamEntity, { host }))
     if (row === null) throw new ProductError('not-found', { what: 'upstream', name: host })
     return new Versioned(shown(row), row.version)
@@ -62,7 +64,8 @@ export class Upstreams {
     })
   }
 
-  async remove(host: string, caller: Caller, ifMatch?: string): Promise<void> {
+  async remove(named: string, caller: Caller, ifMatch?: string): Promise<void> {
+    const host = canonicalHost(named)
     await this.configurations.change(caller, {
       action: 'upstreams.remove',
       target: host,
@@ -83,11 +86,12 @@ export class Upstreams {
 
   #change(
     verb: 'put' | 'patch',
-    host: string,
+    named: string,
     caller: Caller,
     ifMatch: string | undefined,
     next: (row: UpstreamEntity | null) => UpstreamSettings,
   ): Promise<Versioned<Upstream>> {
+    const host = canonicalHost(named)
     return this.configurations.change(caller, {
       action: `upstreams.${verb}`,
       target: host,
@@ -126,6 +130,11 @@ export class Upstreams {
 /** Whom a sealed password belongs to. */
 export function ownerOf(host: string): string {
   return `upstream ${host}`
+}
+
+/** `registry.example:5000` is kept as the store writes it, `registry.example_5000`. */
+function canonicalHost(named: string): string {
+  return findUpstreamHost(named) ?? named
 }
 
 function shown({ host, settings, sealedPassword }: UpstreamEntity): Upstream {
