@@ -11,6 +11,7 @@ const MIGRATION_LOCK = 0x656e7472
 const CONFIGURATION_LOCK = MIGRATION_LOCK + 1
 const ANSWER_MS = 5_000
 const CONNECTIONS = 10
+const TURN_MS = 60_000
 const FIRST_PAUSE_MS = 200
 const LONGEST_PAUSE_MS = 5_000
 
@@ -46,15 +47,17 @@ export class Database {
       await this.#ready()
       return await this.#source.transaction(run)
     } catch (error) {
-      throw unavailable(error) ?? error
+      throw unavailable(error) ?? unkeepable(error) ?? error
     }
   }
 
   /** The same, one at a time over all control planes: for what changes the configuration. */
   alone<T>(run: (manager: EntityManager) => Promise<T>): Promise<T> {
     return this.transaction(async (manager) => {
-      await manager.query('SET LOCAL lock_timeout = 60000')
+      // The change before this one may take longer than an answer of the database does.
+      await manager.query(`SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = ${TURN_MS}`)
       await manager.query('SELECT pg_advisory_xact_lock($1)', [CONFIGURATION_LOCK])
+      await manager.query(`SET LOCAL statement_timeout = ${ANSWER_MS}`)
       return run(manager)
     })
   }
@@ -93,7 +96,7 @@ export function dataSource(url: string): DataSource {
     extra: {
       max: CONNECTIONS,
       statement_timeout: ANSWER_MS,
-      query_timeout: ANSWER_MS + 60_000,
+      query_timeout: ANSWER_MS + TURN_MS,
       idle_in_transaction_session_timeout: 120_000,
     },
   })
@@ -126,10 +129,21 @@ async function migrate(source: DataSource): Promise<void> {
 const AWAY =
   /^(?:ECONN\w+|ENOENT|EACCES|EPIPE|ETIMEDOUT|EAI_AGAIN|ENOTFOUND|EHOST\w+|08\w{3}|53\w{3}|57\w{3}|58\w{3}|25006|28\w{3}|3D000|55P03)$/
 
+/** What Postgres says of a NUL in a text, and in JSON: it keeps every character but that one. */
+const NUL = /^(?:22021|22P05)$/
+
+function unkeepable(error: unknown): ProductError | undefined {
+  if (!Error.isError(error) || !('code' in error) || !NUL.test(String(error.code))) return undefined
+  return new ProductError('invalid', { fields: [{ field: '', message: 'any text without a NUL character' }] })
+}
+
 function unavailable(error: unknown): ProductError | undefined {
   if (error instanceof ProductError || !Error.isError(error)) return undefined
   const code = 'code' in error ? String(error.code) : ''
+  // TypeORM gives a connection back that has ended, and then says so of the next statement.
+  const isCut = error.name === 'QueryRunnerAlreadyReleasedError'
   const isAway = AWAY.test(code) || /timeout|terminated|Connection (?:ended|closed)/i.test(error.message)
-  if (!isAway) return undefined
-  return new ProductError('database-unavailable', { cause: error.message }, { cause: error })
+  if (!isAway && !isCut) return undefined
+  const cause = isCut ? 'the connection has ended meanwhile' : error.message
+  return new ProductError('database-unavailable', { cause }, { cause: error })
 }

@@ -23,7 +23,19 @@ const configurationDiff = z
   })
   .meta({ id: 'ConfigurationDiff' })
 
-export const configurationId = z.coerce.number('a number').int().min(1).max(2_147_483_647)
+const configurationQuery = z.strictObject({
+  ...pageQuery.shape,
+  after: z
+    .string()
+    .regex(/^[0-9]{1,9}$/, 'the `next` of the page before')
+    .optional(),
+})
+
+export const configurationId = z.coerce
+  .number('the id of a row of the history is a number')
+  .int()
+  .min(1)
+  .max(2_147_483_647)
 
 export type ConfigurationRow = z.output<typeof configurationRow>
 export type ConfigurationDiff = z.output<typeof configurationDiff>
@@ -36,7 +48,7 @@ export const CONFIGURATION_ROUTES = {
       summary: 'Lists what was tried, the newest first',
       needs: 'read',
     },
-    ...{ query: pageQuery, status: 200, answer: pageOf(configurationRow, 'ConfigurationPage') },
+    ...{ query: configurationQuery, status: 200, answer: pageOf(configurationRow, 'ConfigurationPage') },
   }),
   diff: route({
     ...{ method: 'GET', path: 'config/history/:id', summary: 'Shows one with its diff', needs: 'read' },

@@ -10,6 +10,7 @@ import { ClockProvider } from '../system/providers.js'
 import { type Applied, Box, type Rendered } from './configuration.js'
 import { ConfigurationEntity } from './configuration.entity.js'
 import type { ConfigurationDiff, ConfigurationRow } from './configuration.schema.js'
+import { hideHashes } from './hide-hashes.js'
 import { type Intent, readIntent, writeIntent } from './intent.js'
 import { Together } from './together.js'
 import { unifiedDiff } from './unified-diff.js'
@@ -152,7 +153,7 @@ export class Configurations {
     return this.database.transaction(async (manager) => {
       const row = await get(manager, id)
       const earlier = await latestApplied(manager, id)
-      return { ...shown(row), diff: unifiedDiff(earlier?.files ?? {}, row.files) }
+      return { ...shown(row), diff: unifiedDiff(hideHashes(earlier?.files ?? {}), hideHashes(row.files)) }
     })
   }
 

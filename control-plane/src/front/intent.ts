@@ -34,6 +34,7 @@ export async function readIntent(manager: EntityManager): Promise<Intent> {
 /** Puts an earlier one in the place of what is there. */
 export async function writeIntent(manager: EntityManager, intent: Intent, now: Date): Promise<void> {
   const version = await nextVersion(manager)
+  const made = new Map((await manager.find(AccountEntity)).map(({ name, createdAt }) => [name, createdAt]))
   await manager.createQueryBuilder().delete().from(UpstreamEntity).execute()
   await manager.createQueryBuilder().delete().from(AccountEntity).execute()
   await manager.save(SettingEntity, { name: 'nginx', value: { ...intent.nginx }, version })
@@ -43,7 +44,7 @@ export async function writeIntent(manager: EntityManager, intent: Intent, now: D
   )
   await manager.save(
     AccountEntity,
-    intent.accounts.map((account) => ({ ...account, version, createdAt: now })),
+    intent.accounts.map((account) => ({ ...account, version, createdAt: made.get(account.name) ?? now })),
   )
 }
 
