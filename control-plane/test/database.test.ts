@@ -1,50 +1,184 @@
-import { afterAll, beforeAll, expect, test } from '@jest/globals'
-import { Client } from 'pg'
-import { DataSource } from 'typeorm'
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
+import os from 'node:os'
+import path from 'node:path'
 
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+
+import { ADMIN_TOKEN_ROUTES as TOKENS } from '#control/access/admin-token.schema.js'
+import { type Postgres, startPostgres } from '#control/box/postgres/start-postgres.js'
+import { dataSource } from '#control/database/database.js'
+import { CERTIFICATE_ROUTES as CERTIFICATES } from '#control/front/certificates.schema.js'
+import {
+  CONFIGURATION_ROUTES as HISTORY,
+  type ConfigurationRow,
+} from '#control/front/configuration.schema.js'
+import { NGINX_SETTINGS_ROUTES as NGINX } from '#control/front/nginx-settings.schema.js'
+import { HEALTH_ROUTES as HEALTH } from '#control/health/health.schema.js'
+import { systemClock } from '#control/system/clock.js'
+import { UPSTREAM_ROUTES as UPSTREAMS } from '#control/upstreams/upstream.schema.js'
+import { type ApiStage, openApiStage } from './support/api-stage.js'
 import { startTestPostgres, type TestPostgres } from './support/database.js'
 
-let postgres: TestPostgres
+const MINUTES_MS = 10 * 60_000
 
-beforeAll(async () => {
-  postgres = await startTestPostgres(async (url) => {
-    await query(url, 'CREATE TABLE fruit (name text PRIMARY KEY)')
+describe('the database', () => {
+  let postgres: TestPostgres
+
+  beforeAll(async () => {
+    postgres = await startTestPostgres()
+  })
+  afterAll(async () => postgres?.stop())
+
+  test('its migrations make exactly what the entities say', async () => {
+    const source = dataSource(await postgres.freshDatabase())
+    await source.initialize()
+    await source.runMigrations()
+    const { upQueries } = await source.driver.createSchemaBuilder().log()
+    await source.destroy()
+    expect(upQueries.map(({ query }) => query)).toEqual([])
+  })
+
+  describe('of two control planes', () => {
+    let url: string
+    let one: ApiStage
+    let other: ApiStage
+
+    beforeAll(async () => {
+      url = await postgres.freshDatabase()
+      one = await openApiStage({ url })
+      other = await openApiStage({ url, box: one.box })
+    })
+    afterAll(async () => Promise.all([one?.close(), other?.close()]))
+
+    test('is made once, and the first start happens once', async () => {
+      const fresh = await postgres.freshDatabase()
+      const both = await Promise.all([openApiStage({ url: fresh }), openApiStage({ url: fresh })])
+      const source = await dataSource(fresh).initialize()
+      const migrations = await source.query<{ name: string }[]>('SELECT name FROM migration')
+      await source.destroy()
+      const { body } = await both[0].api.done(UPSTREAMS.list)
+      await Promise.all(both.map((stage) => stage.close()))
+      expect(migrations).toHaveLength(1)
+      expect(body['items']).toHaveLength(6)
+    })
+
+    test('takes one change at a time, and none is lost', async () => {
+      const before = one.box.tried.length
+      const changes = Array.from({ length: 20 }, (_, at) =>
+        (at % 2 === 0 ? one : other).api.done(UPSTREAMS.put, {
+          path: { host: `host${at}.example` },
+          body: {},
+        }),
+      )
+      await Promise.all(changes)
+      expect(one.box.mostAtOnce).toBe(1)
+      expect(one.box.tried).toHaveLength(before + 20)
+      const shown = await other.api.done(UPSTREAMS.list, { query: { limit: 1000 } })
+      expect(shown.body['items']).toHaveLength(26)
+      for (let at = 0; at < 20; at++) expect(one.box.last('registry.yml')).toContain(`host${at}.example`)
+      const rows = (await one.api.done(HISTORY.list, { query: { limit: 20 } })).body[
+        'items'
+      ] as ConfigurationRow[]
+      expect(new Set(rows.map(({ reason }) => reason)).size).toBe(20)
+    })
+
+    test('lets a change wait longer than a statement may take for the one before it', async () => {
+      const { promise, resolve } = Promise.withResolvers<void>()
+      one.box.gate = promise
+      const first = one.api.call(NGINX.patch, { body: { readTimeout: 10 } })
+      await reached('the first change', () => one.box.inside === 1)
+      const second = other.api.call(NGINX.patch, { body: { readTimeout: 20 } })
+      await reached('six seconds of waiting', async () => (await longestWait(url)) > 6)
+      resolve()
+      expect([(await first).status, (await second).status]).toEqual([200, 200])
+      expect((await one.api.done(NGINX.get)).body['readTimeout']).toBe(20)
+    })
   })
 })
-afterAll(async () => postgres.stop())
 
-async function query(url: string, text: string): Promise<readonly unknown[]> {
-  const client = new Client({ connectionString: url })
-  await client.connect()
-  try {
-    return (await client.query(text)).rows
-  } finally {
-    await client.end()
-  }
+describe('while Postgres is away', () => {
+  let folder: string
+  let server: Postgres
+  let stage: ApiStage
+
+  beforeAll(async () => {
+    folder = mkdtempSync(path.join(os.tmpdir(), 'e-'))
+    chmodSync(folder, 0o711)
+    server = await start(folder)
+    stage = await openApiStage({ url: server.url })
+  })
+  afterAll(async () => {
+    await stage?.close()
+    await server?.stop()
+    rmSync(folder, { recursive: true })
+  })
+
+  test('the API says so with the cause, answers what needs no database, and heals by itself', async () => {
+    const { api, clock, box } = stage
+    const { body } = await api.done(TOKENS.create, { body: { name: 'reader', rights: 'read' } })
+    await api.as(String(body['token'])).done(HEALTH.get)
+    const tried = box.tried.length
+    await server.stop()
+    for (const refused of [
+      await api.refused(UPSTREAMS.list),
+      await api.refused(NGINX.patch, { body: { readTimeout: 1 } }),
+      await api.refused(TOKENS.remove, { path: { name: 'reader' } }),
+    ])
+      expect(refused).toMatchObject({
+        ...{ status: 503, title: 'Postgres cannot be asked' },
+        detail: expect.stringMatching(/(?:ENOENT|ECONNREFUSED|terminat).*pulls and pushes go on/),
+      })
+    clock.move(MINUTES_MS) // no longer than that is a token remembered, while it can be looked at
+    for (const by of [api, api.as(String(body['token']))])
+      expect((await by.done(HEALTH.get)).body).toMatchObject({
+        state: 'degraded',
+        parts: { postgres: { state: 'down', cause: expect.any(String) }, core: { state: 'up' } },
+      })
+    await api.done(CERTIFICATES.authority, { token: null })
+    expect(await api.refused(HEALTH.get, { token: 'another' })).toMatchObject({ status: 503 })
+    expect(box.tried).toHaveLength(tried)
+    server = await start(folder)
+    expect((await api.done(NGINX.patch, { body: { readTimeout: 1 } })).body['readTimeout']).toBe(1)
+    expect((await api.done(HEALTH.get)).body['state']).toBe('up')
+    expect((await api.refused(HEALTH.get, { token: 'another' })).status).toBe(401)
+  })
+
+  test('a change that the database could not keep is answered as not done', async () => {
+    const { api, box } = stage
+    const before = (await api.done(NGINX.get)).body
+    const { promise, resolve } = Promise.withResolvers<void>()
+    box.gate = promise
+    const change = api.call(NGINX.patch, { body: { readTimeout: 77 } })
+    await reached('the change', () => box.inside === 1)
+    await server.stop()
+    resolve()
+    expect((await change).status).toBe(503)
+    server = await start(folder)
+    expect((await api.done(NGINX.get)).body).toEqual(before)
+  })
+})
+
+function start(folder: string): Promise<Postgres> {
+  return startPostgres({
+    ...{ folder: path.join(folder, 'postgres'), runFolder: path.join(folder, 'run'), clock: systemClock },
+    ...{ say: () => undefined, durable: false },
+  })
 }
 
-test('each test has a database of its own, with what was prepared', async () => {
-  const [one, other] = [await postgres.freshDatabase(), await postgres.freshDatabase()]
-  await query(one, "INSERT INTO fruit VALUES ('apple')")
-  expect(await query(one, 'SELECT name FROM fruit')).toEqual([{ name: 'apple' }])
-  expect(await query(other, 'SELECT name FROM fruit')).toEqual([])
-})
-
-test('TypeORM takes the address as it is', async () => {
-  const source = new DataSource({ type: 'postgres', url: await postgres.freshDatabase() })
-  await source.initialize()
-  await source.query('CREATE TABLE tree (id int)')
-  expect(await source.query('SELECT current_user AS who')).toEqual([{ who: 'entrepot' }])
+/** The seconds that the longest statement on this database has been running. */
+async function longestWait(url: string): Promise<number> {
+  const source = await dataSource(url).initialize()
+  const [row] = await source.query<{ seconds: number | null }[]>(
+    "SELECT max(extract(epoch FROM now() - query_start))::float AS seconds FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'",
+  )
   await source.destroy()
-})
+  return row?.seconds ?? 0
+}
 
-test('the product is no superuser, and sorts the same on every machine', async () => {
-  const url = await postgres.freshDatabase()
-  expect(await query(url, 'SELECT usesuper, usecreatedb FROM pg_user WHERE usename = current_user')).toEqual([
-    { usesuper: false, usecreatedb: false },
-  ])
-  expect(
-    await query(url, 'SELECT datlocprovider, datlocale FROM pg_database WHERE datname = current_database()'),
-  ).toEqual([{ datlocprovider: 'b', datlocale: 'C.UTF-8' }])
-  expect(await query(url, 'SHOW data_checksums')).toEqual([{ data_checksums: 'on' }])
-})
+async function reached(what: string, ask: () => Promise<boolean> | boolean): Promise<void> {
+  const end = systemClock.elapsedMs() + 30_000
+  while (!(await ask())) {
+    if (systemClock.elapsedMs() > end) throw new Error(`${what}: not within 30 s`)
+    await systemClock.sleep(25)
+  }
+}

@@ -1,0 +1,27 @@
+import { ACCOUNT_ROUTES } from './access/account.schema.js'
+import { ADMIN_TOKEN_ROUTES } from './access/admin-token.schema.js'
+import { AUDIT_ROUTES } from './audit/audit.schema.js'
+import { CLIENT_ROUTES } from './clients/clients.schema.js'
+import { CERTIFICATE_ROUTES } from './front/certificates.schema.js'
+import { CONFIGURATION_ROUTES } from './front/configuration.schema.js'
+import { NGINX_SETTINGS_ROUTES } from './front/nginx-settings.schema.js'
+import { HEALTH_ROUTES } from './health/health.schema.js'
+import type { RouteSpec } from './http/route.js'
+import { UPSTREAM_ROUTES } from './upstreams/upstream.schema.js'
+
+/** Every route of the admin API, as `area.verb`. Tests hold the served document, the reference page, and themselves against it. */
+export const ROUTES: ReadonlyMap<string, RouteSpec> = new Map(
+  Object.entries({
+    accounts: ACCOUNT_ROUTES,
+    'admin-tokens': ADMIN_TOKEN_ROUTES,
+    audit: AUDIT_ROUTES,
+    certificates: CERTIFICATE_ROUTES,
+    clients: CLIENT_ROUTES,
+    config: CONFIGURATION_ROUTES,
+    health: HEALTH_ROUTES,
+    'settings/nginx': NGINX_SETTINGS_ROUTES,
+    upstreams: UPSTREAM_ROUTES,
+  }).flatMap(([area, routes]) =>
+    Object.entries<RouteSpec>(routes).map(([verb, route]) => [`${area}.${verb}`, route] as const),
+  ),
+)

@@ -1,0 +1,46 @@
+import { afterAll, beforeAll } from '@jest/globals'
+
+import { Database } from '#control/database/database.js'
+import { systemClock } from '#control/system/clock.js'
+import { testAccounts } from './api/accounts.js'
+import { testAudit } from './api/audit.js'
+import { testCertificatesAndClients } from './api/certificates-and-clients.js'
+import { testContract } from './api/contract.js'
+import { testHistory } from './api/history.js'
+import { testHostileRequests } from './api/hostile.js'
+import { testNginxSettings } from './api/nginx-settings.js'
+import { testSecrets } from './api/secrets.js'
+import { testTokens } from './api/tokens.js'
+import { testUpstreams } from './api/upstreams.js'
+import { openApiStage } from './support/api-stage.js'
+import { startTestPostgres, type TestPostgres } from './support/database.js'
+
+let postgres: TestPostgres | undefined
+
+beforeAll(async () => {
+  postgres = await startTestPostgres(migrate)
+})
+
+afterAll(async () => postgres?.stop())
+
+async function open() {
+  if (postgres === undefined) throw new Error('asked before the tests began')
+  return openApiStage({ url: await postgres.freshDatabase() })
+}
+
+async function migrate(url: string): Promise<void> {
+  const database = new Database({ url, clock: systemClock })
+  await database.check()
+  await database.close()
+}
+
+testUpstreams(open)
+testAccounts(open)
+testNginxSettings(open)
+testTokens(open)
+testHistory(open)
+testAudit(open)
+testCertificatesAndClients(open)
+testSecrets(open)
+testHostileRequests(open)
+testContract(open)

@@ -1,0 +1,70 @@
+import { expect, test } from '@jest/globals'
+import { request } from 'undici'
+
+import { ACCOUNT_ROUTES as ACCOUNTS } from '#control/access/account.schema.js'
+import { AUDIT_ROUTES as AUDIT } from '#control/audit/audit.schema.js'
+import { problem } from '#control/http/problem.schema.js'
+import { UPSTREAM_ROUTES as UPSTREAMS } from '#control/upstreams/upstream.schema.js'
+import { ADMIN_TOKEN } from '../support/api-stage.js'
+import { describeOn, type OpenStage } from './suite.js'
+
+const JSON_TYPE = { 'content-type': 'application/json' }
+
+export function testHostileRequests(open: OpenStage): void {
+  describeOn('what no client of ours sends', open, (stage) => {
+    test.each([
+      ['no JSON', { body: '{"name": ', headers: JSON_TYPE }, 400],
+      ['a number', { body: '7', headers: JSON_TYPE }, 400],
+      ['no body', { body: '', headers: {} }, 400],
+      ['a form', { body: 'name=x', headers: { 'content-type': 'application/x-www-form-urlencoded' } }, 400],
+      ['an unknown encoding', { body: 'x', headers: { ...JSON_TYPE, 'content-encoding': 'zip' } }, 415],
+      ['an unknown charset', { body: '{}', headers: { 'content-type': 'application/json; charset=x' } }, 415],
+      ['two megabytes', { body: JSON.stringify({ name: 'x'.repeat(2 << 20) }), headers: JSON_TYPE }, 413],
+      ['a prototype', { body: '{"__proto__": {"name": "x"}}', headers: JSON_TYPE }, 400],
+    ])('a body that is %s is refused as a problem', async (_what, { body, headers }, status) => {
+      const answer = await send('POST', '/api/v1/accounts', { body, headers })
+      expect(answer.status).toBe(status)
+    })
+
+    test('a NUL character is a wrong value, wherever it stands', async () => {
+      const { api } = stage()
+      const nul = 'a\u0000b'
+      const path = { name: nul, host: nul }
+      expect((await api.refused(ACCOUNTS.get, { path })).status).toBe(400)
+      expect((await api.refused(UPSTREAMS.get, { path })).status).toBe(400)
+      expect((await api.refused(AUDIT.list, { query: { target: nul } })).status).toBe(400)
+      expect((await api.refused(ACCOUNTS.list, { query: { after: nul } })).status).toBe(400)
+      const body = { ca: `-----BEGIN CERTIFICATE-----${nul}` }
+      expect((await api.refused(UPSTREAMS.put, { path: { host: 'nul.example' }, body })).status).toBe(400)
+    })
+
+    test('paths that mean nothing are problems too', async () => {
+      expect(await send('GET', '/api/v1/nothing')).toMatchObject({ status: 404 })
+      expect(await send('DELETE', '/api/v1/health')).toMatchObject({ status: 404 })
+      expect(await send('GET', '/elsewhere')).toMatchObject({ status: 404 })
+      expect(await send('GET', '/api/v1/accounts/%zz')).toMatchObject({ status: 400 })
+    })
+
+    test('the documentation is served to everybody, and says nothing of this box', async () => {
+      const { statusCode, body } = await request(`${stage().base}/api/docs`)
+      expect(statusCode).toBe(200)
+      expect(await body.text()).toContain('swagger')
+    })
+
+    async function send(
+      method: 'GET' | 'POST' | 'DELETE',
+      path: string,
+      { body = null, headers = {} }: { body?: string | null; headers?: Record<string, string> } = {},
+    ): Promise<{ status: number; detail: string }> {
+      const answer = await request(`${stage().base}${path}`, {
+        method,
+        headers: { ...headers, authorization: `Bearer ${ADMIN_TOKEN}` },
+        body,
+      })
+      expect(answer.headers['content-type']).toContain('application/problem+json')
+      const { status, detail } = problem.parse(await answer.body.json())
+      expect(status).toBe(answer.statusCode)
+      return { status, detail }
+    }
+  })
+}

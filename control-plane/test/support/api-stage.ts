@@ -1,0 +1,102 @@
+import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { createServer, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import os from 'node:os'
+import path from 'node:path'
+import { Writable } from 'node:stream'
+
+import { pino } from 'pino'
+
+import { openControlPlane } from '#control/control-plane.js'
+import { Core } from '#control/core/core.js'
+import { Database } from '#control/database/database.js'
+import { ensureOwnCertificates } from '#control/front/certificates/own-certificates.js'
+import type { Site } from '#control/front/site.js'
+import type { RandomProvider } from '#control/system/providers.js'
+import { systemRandom } from '#control/system/random.js'
+import { Sealing } from '#control/system/sealed.js'
+import { Api, readDocument } from './api.js'
+import { MovedClock } from './moved-clock.js'
+import { RememberingBox } from './remembering-box.js'
+
+/** The admin token of every stage. */
+export const ADMIN_TOKEN = 'environment-token-of-the-tests'
+
+/** A whole control plane on a real database: only the box below it and the core are made by hand. */
+export interface ApiStage {
+  /** Calls as the admin. */
+  readonly api: Api
+  readonly base: string
+  readonly box: RememberingBox
+  readonly clock: MovedClock
+  readonly log: readonly string[]
+  close(): Promise<void>
+}
+
+export interface StageOptions {
+  readonly url: string
+  /** Where two control planes are one box's. */
+  readonly box?: RememberingBox
+}
+
+/** Opens one on this database, started, listening on a free port. */
+export async function openApiStage({ url, box: given }: StageOptions): Promise<ApiStage> {
+  const folder = mkdtempSync(path.join(os.tmpdir(), 'e-'))
+  const core = await listen(coreByHand(), path.join(folder, 'control.sock'))
+  const log: string[] = []
+  const clock = new MovedClock()
+  const random: RandomProvider = systemRandom
+  const sealing = new Sealing(Buffer.alloc(32, 7), random)
+  const box = given ?? new RememberingBox(sealing)
+  const site = siteIn(path.join(folder, 'certificates'))
+  await ensureOwnCertificates({ folder: site.certificates, names: site.names, clock, random })
+  const controlPlane = await openControlPlane({
+    database: new Database({ url, clock }),
+    core: new Core(path.join(folder, 'control.sock')),
+    ...{ sealing, box, site, clock, random, log: pino({ level: 'trace' }, keptIn(log)) },
+  })
+  const server = await listen(controlPlane.server, 0)
+  await controlPlane.start(ADMIN_TOKEN)
+  const base = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  return {
+    ...{ base, box, clock, log },
+    api: new Api(base, await readDocument(base), ADMIN_TOKEN),
+    async close() {
+      server.closeAllConnections()
+      await controlPlane.close()
+      core.close()
+      rmSync(folder, { recursive: true })
+    },
+  }
+}
+
+function siteIn(certificates: string): Site {
+  return {
+    ...{ host: 'box.example', names: ['box.example', '127.0.0.1'], certificates },
+    ports: { registry: 5000, mirror: 5001, tls: 5443, mirrorTls: 5444, admin: 5445 },
+  }
+}
+
+function coreByHand(): Server {
+  return createServer((request, response) => {
+    const answer = request.url === '/status' ? { upstreams: [] } : { outcome: 'reloaded' }
+    response.end(JSON.stringify(answer))
+  })
+}
+
+async function listen(server: Server, where: string | number): Promise<Server> {
+  if (typeof where === 'number') server.listen(where, '127.0.0.1')
+  else server.listen(where)
+  await once(server, 'listening')
+  return server
+}
+
+function keptIn(lines: string[]): Writable {
+  return new Writable({
+    write(line, _encoding, done) {
+      lines.push(String(line))
+      done()
+    },
+  })
+}
