@@ -84,14 +84,14 @@ export function testHistory(open: OpenStage): void {
       await api.done(ACCOUNTS.put, { path: { name: 'kept' }, body: {} })
       const { id } = await latest(stage())
       const then = await states(stage())
-      const files = box.tried.at(-1)
+      const files = box.tried.at(-1)?.files
       await api.done(NGINX.put, { body: { maxUploadSize: '1g' } })
       await api.done(UPSTREAMS.remove, { path: { host: 'kept.example' } })
       await api.done(ACCOUNTS.rotate, { path: { name: 'kept' } })
       await api.done(ACCOUNTS.put, { path: { name: 'newer' }, body: {} })
       await api.done(HISTORY.rollback, { path: { id } })
       expect(await states(stage())).toEqual(then)
-      expect(box.tried.at(-1)).toEqual(files)
+      expect(box.tried.at(-1)?.files).toEqual(files)
       expect(await latest(stage())).toMatchObject({ reason: `config.rollback ${id}`, outcome: 'applied' })
     })
 

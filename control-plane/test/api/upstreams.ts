@@ -47,7 +47,7 @@ export function testUpstreams(open: OpenStage): void {
         expect(text).not.toContain('hunter2')
         expect(JSON.parse(text)).toMatchObject({ username: 'robot', hasPassword: true })
       }
-      expect(box.last('registry.yml')).toContain('passwords/secret.example')
+      expect(box.last('secret.example.password')).toBe(body.password)
       const without = await api.done(UPSTREAMS.put, { path, body: {} })
       expect(without.body['hasPassword']).toBe(false)
       const { detail } = await api.refused(UPSTREAMS.put, { path, body: { username: 'robot' } })

@@ -1,6 +1,6 @@
 import { stringify } from 'yaml'
 
-import { type Applied, Box, type RenderedFile } from '#control/front/configuration.js'
+import { type Applied, Box, type Rendered } from '#control/front/configuration.js'
 import type { Intent } from '#control/front/intent.js'
 import type { Sealing } from '#control/system/sealed.js'
 import { ownerOf } from '#control/upstreams/upstreams.service.js'
@@ -8,43 +8,46 @@ import { ownerOf } from '#control/upstreams/upstreams.service.js'
 /** A box that keeps what it was given instead of putting it in force, and refuses when it is told to. */
 export class RememberingBox extends Box {
   /** Every configuration that was tried, the last one at the end. */
-  readonly tried: (readonly RenderedFile[])[] = []
-  /** Of upstreams: what the core would get. */
-  readonly passwords = new Map<string, string>()
+  readonly tried: Rendered[] = []
   /** What became of the next ones. */
   answer: Applied = { outcome: 'applied' }
   /** Waits before it answers: a test lets go. */
   gate: Promise<void> = Promise.resolve()
-  /** How many were in it at once, at most. */
-  mostAtOnce = 0
-  /** How many are in it. */
+  /** How many are in it, and were at once, at most. */
   inside = 0
-
+  mostAtOnce = 0
   readonly #sealing: Sealing
+  #made = 0
 
   constructor(sealing: Sealing) {
     super()
     this.#sealing = sealing
   }
 
-  async render({ nginx, upstreams, accounts }: Intent): Promise<readonly RenderedFile[]> {
+  async render({ nginx, upstreams, accounts }: Intent): Promise<Rendered> {
     const registry = {
-      upstreams: upstreams.map(({ host, settings, sealedPassword }) => ({
-        ...{ host, ...settings },
-        ...(sealedPassword !== null && { passwordFile: `passwords/${host}` }),
-      })),
+      upstreams: upstreams.map(({ host, settings }) => ({ host, ...settings })),
       accounts: accounts.map(({ name, secretHash, settings }) => ({ name, secretHash, ...settings })),
     }
-    for (const { host, sealedPassword } of upstreams)
-      if (sealedPassword !== null) this.passwords.set(host, this.#sealing.open(sealedPassword, ownerOf(host)))
-    return [
-      { path: 'nginx.conf', mode: 0o644, text: stringify(nginx) },
-      { path: 'registry.yml', mode: 0o600, text: stringify(registry, { lineWidth: 0 }) },
-    ]
+    return {
+      id: `generation-${++this.#made}`,
+      files: [
+        { path: 'nginx.conf', mode: 0o644, text: stringify(nginx) },
+        { path: 'registry.yml', mode: 0o600, text: stringify(registry, { lineWidth: 0 }) },
+      ],
+      secrets: upstreams.flatMap(({ host, sealedPassword }) =>
+        sealedPassword === null ? [] : [this.#passwordFile(host, sealedPassword)],
+      ),
+      probes: [],
+    }
   }
 
-  async apply(files: readonly RenderedFile[]): Promise<Applied> {
-    this.tried.push(files)
+  #passwordFile(host: string, sealed: string) {
+    return { path: `${host}.password`, mode: 0o600, text: this.#sealing.open(sealed, ownerOf(host)) }
+  }
+
+  async apply(rendered: Rendered): Promise<Applied> {
+    this.tried.push(rendered)
     this.inside += 1
     this.mostAtOnce = Math.max(this.mostAtOnce, this.inside)
     await this.gate
@@ -52,8 +55,9 @@ export class RememberingBox extends Box {
     return this.answer
   }
 
-  /** The text of a file of the last configuration that was tried. */
+  /** The text of a file of the last configuration that was tried; empty when it had none of that name. */
   last(path: string): string {
-    return this.tried.at(-1)?.find((file) => file.path === path)?.text ?? ''
+    const { files = [], secrets = [] } = this.tried.at(-1) ?? {}
+    return [...files, ...secrets].find((file) => file.path === path)?.text ?? ''
   }
 }
