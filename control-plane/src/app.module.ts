@@ -1,6 +1,7 @@
 import { type DynamicModule, Module } from '@nestjs/common'
 import { APP_FILTER, APP_GUARD, APP_INTERCEPTOR, APP_PIPE } from '@nestjs/core'
 import { StandardSchemaValidationPipe } from '@nestjs/common'
+import { ScheduleModule } from '@nestjs/schedule'
 import type { Logger } from 'pino'
 
 import { AccountsController } from './access/accounts.controller.js'
@@ -20,6 +21,7 @@ import { ConfigurationController } from './front/configuration.controller.js'
 import { Configurations } from './front/configurations.service.js'
 import { NginxSettingsController } from './front/nginx-settings.controller.js'
 import { NginxSettingsService } from './front/nginx-settings.service.js'
+import { RenewalJob } from './front/renewal.job.js'
 import { Site } from './front/site.js'
 import { HealthController } from './health/health.controller.js'
 import { HealthService } from './health/health.service.js'
@@ -28,6 +30,7 @@ import { fieldProblems } from './http/field-problems.js'
 import { ProblemsFilter } from './http/problems.filter.js'
 import { ProductError } from './http/product-error.js'
 import { VersionedInterceptor } from './http/versioned.interceptor.js'
+import { LOG } from './system/log.js'
 import { ClockProvider, RandomProvider } from './system/providers.js'
 import { Sealing } from './system/sealed.js'
 import { UpstreamsController } from './upstreams/upstreams.controller.js'
@@ -53,6 +56,7 @@ export class AppModule {
       new ProductError('invalid', { fields: fieldProblems(issues) })
     return {
       module: AppModule,
+      imports: [ScheduleModule.forRoot()],
       controllers: [
         ...[AccountsController, AdminTokensController, AuditController, CertificatesController],
         ...[ClientsController, ConfigurationController],
@@ -63,6 +67,7 @@ export class AppModule {
         { provide: Core, useValue: core },
         { provide: Box, useValue: box },
         { provide: Site, useValue: site },
+        { provide: LOG, useValue: log },
         { provide: Sealing, useValue: sealing },
         { provide: ClockProvider, useValue: clock },
         { provide: RandomProvider, useValue: random },
@@ -75,6 +80,7 @@ export class AppModule {
           Configurations,
           HealthService,
           NginxSettingsService,
+          RenewalJob,
           Upstreams,
         ],
         { provide: APP_GUARD, useClass: AdminGuard },

@@ -6,15 +6,17 @@ import path from 'node:path'
 import { pino } from 'pino'
 
 import type { BoxMessage } from './box/box-message.js'
-import { type BoxSettings, readBoxSettings } from './box/box-settings.js'
+import { readBoxSettings } from './box/box-settings.js'
 import { workersUser } from './box/children.js'
 import { findNginx } from './box/nginx-program.js'
 import { type BoxPlaces, placesOf } from './box/places.js'
 import { type FirstStart, openControlPlane } from './control-plane.js'
 import { Core } from './core/core.js'
 import { Database } from './database/database.js'
+import type { ApplyOptions } from './front/applying/apply-generation.js'
 import { countDraining } from './front/applying/draining.js'
 import type { ApplyPlaces } from './front/applying/places.js'
+import { reconcile } from './front/applying/reconcile.js'
 import { openReloadPace } from './front/applying/reload-pace.js'
 import { LocalBox } from './front/local-box.js'
 import { siteOf } from './front/site.js'
@@ -24,29 +26,20 @@ import { Sealing } from './system/sealed.js'
 
 const CORE_PROGRAM = path.join(import.meta.dirname, '..', '..', 'registry-core', 'bin', 'registry-core.js')
 
-/** What the box needs to be changed, from the environment and the data folder. */
-function openLocalBox(settings: BoxSettings, places: BoxPlaces, sealing: Sealing): LocalBox {
+/** How changes of the configuration reach nginx and the core of this machine. */
+function applyOptions(places: BoxPlaces): ApplyOptions & { readonly nginxVersion: string } {
   const nginx = findNginx()
   if (nginx === undefined) throw new Error('nginx is missing: npm start installs it, or says how')
   const front: ApplyPlaces = {
     ...{ config: places.config, prefix: places.nginx, controlSocket: places.controlSocket },
     generationSocket: path.join(places.run, 'front.sock'),
   }
-  return new LocalBox({
-    site: siteOf(settings, places),
-    ...{ bind: settings.bind, httpBind: settings.httpBind, storeRoot: places.store },
-    ...{ workersUser: workersUser(), nginxVersion: nginx.version, sealing, clock, random },
-    sockets: {
-      localCore: path.join(places.run, 'core-local.sock'),
-      ...{ core: places.coreSocket, control: places.controlSocket, api: places.apiSocket },
-      generation: front.generationSocket,
-    },
-    applying: {
-      ...{ places: front, clock },
-      programs: { nginx: nginx.file, registryCore: CORE_PROGRAM },
-      pace: openReloadPace({ clock, countDraining: () => countDraining(front.prefix) }),
-    },
-  })
+  return {
+    nginxVersion: nginx.version,
+    ...{ places: front, clock },
+    programs: { nginx: nginx.file, registryCore: CORE_PROGRAM },
+    pace: openReloadPace({ clock, countDraining: () => countDraining(front.prefix) }),
+  }
 }
 
 /** The control plane of a box on this machine: a process that `npm start` runs, and starts again. */
@@ -56,12 +49,21 @@ async function main(): Promise<void> {
   const places = placesOf(settings)
   const sealing = new Sealing(Buffer.from(readFileSync(places.secretKey, 'utf8'), 'base64'), random)
   const log = pino({ name: 'control-plane' })
+  const { nginxVersion, ...applying } = applyOptions(places)
+  const site = siteOf(settings, places)
   const database = new Database({ url: settings.databaseUrl, clock })
   const controlPlane = await openControlPlane({
     ...{ database, sealing, clock, random, log },
-    box: openLocalBox(settings, places, sealing),
-    site: siteOf(settings, places),
-    core: new Core(places.controlSocket),
+    ...{ site, core: new Core(places.controlSocket) },
+    box: new LocalBox({
+      ...{ site, sealing, clock, random, applying, nginxVersion, workersUser: workersUser() },
+      ...{ bind: settings.bind, httpBind: settings.httpBind, storeRoot: places.store },
+      sockets: {
+        localCore: path.join(places.run, 'core-local.sock'),
+        ...{ core: places.coreSocket, control: places.controlSocket, api: places.apiSocket },
+        generation: applying.places.generationSocket,
+      },
+    }),
   })
   await rm(places.apiSocket, { force: true }) // of a process that was killed: the data folder has one box at a time
   controlPlane.server.listen(places.apiSocket)
@@ -73,6 +75,8 @@ async function main(): Promise<void> {
       void controlPlane.close()
     })
   await database.open(stopping.signal, (sentence) => log.warn(sentence))
+  const left = await reconcile(applying, undefined)
+  if (left.state !== 'none' && left.state !== 'settled') log.warn(left, 'an earlier change was cut off')
   const { first, applied } = await controlPlane.start(settings.adminToken)
   if (applied.outcome === 'refused')
     log.error(applied, 'the configuration is refused: what was in force stays')

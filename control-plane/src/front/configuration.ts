@@ -19,10 +19,21 @@ export type Applied =
   | { readonly outcome: 'applied' }
   | { readonly outcome: 'refused'; readonly stage: string; readonly reason: string }
 
+/** What stands on the machine, as far as it can be seen from outside. */
+export interface BoxState {
+  /** The generation that nginx and the core are told to read; undefined before the first one. */
+  readonly current: string | undefined
+  /** The one that nginx runs, by its own word: an older one where they are the same to nginx. */
+  readonly running: string | undefined
+  /** What somebody changed by hand: `registry.yml changed`. */
+  readonly drift: readonly string[]
+}
+
 /** The box below the control plane: turns what is meant into files, and puts files in force. */
 export abstract class Box {
   /** @throws ProductError `invalid` for what cannot be rendered */
   abstract render(intent: Intent): Promise<Rendered>
   /** Tests, swaps, reloads, and probes; what is refused has changed nothing. */
   abstract apply(rendered: Rendered): Promise<Applied>
+  abstract look(): Promise<BoxState>
 }

@@ -134,6 +134,18 @@ export class Configurations {
     })
   }
 
+  /** Renders what is meant again, and puts it in force when that has become something else: a renewed certificate. */
+  async refresh(reason: string): Promise<void> {
+    await this.database.alone(async (manager) => {
+      const intent = await readIntent(manager)
+      const rendered = await this.box.render(intent)
+      const last = await latestApplied(manager)
+      if (last !== undefined && unifiedDiff(last.files, textsOf(rendered)) === '') return
+      const applied = await this.box.apply(rendered)
+      await this.#keep(manager, { author: 'entrepot', reason }, { intent, rendered }, applied)
+    })
+  }
+
   async list({ limit, after }: PageQuery): Promise<Page<ConfigurationRow>> {
     const rows = await this.database.transaction((manager) => {
       const query = manager

@@ -14,10 +14,11 @@ import type { Random } from '../system/random.js'
 import type { Sealing } from '../system/sealed.js'
 import { ownerOf } from '../upstreams/upstreams.service.js'
 import { applyGeneration, type ApplyOptions } from './applying/apply-generation.js'
-import { probesOf } from './applying/ask-nginx.js'
-import { generationFolder } from './applying/places.js'
+import { probesOf, runningGeneration } from './applying/ask-nginx.js'
+import { findDrift } from './applying/generation-files.js'
+import { findGeneration, generationFolder } from './applying/places.js'
 import { ensureOwnCertificates, type OwnCertificates } from './certificates/own-certificates.js'
-import type { Applied, Box, Rendered } from './configuration.js'
+import type { Applied, Box, BoxState, Rendered } from './configuration.js'
 import type { Intent } from './intent.js'
 import { nginxSettings } from './nginx-settings.schema.js'
 import type { Site } from './site.js'
@@ -45,6 +46,8 @@ export interface LocalBoxOptions {
   readonly clock: Clock
   readonly random: Random
 }
+
+const LOOK_MS = 2000
 
 /** nginx and the core on this machine, in force by files and reloads. */
 export class LocalBox implements Box {
@@ -75,6 +78,17 @@ export class LocalBox implements Box {
 
   apply({ id, files, secrets, probes }: Rendered): Promise<Applied> {
     return applyGeneration({ id, files: [...files, ...secrets], probes }, this.#options.applying)
+  }
+
+  async look(): Promise<BoxState> {
+    const { places } = this.#options.applying
+    const current = await findGeneration(places, 'current')
+    const drift = current === undefined ? [] : await findDrift(places, current)
+    return {
+      current,
+      running: await runningGeneration(places.generationSocket, AbortSignal.timeout(LOOK_MS)),
+      drift: drift.map(({ path, what }) => `${path} ${what}`),
+    }
   }
 
   async #frontOf(intent: Intent, folder: string): Promise<{ front: FrontSettings; own: OwnCertificates }> {

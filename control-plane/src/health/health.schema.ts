@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { route } from '../http/route.js'
 
 const part = z.strictObject({
-  state: z.enum(['up', 'down']),
+  state: z.enum(['up', 'degraded', 'down']),
   cause: z.string().optional().meta({ description: 'Why, in words.' }),
   detail: z.unknown().optional(),
 })

@@ -2,6 +2,8 @@ import { Injectable } from '@nestjs/common'
 
 import { Core } from '../core/core.js'
 import { Database } from '../database/database.js'
+import { Certificates } from '../front/certificates.service.js'
+import { Box } from '../front/configuration.js'
 import type { Health, Part } from './health.schema.js'
 
 /** Asks every part. */
@@ -10,22 +12,51 @@ export class HealthService {
   constructor(
     private readonly database: Database,
     private readonly core: Core,
+    private readonly box: Box,
+    private readonly certificates: Certificates,
   ) {}
 
   async get(): Promise<Health> {
-    const [postgres, core] = await Promise.all([
-      look(() => this.database.check()),
-      look(() => this.core.status()),
+    const [postgres, core, front, certificate] = await Promise.all([
+      look(() => this.#postgres()),
+      look(() => this.#core()),
+      look(() => this.#front()),
+      look(() => this.#certificate()),
     ])
-    const isUp = [postgres, core].every(({ state }) => state === 'up')
-    return { state: isUp ? 'up' : 'degraded', parts: { postgres, core } }
+    const parts = { postgres, core, front, certificate }
+    return { state: Object.values(parts).every(({ state }) => state === 'up') ? 'up' : 'degraded', parts }
+  }
+
+  async #postgres(): Promise<Part> {
+    await this.database.check()
+    return { state: 'up' }
+  }
+
+  async #core(): Promise<Part> {
+    return { state: 'up', detail: await this.core.status() }
+  }
+
+  async #front(): Promise<Part> {
+    const { current, running, drift } = await this.box.look()
+    const detail = { current, running }
+    if (running === undefined) return { state: 'down', cause: 'nginx does not answer', detail }
+    if (drift.length === 0) return { state: 'up', detail }
+    const cause = `${drift.join(', ')} by hand: the next change of a setting replaces it`
+    return { state: 'degraded', cause, detail }
+  }
+
+  async #certificate(): Promise<Part> {
+    const { server } = await this.certificates.show()
+    const { state, days, notAfter } = server
+    if (state === 'fine' || state === 'renew') return { state: 'up', detail: { notAfter } }
+    const cause = state === 'expired' ? `it ended on ${notAfter}` : `it ends in ${days} days, on ${notAfter}`
+    return { state: 'degraded', cause, detail: { notAfter } }
   }
 }
 
-async function look(ask: () => Promise<unknown>): Promise<Part> {
+async function look(ask: () => Promise<Part>): Promise<Part> {
   try {
-    const detail = await ask()
-    return { state: 'up', ...(detail !== undefined && { detail }) }
+    return await ask()
   } catch (error) {
     return { state: 'down', cause: Error.isError(error) ? error.message : String(error) }
   }
