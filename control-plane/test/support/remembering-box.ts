@@ -1,6 +1,6 @@
 import { stringify } from 'yaml'
 
-import { type Applied, Box, type Rendered } from '#control/front/configuration.js'
+import { type Applied, Box, type BoxState, type Rendered } from '#control/front/configuration.js'
 import type { Intent } from '#control/front/intent.js'
 import type { Sealing } from '#control/system/sealed.js'
 import { ownerOf } from '#control/upstreams/upstreams.service.js'
@@ -53,6 +53,12 @@ export class RememberingBox extends Box {
     await this.gate
     this.inside -= 1
     return this.answer
+  }
+
+  /** What was tried last is in force. */
+  look(): Promise<BoxState> {
+    const id = this.tried.at(-1)?.id
+    return Promise.resolve({ current: id, running: id, drift: [] })
   }
 
   /** The text of a file of the last configuration that was tried; empty when it had none of that name. */
