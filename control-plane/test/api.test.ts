@@ -10,6 +10,7 @@ import { testHistory } from './api/history.js'
 import { testHostileRequests } from './api/hostile.js'
 import { testNginxSettings } from './api/nginx-settings.js'
 import { testSecrets } from './api/secrets.js'
+import { testServerCertificate } from './api/server-certificate.js'
 import { testTokens } from './api/tokens.js'
 import { testUpstreams } from './api/upstreams.js'
 import { openApiStage } from './support/api-stage.js'
@@ -41,6 +42,7 @@ testTokens(open)
 testHistory(open)
 testAudit(open)
 testCertificatesAndClients(open)
+testServerCertificate(open)
 testSecrets(open)
 testHostileRequests(open)
 testContract(open)

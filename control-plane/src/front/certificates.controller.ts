@@ -1,7 +1,13 @@
-import { Controller, Header } from '@nestjs/common'
+import { Body, Controller, Header, Param } from '@nestjs/common'
 
+import { type Caller, Who } from '../http/caller.js'
 import { Route } from '../http/route.js'
-import { CERTIFICATE_ROUTES } from './certificates.schema.js'
+import {
+  CERTIFICATE_ROUTES,
+  type CertificateUpload,
+  type RequestAnswer,
+  type RequestWish,
+} from './certificates.schema.js'
 import { Certificates } from './certificates.service.js'
 
 @Controller()
@@ -17,5 +23,39 @@ export class CertificatesController {
   @Header('Content-Type', CERTIFICATE_ROUTES.authority.type)
   authority() {
     return this.certificates.authority()
+  }
+
+  @Route(CERTIFICATE_ROUTES.upload)
+  upload(@Body({ schema: CERTIFICATE_ROUTES.upload.body }) body: CertificateUpload, @Who() caller: Caller) {
+    return this.certificates.upload(body, caller)
+  }
+
+  @Route(CERTIFICATE_ROUTES.reset)
+  reset(@Who() caller: Caller) {
+    return this.certificates.reset(caller)
+  }
+
+  @Route(CERTIFICATE_ROUTES.requests)
+  requests() {
+    return this.certificates.requests()
+  }
+
+  @Route(CERTIFICATE_ROUTES.request)
+  request(@Body({ schema: CERTIFICATE_ROUTES.request.body }) wish: RequestWish, @Who() caller: Caller) {
+    return this.certificates.request(wish, caller)
+  }
+
+  @Route(CERTIFICATE_ROUTES.answer)
+  answer(
+    @Param('id') id: string,
+    @Body({ schema: CERTIFICATE_ROUTES.answer.body }) body: RequestAnswer,
+    @Who() caller: Caller,
+  ) {
+    return this.certificates.answer(id, body, caller)
+  }
+
+  @Route(CERTIFICATE_ROUTES.dropRequest)
+  dropRequest(@Param('id') id: string, @Who() caller: Caller) {
+    return this.certificates.dropRequest(id, caller)
   }
 }

@@ -2,36 +2,53 @@ import { readFile } from 'node:fs/promises'
 
 import { Injectable } from '@nestjs/common'
 
+import { Audit } from '../audit/audit.service.js'
+import { Database } from '../database/database.js'
+import type { Caller } from '../http/caller.js'
+import { ProductError } from '../http/product-error.js'
 import { ClockProvider, RandomProvider } from '../system/providers.js'
-import type { CertificatesShown } from './certificates.schema.js'
+import { CertificateRefused } from './certificates/certificate-refused.js'
+import {
+  acceptForRequest,
+  findRequest,
+  listRequests,
+  makeRequest,
+  removeRequest,
+} from './certificates/csr.js'
 import { expiryOf } from './certificates/expiry.js'
+import { type CertificateName, parseNames } from './certificates/names.js'
 import { ownCaFiles } from './certificates/own-ca.js'
-import { ensureOwnCertificates, type OwnCertificates } from './certificates/own-certificates.js'
-import { NginxSettingsService } from './nginx-settings.service.js'
+import { storeServerCertificate } from './certificates/server-certificate.js'
+import { type CheckedCertificate, checkUploaded } from './certificates/uploaded.js'
+import type {
+  CertificatesShown,
+  CertificateUpload,
+  ChosenCertificate,
+  RequestAnswer,
+  RequestShown,
+  RequestWish,
+} from './certificates.schema.js'
+import { Configurations } from './configurations.service.js'
+import { CERTIFICATE_SETTING, readIntent } from './intent.js'
+import { nginxSettings } from './nginx-settings.schema.js'
+import { chooseCertificate, type ServedCertificate } from './served-certificate.js'
+import { SettingEntity } from './setting.entity.js'
 import { Site } from './site.js'
 
-/** The own authority and what it has issued; they lie in files, so that nginx does without us. */
+/** What the TLS listeners show. The files are the truth, so that nginx does without us; the choice is a setting. */
 @Injectable()
 export class Certificates {
   constructor(
     private readonly site: Site,
-    private readonly settings: NginxSettingsService,
+    private readonly database: Database,
+    private readonly configurations: Configurations,
+    private readonly audit: Audit,
     private readonly clock: ClockProvider,
     private readonly random: RandomProvider,
   ) {}
 
   async show(): Promise<CertificatesShown> {
-    const { value } = await this.settings.get()
-    const { ca, server } = await this.#own(value.names)
-    return {
-      authority: { fingerprint: ca.fingerprint, ...times(ca) },
-      server: {
-        fingerprint: server.fingerprint,
-        names: [...server.names],
-        ...times(server),
-        ...expiryOf(server, this.clock.now()),
-      },
-    }
+    return this.#shown(await this.#served())
   }
 
   /** PEM; it needs no database, so that clients can be set up while there is none. */
@@ -39,14 +56,139 @@ export class Certificates {
     return readFile(ownCaFiles(this.site.certificates).certificate, 'utf8')
   }
 
-  #own(further: readonly string[]): Promise<OwnCertificates> {
-    const { certificates: folder, names } = this.site
-    return ensureOwnCertificates({
-      folder,
-      names: [...names, ...further],
-      clock: this.clock,
-      random: this.random,
+  /** @throws ProductError `invalid` in clear words for what clients would refuse */
+  async upload(body: CertificateUpload, caller: Caller): Promise<ChosenCertificate> {
+    const checked = await this.#check((texts) => checkUploaded({ ...texts, ...given(body) }))
+    return this.#use(checked, 'certificates.upload', caller)
+  }
+
+  async answer(id: string, body: RequestAnswer, caller: Caller): Promise<ChosenCertificate> {
+    const folder = this.site.certificates
+    const checked = await this.#check((texts) => acceptForRequest(folder, id, { ...texts, ...given(body) }))
+    return this.#use(checked, 'certificates.answer', caller)
+  }
+
+  async reset(caller: Caller): Promise<void> {
+    await this.configurations.change(caller, {
+      action: 'certificates.reset',
+      target: 'server',
+      run: async (manager) => {
+        await manager.delete(SettingEntity, { name: CERTIFICATE_SETTING })
+        return { answer: undefined }
+      },
     })
+  }
+
+  async requests(): Promise<{ items: RequestShown[] }> {
+    const ids = await listRequests(this.site.certificates)
+    const found = await Promise.all(ids.map((id) => findRequest(this.site.certificates, id)))
+    return { items: found.filter((each) => each !== undefined).map(({ id, pem }) => ({ id, pem })) }
+  }
+
+  async request({ names, key, organization }: RequestWish, caller: Caller): Promise<RequestShown> {
+    const wanted = names ?? (await this.#names())
+    const { id, pem } = await refusedAsInvalid(() =>
+      makeRequest(
+        this.site.certificates,
+        {
+          ...{ names: parseNames(wanted, { wildcard: true }), key },
+          ...(organization !== undefined && { organization }),
+        },
+        this.random,
+      ),
+    )
+    await this.#note(caller, 'certificates.request', id, { after: { names: wanted, key } })
+    return { id, pem }
+  }
+
+  async dropRequest(id: string, caller: Caller): Promise<void> {
+    if ((await findRequest(this.site.certificates, id)) === undefined)
+      throw new ProductError('not-found', { what: 'certificate request', name: id })
+    await removeRequest(this.site.certificates, id)
+    await this.#note(caller, 'certificates.drop-request', id, {})
+  }
+
+  async #check(
+    check: (texts: {
+      boxNames: readonly CertificateName[]
+      now: Date
+    }) => CheckedCertificate | Promise<CheckedCertificate>,
+  ): Promise<CheckedCertificate> {
+    const boxNames = parseNames(await this.#names())
+    return refusedAsInvalid(async () => check({ boxNames, now: this.clock.now() }))
+  }
+
+  async #use(
+    { certificate, root, warnings }: CheckedCertificate,
+    action: string,
+    caller: Caller,
+  ): Promise<ChosenCertificate> {
+    await storeServerCertificate(this.site.certificates, certificate, this.random)
+    const { fingerprint } = certificate
+    await this.configurations.change(caller, {
+      action,
+      target: 'server',
+      run: async (manager) => {
+        const before = await manager.findOneBy(SettingEntity, { name: CERTIFICATE_SETTING })
+        const value = { fingerprint, root: root ?? null }
+        await manager.save(SettingEntity, {
+          name: CERTIFICATE_SETTING,
+          value,
+          version: (before?.version ?? 0) + 1,
+        })
+        return { answer: undefined, before: before?.value, after: { fingerprint } }
+      },
+    })
+    return { ...(await this.show()), warnings: warnings.map(({ sentence }) => sentence) }
+  }
+
+  async #served(): Promise<ServedCertificate> {
+    const intent = await this.database.transaction(readIntent)
+    return chooseCertificate(intent, { site: this.site, clock: this.clock, random: this.random })
+  }
+
+  async #names(): Promise<readonly string[]> {
+    const { nginx } = await this.database.transaction(readIntent)
+    return [...this.site.names, ...nginxSettings.parse(nginx).names]
+  }
+
+  #note(caller: Caller, action: string, target: string, change: { readonly after?: unknown }): Promise<void> {
+    return this.database.transaction((manager) =>
+      this.audit.note(manager, caller, { action, target, ...change }),
+    )
+  }
+
+  #shown({ ca, server, source }: ServedCertificate): CertificatesShown {
+    return {
+      authority: { fingerprint: ca.fingerprint, ...times(ca) },
+      server: {
+        ...{ source, fingerprint: server.fingerprint, issuer: server.issuer, names: [...server.names] },
+        ...times(server),
+        ...expiryOf(server, this.clock.now()),
+      },
+    }
+  }
+}
+
+/** What was sent, without what was left out. */
+function given({ certificate, key, allowUnknownIssuer }: CertificateUpload) {
+  return {
+    certificate,
+    ...(key !== undefined && { key }),
+    ...(allowUnknownIssuer !== undefined && { allowUnknownIssuer }),
+  }
+}
+
+async function refusedAsInvalid<T>(run: () => T | Promise<T>): Promise<T> {
+  try {
+    return await run()
+  } catch (error) {
+    if (!(error instanceof CertificateRefused)) throw error
+    throw new ProductError(
+      'invalid',
+      { fields: [{ field: error.field, message: error.message }] },
+      { cause: error },
+    )
   }
 }
 

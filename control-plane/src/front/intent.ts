@@ -7,6 +7,12 @@ import { SettingEntity } from './setting.entity.js'
 /** What the admin wants, as it is kept: everything that the rendered files follow from. */
 export interface Intent {
   readonly nginx: Readonly<Record<string, unknown>>
+  /** The certificate that is served; null for one of the own authority. */
+  readonly certificate: {
+    readonly fingerprint: string
+    /** PEM of what clients install for it; null when they have it. */
+    readonly root: string | null
+  } | null
   readonly upstreams: readonly {
     readonly host: string
     readonly settings: Readonly<Record<string, unknown>>
@@ -19,13 +25,17 @@ export interface Intent {
   }[]
 }
 
+export const CERTIFICATE_SETTING = 'certificate'
+
 /** Reads it as this transaction sees it. */
 export async function readIntent(manager: EntityManager): Promise<Intent> {
   const nginx = await manager.findOneBy(SettingEntity, { name: 'nginx' })
   const upstreams = await manager.find(UpstreamEntity, { order: { position: 'ASC', host: 'ASC' } })
   const accounts = await manager.find(AccountEntity, { order: { name: 'ASC' } })
+  const certificate = await manager.findOneBy(SettingEntity, { name: CERTIFICATE_SETTING })
   return {
     nginx: nginx?.value ?? {},
+    certificate: (certificate?.value as Intent['certificate'] | undefined) ?? null,
     upstreams: upstreams.map(({ host, settings, sealedPassword }) => ({ host, settings, sealedPassword })),
     accounts: accounts.map(({ name, secretHash, settings }) => ({ name, secretHash, settings })),
   }
@@ -38,6 +48,13 @@ export async function writeIntent(manager: EntityManager, intent: Intent, now: D
   await manager.createQueryBuilder().delete().from(UpstreamEntity).execute()
   await manager.createQueryBuilder().delete().from(AccountEntity).execute()
   await manager.save(SettingEntity, { name: 'nginx', value: { ...intent.nginx }, version })
+  await manager.delete(SettingEntity, { name: CERTIFICATE_SETTING })
+  if (intent.certificate !== null)
+    await manager.save(SettingEntity, {
+      name: CERTIFICATE_SETTING,
+      value: { ...intent.certificate },
+      version,
+    })
   await manager.save(
     UpstreamEntity,
     intent.upstreams.map((upstream, position) => ({ ...upstream, position, version })),

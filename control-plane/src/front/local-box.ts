@@ -17,10 +17,10 @@ import { applyGeneration, type ApplyOptions } from './applying/apply-generation.
 import { probesOf, runningGeneration } from './applying/ask-nginx.js'
 import { findDrift } from './applying/generation-files.js'
 import { findGeneration, generationFolder } from './applying/places.js'
-import { ensureOwnCertificates, type OwnCertificates } from './certificates/own-certificates.js'
 import type { Applied, Box, BoxState, Rendered } from './configuration.js'
 import type { Intent } from './intent.js'
 import { nginxSettings } from './nginx-settings.schema.js'
+import { chooseCertificate, type ServedCertificate } from './served-certificate.js'
 import type { Site } from './site.js'
 
 /** Where the parts of a box on this machine meet; sockets and folders are absolute. */
@@ -65,11 +65,11 @@ export class LocalBox implements Box {
       .replaceAll(/[^0-9]/g, '')
       .slice(0, 14)}-${random.bytes(4).toString('hex')}`
     const folder = generationFolder(applying.places, id)
-    const { front, own } = await this.#frontOf(intent, folder)
+    const { front, served } = await this.#frontOf(intent, folder)
     const { upstreams, files, secrets } = this.#upstreamsOf(intent, folder)
     try {
       const registry = this.#registryOf(intent, upstreams)
-      const ca = { path: 'ca.pem', mode: 0o644, text: own.ca.pem }
+      const ca = { path: 'ca.pem', mode: 0o644, text: served.ca.pem }
       return { id, files: [...renderFront(front), registry, ...files, ca], secrets, probes: probesOf(front) }
     } catch (error) {
       throw refusalOf(error) ?? error
@@ -91,33 +91,26 @@ export class LocalBox implements Box {
     }
   }
 
-  async #frontOf(intent: Intent, folder: string): Promise<{ front: FrontSettings; own: OwnCertificates }> {
+  async #frontOf(
+    intent: Intent,
+    folder: string,
+  ): Promise<{ front: FrontSettings; served: ServedCertificate }> {
     const { nginxVersion, storeRoot, workersUser, sockets, applying } = this.#options
-    const { maxUploadSize, readTimeout, names } = nginxSettings.parse(intent.nginx)
-    const own = await this.#own(names)
+    const { maxUploadSize, readTimeout } = nginxSettings.parse(intent.nginx)
+    const served = await chooseCertificate(intent, this.#options)
     const front: FrontSettings = {
       prefix: applying.places.prefix,
       generation: { folder, socket: sockets.generation },
       coreSocket: sockets.core,
-      authority: own.ca.pem,
+      authority: served.authority ?? served.ca.pem,
       ...{ nginxVersion, storeRoot, maxUploadSize, timeoutSeconds: readTimeout },
       ...(workersUser !== undefined && { user: workersUser }),
-      listeners: this.#listeners(own),
+      listeners: this.#listeners(served),
     }
-    return { front, own }
+    return { front, served }
   }
 
-  #own(further: readonly string[]): Promise<OwnCertificates> {
-    const { site, clock, random } = this.#options
-    return ensureOwnCertificates({
-      folder: site.certificates,
-      names: [...site.names, ...further],
-      clock,
-      random,
-    })
-  }
-
-  #listeners({ certificate, key }: Pick<OwnCertificates, 'certificate' | 'key'>): readonly Listener[] {
+  #listeners({ certificate, key }: ServedCertificate): readonly Listener[] {
     const { site, bind, httpBind, sockets } = this.#options
     const { ports } = site
     return [

@@ -47,7 +47,10 @@ export function testAudit(open: OpenStage): void {
 
     test('every route that writes leaves one row: who, from where, by which request, to what', async () => {
       const { api } = stage()
-      const writing = [...ROUTES.values()].filter(({ method }) => method !== 'GET')
+      // Those of certificates: server-certificate.ts has them, with a PKI.
+      const writing = [...ROUTES.values()].filter(
+        ({ method, path }) => method !== 'GET' && !path.startsWith('certificates/'),
+      )
       expect(new Set(WRITES.map(({ route }) => route))).toEqual(new Set(writing))
       const ids = new Set(((await api.done(AUDIT.list)).body['items'] as AuditRow[]).map(({ id }) => id))
       for (const [at, { route, sent, target }] of WRITES.entries()) {
