@@ -1,4 +1,4 @@
-import { link, open, rename, rm, stat } from 'node:fs/promises'
+import { chmod, link, mkdir, open, rename, rm, stat } from 'node:fs/promises'
 import path from 'node:path'
 
 import { errorCode } from '../../system/error-code.js'
@@ -30,6 +30,15 @@ export async function createDurably({ file, text, mode, random }: NewFile): Prom
   } finally {
     await rm(temporary, { force: true })
   }
+}
+
+/** Makes a folder and those above it, all of them there after a power cut; `mode` is that of the last one. */
+export async function makeFolder(folder: string, mode: number): Promise<void> {
+  const first = await mkdir(folder, { recursive: true, mode: 0o755 })
+  await chmod(folder, mode)
+  if (first === undefined) return
+  for (let made = folder; made !== path.dirname(first); made = path.dirname(made))
+    await syncFolder(path.dirname(made))
 }
 
 async function writeSynced(file: string, text: string, mode: number): Promise<void> {

@@ -6,9 +6,9 @@ import { promisify } from 'node:util'
 import { errorCode } from '../../system/error-code.js'
 import type { Random } from '../../system/random.js'
 import { CertificateRefused, isRefused } from './certificate-refused.js'
-import { createDurably } from './create-durably.js'
+import { createDurably, makeFolder } from './create-durably.js'
 import type { CertificateName } from './names.js'
-import { findKeyText, findText, makePrivateFolder } from './server-certificate.js'
+import { findKeyText, findText } from './server-certificate.js'
 import { type CheckedCertificate, checkUploaded, type UploadedTexts } from './uploaded.js'
 import { shortName, signRequest } from './x509.js'
 
@@ -46,7 +46,7 @@ export async function makeRequest(
   const publicKey = createPublicKey(key)
   const pem = await signRequest({ ...wish, key, publicKey, ...(commonName !== undefined && { commonName }) })
   const files = filesOf(folder, id)
-  await makePrivateFolder(path.dirname(files.key))
+  await makeFolder(path.dirname(files.key), 0o700)
   const keyText = key.export({ type: 'pkcs8', format: 'pem' }).toString()
   await createDurably({ file: files.key, text: keyText, mode: 0o600, random })
   await createDurably({ file: files.request, text: pem, mode: 0o644, random })

@@ -1,8 +1,8 @@
-import { mkdir } from 'node:fs/promises'
 import os from 'node:os'
 
 import type { Clock } from '../../system/clock.js'
 import type { Random } from '../../system/random.js'
+import { makeFolder } from './create-durably.js'
 import { expiryOf } from './expiry.js'
 import { type CertificateName, isAddress, parseNames } from './names.js'
 import { isIssuedBy, issueServerCertificate, type OwnCa, ownCaFiles, readOrMakeOwnCa } from './own-ca.js'
@@ -44,7 +44,7 @@ export interface OwnCertificates {
 export async function ensureOwnCertificates(options: OwnCertificatesOptions): Promise<OwnCertificates> {
   const { folder, clock, random } = options
   const names = parseNames(options.names)
-  await mkdir(folder, { recursive: true })
+  await makeFolder(folder, 0o755)
   const ca = await readOrMakeOwnCa({ folder, boxName: boxNameOf(names), clock, random })
   const server = (await findCurrent(ca, names, options)) ?? (await issueAndStore(ca, names, options))
   const { certificate, key } = serverCertificateFiles(folder, server.fingerprint)

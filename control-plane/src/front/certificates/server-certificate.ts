@@ -1,10 +1,10 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto'
-import { chmod, mkdir, readdir, readFile, stat } from 'node:fs/promises'
+import { chmod, readdir, readFile, stat } from 'node:fs/promises'
 import path from 'node:path'
 
 import { errorCode } from '../../system/error-code.js'
 import type { Random } from '../../system/random.js'
-import { createDurably } from './create-durably.js'
+import { createDurably, makeFolder } from './create-durably.js'
 import type { Validity } from './expiry.js'
 import { type CertificateName, namesIn } from './names.js'
 import { certificateTexts, nameOn1Line } from './pem.js'
@@ -60,7 +60,8 @@ export async function storeServerCertificate(
   made: ServerCertificate,
   random: Random,
 ): Promise<ServerCertificateFiles> {
-  await makePrivateFolder(path.join(folder, 'server'))
+  // For its owner only: nginx's master reads keys as root or as the same user.
+  await makeFolder(path.join(folder, 'server'), 0o700)
   const files = serverCertificateFiles(folder, made.fingerprint)
   await createDurably({ file: files.key, text: made.keyPem, mode: 0o600, random })
   await createDurably({ file: files.certificate, text: made.pem, mode: 0o644, random })
@@ -86,12 +87,6 @@ export async function listServerCertificates(folder: string): Promise<readonly S
     if (one !== undefined) found.push(one)
   }
   return found
-}
-
-/** A folder that only its owner looks into: nginx's master reads keys as root or as the same user. */
-export async function makePrivateFolder(folder: string): Promise<void> {
-  await mkdir(folder, { recursive: true, mode: 0o755 })
-  await chmod(folder, 0o700)
 }
 
 /** The text of a file; undefined when there is none. */

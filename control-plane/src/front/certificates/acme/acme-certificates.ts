@@ -3,9 +3,9 @@ import path from 'node:path'
 
 import type { Clock } from '../../../system/clock.js'
 import type { Random } from '../../../system/random.js'
-import { createDurably } from '../create-durably.js'
+import { createDurably, makeFolder } from '../create-durably.js'
 import type { CertificateName } from '../names.js'
-import { findKeyText, makePrivateFolder } from '../server-certificate.js'
+import { findKeyText } from '../server-certificate.js'
 import { type CheckedCertificate, checkUploaded } from '../uploaded.js'
 import type { AcmeServer } from './acme-session.js'
 import type { Challenges } from './challenge-folder.js'
@@ -48,7 +48,7 @@ export async function orderAcmeCertificate(options: AcmeOptions): Promise<Checke
 async function accountKey({ folder, settings, random }: AcmeOptions): Promise<KeyObject> {
   const name = createHash('sha256').update(settings.directoryUrl).digest('hex').slice(0, 16)
   const file = path.join(folder, 'acme', `account-${name}.key`)
-  await makePrivateFolder(path.dirname(file))
+  await makeFolder(path.dirname(file), 0o700)
   const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
   const text = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString()
   await createDurably({ file, text, mode: 0o600, random })

@@ -1,8 +1,8 @@
-import { mkdir, rm } from 'node:fs/promises'
+import { rm } from 'node:fs/promises'
 import path from 'node:path'
 
 import type { Random } from '../../../system/random.js'
-import { createDurably } from '../create-durably.js'
+import { createDurably, makeFolder } from '../create-durably.js'
 
 /** Where an ACME server looks whether a name is ours: `http://NAME/.well-known/acme-challenge/TOKEN`. */
 export interface Challenges {
@@ -13,7 +13,7 @@ export interface Challenges {
 
 /** Challenges as files, which nginx serves without asking anybody. */
 export async function openChallengeFolder(folder: string, random: Random): Promise<Challenges> {
-  await mkdir(folder, { recursive: true, mode: 0o755 })
+  await makeFolder(folder, 0o755)
   return {
     async put(token, text) {
       await createDurably({ file: path.join(folder, token), text, mode: 0o644, random })
