@@ -42,6 +42,11 @@ function applyOptions(places: BoxPlaces): ApplyOptions & { readonly nginxVersion
   }
 }
 
+function coreAt({ controlSocket, currentConfig }: BoxPlaces): Core {
+  const configuration = path.join(currentConfig, 'registry.yml')
+  return new Core({ socket: controlSocket, program: CORE_PROGRAM, configuration })
+}
+
 /** The control plane of a box on this machine: a process that `npm start` runs, and starts again. */
 async function main(): Promise<void> {
   const settings = readBoxSettings(process.env)
@@ -54,7 +59,7 @@ async function main(): Promise<void> {
   const database = new Database({ url: settings.databaseUrl, clock })
   const controlPlane = await openControlPlane({
     ...{ database, sealing, clock, random, log },
-    ...{ site, core: new Core(places.controlSocket) },
+    ...{ site, core: coreAt(places) },
     box: new LocalBox({
       ...{ site, sealing, clock, random, applying, nginxVersion, workersUser: workersUser() },
       ...{ bind: settings.bind, httpBind: settings.httpBind, storeRoot: places.store },

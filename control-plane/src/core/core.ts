@@ -1,46 +1,85 @@
+import { execFile } from 'node:child_process'
+import path from 'node:path'
+
 import { Client } from 'undici'
 import { z } from 'zod'
 
 import { ProductError } from '../http/product-error.js'
 
 const ANSWER_MS = 10_000
+/** Several addresses, each with its own time-outs. */
+const CHECK_MS = 60_000
 
-const reloaded = z.object({
-  outcome: z.enum(['reloaded', 'refused', 'incomplete']),
-  findings: z.array(z.string()).default([]),
-  needsRestart: z.array(z.string()).default([]),
+const status = z.looseObject({
+  upstreams: z.array(z.looseObject({ host: z.string(), breaker: z.string(), sentence: z.string() })),
 })
 
-export type CoreReloaded = z.output<typeof reloaded>
+const checked = z.object({
+  findings: z.array(z.string()),
+  urls: z.array(
+    z.object({
+      url: z.string(),
+      steps: z.array(z.object({ step: z.string(), isFine: z.boolean(), sentence: z.string() })),
+    }),
+  ),
+})
 
-/** The only caller of registry-core's internal socket. */
+export type CoreStatus = z.output<typeof status>
+export type CheckedUpstream = z.output<typeof checked>
+
+interface CoreOptions {
+  /** Its internal socket. */
+  readonly socket: string
+  /** Its program. */
+  readonly program: string
+  /** The configuration in force. */
+  readonly configuration: string
+}
+
+/** registry-core, asked; reload-core.ts has it read its file anew. */
 export class Core {
-  readonly #socket: string
+  readonly #options: CoreOptions
 
-  constructor(socket: string) {
-    this.#socket = socket
-  }
-
-  /** Tells the core to read its file anew. @throws ProductError `core-unavailable` */
-  async reload(): Promise<CoreReloaded> {
-    return reloaded.parse(await this.#ask('POST', '/reload'))
+  constructor(options: CoreOptions) {
+    this.#options = options
   }
 
   /** What the core tells of itself and its upstreams. @throws ProductError `core-unavailable` */
-  status(): Promise<unknown> {
-    return this.#ask('GET', '/status')
-  }
-
-  async #ask(method: 'GET' | 'POST', path: string): Promise<unknown> {
-    const client = new Client('http://core', { socketPath: this.#socket, headersTimeout: ANSWER_MS })
+  async status(): Promise<CoreStatus> {
+    const client = new Client('http://core', {
+      socketPath: this.#options.socket,
+      headersTimeout: ANSWER_MS,
+    })
     try {
-      const { body } = await client.request({ method, path, bodyTimeout: ANSWER_MS })
-      return await body.json()
+      const { body } = await client.request({ method: 'GET', path: '/status', bodyTimeout: ANSWER_MS })
+      return status.parse(await body.json())
     } catch (error) {
-      const cause = Error.isError(error) ? error.message : String(error)
-      throw new ProductError('core-unavailable', { cause }, { cause: error })
+      throw unavailable(error)
     } finally {
       await client.close()
     }
   }
+
+  /** Goes the way of a pull to an upstream of the configuration, step by step. @throws ProductError `core-unavailable` */
+  async checkUpstream(host: string): Promise<CheckedUpstream> {
+    const { program, configuration } = this.#options
+    const { promise, resolve } = Promise.withResolvers<{ error: Error | null; said: string }>()
+    execFile(
+      process.execPath,
+      [program, 'upstream', 'check', '--json', '--', host, configuration],
+      { timeout: CHECK_MS, cwd: path.dirname(program), env: { PATH: process.env['PATH'] } },
+      (error, stdout) => resolve({ error, said: stdout }),
+    )
+    const { error, said } = await promise
+    try {
+      return checked.parse(JSON.parse(said)) // also what is not fine: the program ends with 1 then
+    } catch (cause) {
+      throw unavailable(error ?? cause)
+    }
+  }
+}
+
+function unavailable(error: unknown): ProductError {
+  const cause = Error.isError(error) ? error.message : String(error)
+  return new ProductError('core-unavailable', { cause }, { cause: error })
 }

@@ -33,7 +33,33 @@ const upstream = z
   .looseObject({ host: z.string(), hasPassword: z.boolean() })
   .meta({ id: 'Upstream', description: 'An upstream with its settings, and without its password.' })
 
+const upstreamState = z
+  .looseObject({
+    host: z.string(),
+    breaker: z.string(),
+    sentence: z.string().meta({ description: 'Whether it is asked, and if not, why.' }),
+  })
+  .meta({ id: 'UpstreamState' })
+
+const upstreamCheck = z
+  .strictObject({
+    isFine: z.boolean(),
+    findings: z.array(z.string()),
+    urls: z.array(
+      z.strictObject({
+        url: z.string(),
+        steps: z.array(z.strictObject({ step: z.string(), isFine: z.boolean(), sentence: z.string() })),
+      }),
+    ),
+  })
+  .meta({
+    id: 'UpstreamCheck',
+    description: 'The way of a pull, step by step; where it ends and what helps.',
+  })
+
 export type Upstream = z.output<typeof upstream>
+export type UpstreamState = z.output<typeof upstreamState>
+export type UpstreamCheck = z.output<typeof upstreamCheck>
 
 export const UPSTREAM_ROUTES = {
   list: route({
@@ -49,6 +75,19 @@ export const UPSTREAM_ROUTES = {
       versioned: true,
     },
     ...{ status: 200, answer: upstream },
+  }),
+  state: route({
+    ...{ method: 'GET', path: 'upstreams/:host/state', summary: 'Shows whether it is asked', needs: 'read' },
+    ...{ status: 200, answer: upstreamState },
+  }),
+  check: route({
+    ...{
+      method: 'POST',
+      path: 'upstreams/:host/check',
+      summary: 'Goes the way of a pull to it',
+      needs: 'operate',
+    },
+    ...{ status: 200, answer: upstreamCheck },
   }),
   put: route({
     ...{

@@ -20,6 +20,16 @@ export class UpstreamsController {
     return this.upstreams.get(host)
   }
 
+  @Route(UPSTREAM_ROUTES.state)
+  state(@Param('host') host: string) {
+    return this.upstreams.state(host)
+  }
+
+  @Route(UPSTREAM_ROUTES.check)
+  check(@Param('host') host: string) {
+    return this.upstreams.check(host)
+  }
+
   @Route(UPSTREAM_ROUTES.put)
   put(
     @Param('host') host: string,

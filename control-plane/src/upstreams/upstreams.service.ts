@@ -2,6 +2,7 @@ import { findUpstreamHost } from '@entrepot/registry-core/contract'
 import { Injectable } from '@nestjs/common'
 import type { EntityManager } from 'typeorm'
 
+import { Core } from '../core/core.js'
 import { Database } from '../database/database.js'
 import { Configurations } from '../front/configurations.service.js'
 import type { Caller } from '../http/caller.js'
@@ -12,7 +13,13 @@ import { ProductError } from '../http/product-error.js'
 import { Versioned } from '../http/versioned.interceptor.js'
 import { Sealing } from '../system/sealed.js'
 import { UpstreamEntity } from './upstream.entity.js'
-import { readUpstream, type Upstream, type UpstreamSettings } from './upstream.schema.js'
+import {
+  readUpstream,
+  type Upstream,
+  type UpstreamCheck,
+  type UpstreamSettings,
+  type UpstreamState,
+} from './upstream.schema.js'
 
 /** What is mirrored as shipped; a bare name means the first. */
 export const UPSTREAM_HOSTS = [
@@ -26,6 +33,7 @@ export class Upstreams {
     private readonly database: Database,
     private readonly configurations: Configurations,
     private readonly sealing: Sealing,
+    private readonly core: Core,
   ) {}
 
   async list({ limit, after = '' }: PageQuery): Promise<Page<Upstream>> {
@@ -46,6 +54,21 @@ export class Upstreams {
     const row = await this.database.transaction((manager) => manager.findOneBy(UpstreamEntity, { host }))
     if (row === null) throw new ProductError('not-found', { what: 'upstream', name: host })
     return new Versioned(shown(row), row.version)
+  }
+
+  /** As the core sees it now. */
+  async state(host: string): Promise<UpstreamState> {
+    const { value } = await this.get(host)
+    const found = (await this.core.status()).upstreams.find((each) => each.host === value.host)
+    if (found === undefined) throw new ProductError('not-found', { what: 'upstream of the core', name: host })
+    return found
+  }
+
+  async check(host: string): Promise<UpstreamCheck> {
+    const { value } = await this.get(host)
+    const { findings, urls } = await this.core.checkUpstream(value.host)
+    const isFine = findings.length === 0 && urls.every(({ steps }) => steps.every((step) => step.isFine))
+    return { isFine, findings, urls }
   }
 
   put(host: string, body: UpstreamSettings, caller: Caller, ifMatch?: string): Promise<Versioned<Upstream>> {

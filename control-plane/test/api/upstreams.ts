@@ -26,6 +26,25 @@ export function testUpstreams(open: OpenStage): void {
       expect(stage().box.last('registry.yml')).toContain('gitlab.example')
     })
 
+    test('its state is told as the core sees it', async () => {
+      const { body } = await stage().api.done(UPSTREAMS.state, { path: { host: 'docker.io' } })
+      expect(body).toMatchObject({ host: 'docker.io', breaker: 'closed' })
+      const missing = await stage().api.refused(UPSTREAMS.state, { path: { host: 'nowhere.example' } })
+      expect(missing.status).toBe(404)
+    })
+
+    test('a check goes the way of a pull, and says where it ends', async () => {
+      const { api } = stage()
+      const path = { host: 'down.example' }
+      await api.done(UPSTREAMS.put, {
+        path,
+        body: { urls: ['http://127.0.0.1:65533'], allowAddresses: ['127.0.0.0/8'] },
+      })
+      const { body } = await api.done(UPSTREAMS.check, { path })
+      expect(body).toMatchObject({ isFine: false, urls: [{ url: 'http://127.0.0.1:65533' }] })
+      expect(JSON.stringify(body)).toContain('"step":"TCP","isFine":false')
+    })
+
     test('a PUT replaces, a PATCH merges and null takes away', async () => {
       const { api } = stage()
       const path = { host: 'merge.example' }

@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import os from 'node:os'
@@ -40,10 +40,21 @@ export interface StageOptions {
   readonly box?: RememberingBox
 }
 
+const CORE_PROGRAM = path.join(import.meta.dirname, '../../../../registry-core/bin/registry-core.js')
+/** What is in force for the core: nobody listens where its one upstream is said to be. */
+const CORE_CONFIGURATION = `version: 0.1
+storage: {inmemory: {}}
+mirrors:
+  upstreams:
+    - {host: down.example, urls: ['http://127.0.0.1:65533'], allowAddresses: [127.0.0.0/8]}
+`
+
 /** Opens one on this database, started, listening on a free port. */
 export async function openApiStage({ url, box: given }: StageOptions): Promise<ApiStage> {
   const folder = mkdtempSync(path.join(os.tmpdir(), 'e-'))
   const core = await listen(coreByHand(), path.join(folder, 'control.sock'))
+  const configuration = path.join(folder, 'registry.yml')
+  writeFileSync(configuration, CORE_CONFIGURATION)
   const log: string[] = []
   const clock = new MovedClock()
   const random: RandomProvider = systemRandom
@@ -53,7 +64,7 @@ export async function openApiStage({ url, box: given }: StageOptions): Promise<A
   await ensureOwnCertificates({ folder: site.certificates, names: site.names, clock, random })
   const controlPlane = await openControlPlane({
     database: new Database({ url, clock }),
-    core: new Core(path.join(folder, 'control.sock')),
+    core: new Core({ socket: path.join(folder, 'control.sock'), program: CORE_PROGRAM, configuration }),
     ...{ sealing, box, site, clock, random, log: pino({ level: 'trace' }, keptIn(log)) },
   })
   const server = await listen(controlPlane.server, 0)
@@ -78,9 +89,11 @@ function siteIn(certificates: string): Site {
   }
 }
 
+const CORE_STATUS = { upstreams: [{ host: 'docker.io', breaker: 'closed', sentence: 'is asked' }] }
+
 function coreByHand(): Server {
   return createServer((request, response) => {
-    const answer = request.url === '/status' ? { upstreams: [] } : { outcome: 'reloaded' }
+    const answer = request.url === '/status' ? CORE_STATUS : { outcome: 'reloaded' }
     response.end(JSON.stringify(answer))
   })
 }
