@@ -43,6 +43,7 @@ export interface StageOptions {
 const CORE_PROGRAM = path.join(import.meta.dirname, '../../../../registry-core/bin/registry-core.js')
 /** What is in force for the core: nobody listens where its one upstream is said to be. */
 const CORE_CONFIGURATION = `version: 0.1
+http: {addr: 127.0.0.1:5000}
 storage: {inmemory: {}}
 mirrors:
   upstreams:
