@@ -18,7 +18,7 @@ export interface SeenLocal {
 interface Options {
   readonly registry: Registry
   readonly links: Links
-  readonly origins: Pick<Origins, 'provenance' | 'revisions' | 'summary'>
+  readonly origins: Pick<Origins, 'provenance' | 'revisions' | 'summary' | 'wasMirrored'>
   readonly mirrors: Mirrors
 }
 
