@@ -94,6 +94,11 @@ export interface OriginSummary {
   readonly privateHosts: readonly string[]
 }
 
+/** What lies there are layers at most, of which nothing tells who put them there. */
+export function isWithoutRevision({ hasPushed, hasUnknown, hasFetched }: OriginSummary): boolean {
+  return !hasPushed && !hasUnknown && !hasFetched
+}
+
 /** Where revisions and tags came from (design §4; gc-protocol §2). */
 export interface Origins {
   /** Undefined when the repository has no such revision. A valid `pushed` wins (gc-protocol §2). */

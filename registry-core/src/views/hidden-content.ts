@@ -1,6 +1,12 @@
 import type { Mirrors } from '../mirror/mirrors.js'
 import { findRepositoryName, type RepositoryName } from '../oci/repository.js'
-import { isPrivate, type Origins, type OriginSummary, type Provenance } from '../store/fetched.js'
+import {
+  isPrivate,
+  isWithoutRevision,
+  type Origins,
+  type OriginSummary,
+  type Provenance,
+} from '../store/fetched.js'
 import { firstPart, isBelowHost } from './upstream-names.js'
 import { whenKnown } from '../system/when-known.js'
 
@@ -74,9 +80,6 @@ export class HiddenContent {
 }
 
 /** Layers have no notes. Without any revision, below what looks like a host, they may be what an upstream's account alone saw. */
-function isBareLayers(
-  repository: RepositoryName,
-  { hasPushed, hasUnknown, hasFetched }: OriginSummary,
-): boolean {
-  return !hasPushed && !hasUnknown && !hasFetched && isBelowHost(repository)
+function isBareLayers(repository: RepositoryName, summary: OriginSummary): boolean {
+  return isWithoutRevision(summary) && isBelowHost(repository)
 }
