@@ -99,9 +99,15 @@ class Player {
   }
 
   /** What an upstream gives is kept, with a note. */
-  #noteServed({ kind, origins, fetched }: Repository, caller: Caller, revisions: Iterable<number>): void {
+  #noteServed(
+    { kind, origins, fetched }: Repository,
+    caller: Caller,
+    revisions: Iterable<number>,
+    way?: Way,
+  ): void {
     const held = this.#held(kind)
-    if (isUpstreams(held) === 'no') return
+    const isAsked = held.inFile !== undefined && way !== undefined && this.#isBare(way)
+    if (isUpstreams(held) === 'no' && !isAsked) return
     for (const revision of revisions) {
       if (origins.has(revision)) continue
       origins.set(revision, noteOf(held, caller))
@@ -165,7 +171,7 @@ class Player {
     const seen: (readonly [CallerName, Seen])[] = []
     for (const by of CALLERS) {
       const found = await look(this.#asked(by, kind, way), this.#pool)
-      this.#noteServed(repository, this.#caller(by, kind, way), [...found.manifests, ...found.tagged])
+      this.#noteServed(repository, this.#caller(by, kind, way), [...found.manifests, ...found.tagged], way)
       seen.push([by, found])
     }
     const there = await look({ ...this.#asked('owner', kind, 'registry'), target: undefined }, this.#pool)
@@ -176,7 +182,7 @@ class Player {
   #compare({ by, kind, way, found, there }: Comparison): void {
     const { stored } = this.#repositories[kind]
     // What an upstream has left is promised at the registry's address only (docs/mirrors.md).
-    const isNamed = way === 'registry' || (way !== 'mirror bare' && this.#inFile !== undefined)
+    const isNamed = way === 'registry' || (!this.#isBare(way) && this.#inFile !== undefined)
     const mayPull = way.startsWith('mirror') || this.#has(by, stored, 'pull')
     const wrong = differences(this.#held(kind), this.#caller(by, kind, way), {
       ...{ found, there, isReached: isNamed && mayPull },
@@ -211,10 +217,15 @@ class Player {
 
   #caller(by: CallerName, kind: Kind, way: Way = 'registry'): Caller {
     const { stored, remote } = this.#repositories[kind]
-    const isBare = way.startsWith('mirror') && way !== 'mirror' && this.#story.host === 'docker.io'
+    const isBare = this.#isBare(way)
     return {
       isMember: this.#hasItself(by, stored, 'pull') || (isBare && this.#hasItself(by, remote, 'pull')),
     }
+  }
+
+  /** On the mirror view `ns` of the default upstream says no more than its bare name: pushes below its host are no part of it. */
+  #isBare(way: Way): boolean {
+    return way.startsWith('mirror') && way !== 'mirror' && this.#story.host === 'docker.io'
   }
 
   #has(by: CallerName, name: string, action: 'pull' | 'push'): boolean {
