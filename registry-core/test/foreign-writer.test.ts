@@ -57,6 +57,12 @@ test('a revision that is newer than the marker and has no file of ours is foreig
   expect(await find(markedAtMs, signal)).toContain('was not pushed through this program')
 })
 
+test('the mark of a mirror is not foreign', async () => {
+  const markedAtMs = clock.now().getTime()
+  disk.createFile(keys.fetchedMark(REPOSITORY))
+  expect(await find(markedAtMs, new AbortController().signal)).toBeUndefined()
+})
+
 test('the look at a store of many repositories rests after its first part, and ends at once when it is told to', async () => {
   const repositories = 400
   for (let number = 0; number < repositories; number += 1)

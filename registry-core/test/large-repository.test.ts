@@ -1,7 +1,9 @@
 import { beforeEach, expect, test } from '@jest/globals'
 
 import type { OpenedStore } from '#core/store/filesystem/open-store.js'
+import { NO_MIRRORS } from '#core/mirror/mirrors.js'
 import type { OriginSummary } from '#core/store/fetched.js'
+import { HiddenContent } from '#core/views/hidden-content.js'
 
 import type { SimulatedFs } from './simulated-fs.js'
 import { openAlone, openProcess } from './simulated-store.js'
@@ -22,8 +24,8 @@ beforeEach(async () => {
   for (let seed = 1; seed <= REVISIONS; seed += 1) await putRevision(one, bytesOf(seed, 50))
 })
 
-/** What it says, and how often it looked at the disk for it. */
-async function summary(): Promise<{ readonly found: OriginSummary; readonly looks: number }> {
+/** What is answered, and how often the disk was looked at for it. */
+async function looking<T>(ask: () => T | Promise<T>): Promise<{ readonly found: T; readonly looks: number }> {
   let looks = 0
   const { statNow } = fs
   fs.statNow = (path) => {
@@ -31,14 +33,26 @@ async function summary(): Promise<{ readonly found: OriginSummary; readonly look
     return statNow.call(fs, path)
   }
   try {
-    return { found: await one.origins.summary(APP), looks }
+    return { found: await ask(), looks }
   } finally {
     fs.statNow = statNow
   }
 }
 
+function summary(): Promise<{ readonly found: OriginSummary; readonly looks: number }> {
+  return looking(() => one.origins.summary(APP))
+}
+
+test('a large repository that no mirror has written to is for everybody by one look, also the first one', async () => {
+  const hidden = new HiddenContent({ origins: one.origins, mirrors: NO_MIRRORS })
+  expect(await looking(() => hidden.whatIsHidden(APP, () => false))).toEqual({ found: 'nothing', looks: 1 })
+  expect(await looking(() => hidden.mayBeListed(APP, () => false))).toEqual({ found: true, looks: 1 })
+  await other.origins.publishRevision(APP, digestOf(bytesOf(REVISIONS + 1, 50)), QUAY)
+  expect(await hidden.whatIsHidden(APP, () => false)).toBe('revisions')
+})
+
 test('a push into a large repository costs no look at all that lies in it', async () => {
-  expect((await summary()).looks).toBeGreaterThan(REVISIONS)
+  expect((await summary()).looks).toBeLessThan(10)
   await putRevision(one, bytesOf(REVISIONS + 1, 50))
   const { found, looks } = await summary()
   expect(found).toMatchObject({ hasPushed: true, hasFetched: false })
@@ -52,6 +66,15 @@ test('what another process fetches into a large repository, or removes from it, 
   expect((await summary()).found).toMatchObject({ hasPushed: true, privateHosts: ['quay.io'] })
   await other.links.removeRevision(APP, digestOf(secret))
   expect((await summary()).found).toMatchObject({ hasPushed: true, privateHosts: [] })
+})
+
+test('where a mirror has written once all is looked at, and what it wrote is found behind what was pushed', async () => {
+  expect(one.origins.wasMirrored(APP)).toBe(false)
+  await other.origins.publishRevision(APP, digestOf(bytesOf(REVISIONS + 1, 50)), QUAY)
+  expect(one.origins.wasMirrored(APP)).toBe(true)
+  const { found, looks } = await summary()
+  expect(found).toMatchObject({ hasPushed: true, hasFetched: true, privateHosts: ['quay.io'] })
+  expect(looks).toBeGreaterThan(REVISIONS)
 })
 
 test('what is known of a large repository is asked for again with two looks', async () => {

@@ -12,9 +12,9 @@ import { Visibility } from '#core/mirror/visibility.js'
 import { parseReference } from '#core/oci/reference.js'
 import { parseRepositoryName, type RepositoryName } from '#core/oci/repository.js'
 import type { Source } from '#core/registry/source.js'
-import { LocalSource } from '#core/views/local-source.js'
+import { localSource } from '#core/views/local-source.js'
 import { openOverlay } from '#core/views/overlay.js'
-import { UpstreamOfRegistry } from './mirror/upstream-of-registry.js'
+import { type UpstreamOfRegistry, upstreamOfRegistry } from './mirror/upstream-of-registry.js'
 import { openAlone, type OpenedProcess, silentLog } from './simulated-store.js'
 import {
   APP,
@@ -45,12 +45,8 @@ async function openFilled(): Promise<OpenedProcess> {
   return core
 }
 
-function localSource({ registry }: OpenedProcess, repository: RepositoryName): Source {
-  return new LocalSource(registry.repository(repository))
-}
-
 async function openMirror(): Promise<MirrorUnderTest> {
-  const upstream = new UpstreamOfRegistry(await openFilled())
+  const upstream = upstreamOfRegistry(await openFilled())
   const { clock, core } = await openAlone()
   const { store, registry } = core
   const log = silentLog
@@ -87,7 +83,11 @@ async function openMirror(): Promise<MirrorUnderTest> {
 
 sourceContract('in the store', async () => {
   const core = await openFilled()
-  return { source: (name) => localSource(core, name), content: core.store.content, origin: 'local' }
+  return {
+    source: (name) => localSource(core.registry.repository(name)),
+    content: core.store.content,
+    origin: 'local',
+  }
 })
 
 sourceContract('that fills itself', openMirror)
@@ -112,7 +112,12 @@ sourceContract('of two layers, of which the first one has it', async () => {
   const upstream = (await openMirror()).source(NOWHERE)
   return {
     source: (name) =>
-      openOverlay({ local: localSource(core, name), upstream, answers: 'local', isShared: false }),
+      openOverlay({
+        local: localSource(core.registry.repository(name)),
+        upstream,
+        answers: 'local',
+        isShared: false,
+      }),
     content: core.store.content,
     origin: 'local',
   }
@@ -125,7 +130,7 @@ sourceContract('of two layers, of which the second one has it', async () => {
     ...mirror,
     source: (name) =>
       openOverlay({
-        local: localSource(core, name),
+        local: localSource(core.registry.repository(name)),
         upstream: mirror.source(name),
         answers: 'local',
         isShared: true,

@@ -66,6 +66,43 @@ export function originTests({ store, another, damage }: StoreBench): void {
     expect(found.map(({ digest }) => digest).toSorted()).toEqual([one, two, digestOf(bytesOf(3))].toSorted())
   })
 
+  test('that a mirror has written to a repository is known in every process, and stays known', async () => {
+    await putRevision(store(), bytesOf(3))
+    await store().links.publishTag(APP, LATEST, digestOf(bytesOf(3)))
+    expect(store().origins.wasMirrored(APP)).toBe(false)
+    const other = await another()
+    await other.origins.publishRevision(APP, one, HUB)
+    expect(store().origins.wasMirrored(APP)).toBe(true)
+    await store().links.removeRevision(APP, one)
+    expect(other.origins.wasMirrored(APP)).toBe(true)
+    expect(store().origins.wasMirrored(OTHER)).toBe(false)
+    expect(await other.origins.publishTag(OTHER, LATEST, one, HUB)).toBe(true)
+    expect(store().origins.wasMirrored(OTHER)).toBe(true)
+    await other.close()
+  })
+
+  test('the mark of a mirror of which nothing is there any more says nothing of what lies there', async () => {
+    await store().origins.publishRevision(APP, one, HUB)
+    await store().links.removeRevision(APP, one)
+    const nothing = { hasPushed: false, hasUnknown: false, hasFetched: false, hasOpen: false }
+    expect(await store().origins.summary(APP)).toEqual({ ...nothing, privateHosts: [] })
+    expect(await Array.fromAsync(store().origins.revisions(APP))).toEqual([])
+    await putRevision(store(), bytesOf(3))
+    expect(await store().origins.summary(APP)).toMatchObject({ hasPushed: true, privateHosts: [] })
+  })
+
+  test('the summary that is kept of what was pushed sees a mirror write into a folder that is there', async () => {
+    await putRevision(store(), bytesOf(3))
+    const [algorithm = '', hex = ''] = two.split(':')
+    const folder = `docker/registry/v2/repositories/${APP}/_manifests/revisions/${algorithm}/${hex}`
+    await damage(`${folder}/link`, Buffer.from(two))
+    await untilKept(store().origins)
+    const other = await another()
+    await other.origins.publishRevision(APP, two, QUAY)
+    expect(await store().origins.summary(APP)).toMatchObject({ hasPushed: true, privateHosts: ['quay.io'] })
+    await other.close()
+  })
+
   test('the summary that is kept of a repository misses nothing that another process fetches or removes', async () => {
     await putRevision(store(), bytesOf(3))
     await untilKept(store().origins)

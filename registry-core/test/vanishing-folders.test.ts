@@ -154,3 +154,45 @@ test('what is restored from trash finds its folder made again when that is tidie
   for await (const name of trash.list()) await trash.settle(name, 'restore', object)
   expect(fs.readNow(keys.data(DIGEST), 100)).toEqual(BYTES)
 })
+
+const FROM = { host: 'quay.io', etag: undefined }
+
+test('a repository that was removed by hand is marked as a mirror\u2019s again when one writes there', async () => {
+  const { origins } = process.store
+  await origins.publishRevision(APP, DIGEST, FROM)
+  removeByHand(fs.disk, `${keys.repositories}/team`)
+  expect(origins.wasMirrored(APP)).toBe(false)
+  await origins.publishRevision(APP, DIGEST, FROM)
+  expect(await origins.summary(APP)).toMatchObject({ privateHosts: ['quay.io'] })
+  removeByHand(fs.disk, `${keys.repositories}/team`)
+  await origins.publishTag(APP, parseTag('latest'), DIGEST, FROM)
+  expect(origins.wasMirrored(APP)).toBe(true)
+})
+
+test('a mark that is removed by hand while a mirror writes is there when the mirror has written', async () => {
+  const { origins } = process.store
+  const note = `${keys.linkFolder('revision', APP, DIGEST)}/upstream`
+  once(
+    ({ name, to }) => name === 'rename' && to === note,
+    () => fs.disk.unlink(keys.fetchedMark(APP)),
+  )
+  await origins.publishRevision(APP, DIGEST, FROM)
+  expect(origins.wasMirrored(APP)).toBe(true)
+})
+
+test('the mark of a mirror is durable before its first note is, and costs one look afterwards', async () => {
+  const { origins } = process.store
+  const mark = keys.fetchedMark(APP)
+  let wasDurable = 0
+  fs.beforeCall = ({ name, to }) => {
+    if (name !== 'rename' || !to?.endsWith('/upstream')) return
+    const disks = Array.from({ length: 20 }, (_, seed) => fs.disk.afterPowerCut('weak', seededChance(seed)))
+    if (disks.every((disk) => disk.find(mark) !== undefined)) wasDurable += 1
+  }
+  await origins.publishRevision(APP, DIGEST, FROM)
+  expect(wasDurable).toBe(1)
+  const before = fs.calls.length
+  await durable.makeMark(mark)
+  await durable.makeMark(mark)
+  expect(fs.calls.slice(before).at(-1)).toMatchObject({ name: 'statNow', path: mark })
+})

@@ -6,7 +6,7 @@ import { referrerKey } from '#core/oci/referrer-key.js'
 import type { Source } from '#core/registry/source.js'
 import { isPrivate } from '#core/store/fetched.js'
 import { NamedBlobs } from '#core/views/named-blobs.js'
-import { VisibleOnly } from '#core/views/visible-only.js'
+import { visibleOnly } from '#core/views/visible-only.js'
 
 import { openAlone, type OpenedProcess } from './simulated-store.js'
 import { APP, bytesOf, digestOf, NEVER, putLayer, putRevision } from './store-bench.js'
@@ -20,7 +20,7 @@ beforeEach(async () => {
   const { links, origins } = core.store
   const named = new NamedBlobs({ origins })
   const sees = (provenance: Parameters<typeof isPrivate>[0]): boolean => !isPrivate(provenance)
-  stranger = new VisibleOnly(core.registry.repository(APP), { links, origins, named, sees })
+  stranger = visibleOnly(core.registry.repository(APP), { links, origins, named, sees })
   ;[config, layer, secret] = [
     await putLayer(core.store, bytesOf(1)),
     await putLayer(core.store, bytesOf(2)),

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals'
 
 import { RESTRICTED, passwordOf } from '../support/accounts.js'
-import { makeImage } from '../support/images.js'
+import { type Image, makeImage } from '../support/images.js'
 import { startCore } from '../support/targets.js'
 import { hashOf } from '#core-test/access/parts.js'
 import { useOneFolder } from './one-folder.js'
@@ -146,6 +146,29 @@ describe('an upstream that has no account any more', () => {
       await scene.close()
     }
   })
+
+  test('shows nobody layers whose manifest never came', async () => {
+    const upstream = { auth: 'bearer', users: { me: 'secret' }, privateRepositories: ['acme'] } as const
+    const scene = await openScene({ hosts: { [HUB]: { upstream, settings: login } }, config: ACCESS })
+    try {
+      const { [HUB]: hub } = scene.upstreams
+      const [secret, open] = [makeImage(), makeImage()]
+      hub.hold('acme/app', secret, 'v1')
+      hub.hold('open/app', open, 'v1')
+      const owner = scene.mirror.connect({ headers: passwordOf('owner') })
+      const [hidden, shown] = [layerOf(secret), layerOf(open)]
+      await owner.pullBlob('acme/app', hidden)
+      await owner.pullBlob('open/app', shown)
+      await scene.mirror.restart('in order', { upstreams: [{ host: HUB, at: hub }] })
+      const { mirror } = scene.mirror
+      expect((await mirror.get(`/v2/acme/app/blobs/${hidden}`)).status).toBe(404)
+      expect((await mirror.head(`/v2/acme/app/blobs/${hidden}`)).status).toBe(404)
+      await owner.pullBlob('acme/app', hidden)
+      await mirror.pullBlob('open/app', shown)
+    } finally {
+      await scene.close()
+    }
+  })
 })
 
 describe('a mirror that is sent passwords of another registry', () => {
@@ -232,3 +255,9 @@ describe('what a process with proxy.username fetches into a repository', () => {
     await pullImage(stranger, ['acme/app', 'v1'], open)
   })
 })
+
+function layerOf({ blobs }: Image): string {
+  const digest = blobs[1]?.descriptor.digest
+  if (digest === undefined) throw new Error('an image has a layer')
+  return digest
+}

@@ -97,6 +97,11 @@ const FORGOTTEN: readonly { readonly what: string; readonly syncs: string; reado
     syncs: '^syncDirectory .*/team',
     operation: 'push to a new repository',
   },
+  {
+    what: 'the mark of a mirror',
+    syncs: '^syncDirectory .*/team/fresh/_manifests/revisions$',
+    operation: 'manifest fetched into a new repository',
+  },
   { what: 'the record of a removal', syncs: '^sync .*/runs/', operation: 'tag taken' },
 ]
 

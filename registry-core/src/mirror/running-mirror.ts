@@ -1,6 +1,7 @@
 import { isIP } from 'node:net'
 import type { RepositoryName } from '../oci/repository.js'
 import type { Registry, Source } from '../registry/source.js'
+import { isWithoutRevision } from '../store/fetched.js'
 import type { Store } from '../store/store.js'
 import type { Clock } from '../system/clock.js'
 import type { Log } from '../system/log.js'
@@ -141,13 +142,14 @@ export class RunningMirror implements Mirror {
     return publicOnly(repository, name, { visibility: this.#visibility, client })
   }
 
-  /** Without an account all is for everybody, but for what there was one for once. */
+  /** Without an account all is for everybody, but for what there was one for once: so may layers be without any manifest. */
   #isForAll(stored: RepositoryName): boolean | Promise<boolean> {
     if (this.settings.credentials !== undefined) return false
-    return whenKnown(
-      this.#store.origins.summary(stored),
-      ({ privateHosts }) => !privateHosts.includes(this.host),
-    )
+    const { origins, links } = this.#store
+    return whenKnown(origins.summary(stored), (summary) => {
+      if (isWithoutRevision(summary) && links.hasRepository(stored)) return false
+      return !summary.privateHosts.includes(this.host)
+    })
   }
 
   isKnownOpenTo(stored: RepositoryName, isMember: boolean): boolean {

@@ -82,13 +82,21 @@ export function isPrivate(
 /** Who put the revisions of a repository there; of an empty one nobody. */
 export interface OriginSummary {
   readonly hasPushed: boolean
-  /** Something of which nobody says where it came from: registry:2 left no notes. */
+  /**
+   * Something of which nobody says where it came from: registry:2 left no notes. Where no mirror has ever written nobody
+   * looks for it once something pushed was found.
+   */
   readonly hasUnknown: boolean
   readonly hasFetched: boolean
   /** Something that is not private. */
   readonly hasOpen: boolean
   /** The upstreams of what is private in it. */
   readonly privateHosts: readonly string[]
+}
+
+/** What lies there are layers at most, of which nothing tells who put them there. */
+export function isWithoutRevision({ hasPushed, hasUnknown, hasFetched }: OriginSummary): boolean {
+  return !hasPushed && !hasUnknown && !hasFetched
 }
 
 /** Where revisions and tags came from (design §4; gc-protocol §2). */
@@ -105,6 +113,8 @@ export interface Origins {
   noteChecked(repository: RepositoryName, tag: Tag, digest: Digest): Promise<void>
   /** When its first manifests came; undefined when it has never had any. */
   bornAt(repository: RepositoryName): Date | undefined
+  /** Whether a mirror has ever written there, in whichever process; else nothing of it is an upstream's. One look. */
+  wasMirrored(repository: RepositoryName): boolean
   /**
    * Of all that lies in it; at once where it is known. What comes or goes is seen by the next who asks, in whichever process
    * it does; that something which lies here is noted or pushed anew within minutes. To ask again costs two looks.

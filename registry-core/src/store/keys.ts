@@ -6,6 +6,7 @@
  *       repositories/<name>/
  *         _layers/<alg>/<hex>/link
  *         _manifests/revisions/<alg>/<hex>/  link · pushed* · upstream* · pulled*
+ *         _manifests/revisions/fetched*    a mirror has written here
  *         _manifests/tags/<tag>/           current/link · index/<alg>/<hex>/link · upstream*
  *         _referrers*\/<alg>/<subject>/<xx>/<alg>-<hex>
  *         _uploads/                        registry:2's own sessions; ours never lie here
@@ -60,6 +61,16 @@ export class Keys {
 
   link(linkage: Linkage, name: RepositoryName, digest: Digest): string {
     return `${this.linkFolder(linkage, name, digest)}/link`
+  }
+
+  /** The folders of all revisions, one for each algorithm, lie here. */
+  revisions(name: RepositoryName): string {
+    return `${this.repository(name)}/_manifests/revisions`
+  }
+
+  /** Stands there before the first note of an upstream does, of a revision or a tag, and stays (ADR 13). */
+  fetchedMark(name: RepositoryName): string {
+    return `${this.revisions(name)}/fetched`
   }
 
   tags(name: RepositoryName): string {

@@ -12,7 +12,7 @@ export type Catalog = Pick<Registry, 'catalog'>
 type Page = Parameters<Registry['catalog']>[0]
 type Found = Awaited<ReturnType<Registry['catalog']>>
 
-/** Names in a row before others get their turn: what is known of each is asked for by two synchronous looks. */
+/** Names in a row before others get their turn: what is known of each is asked for by synchronous looks. */
 const NAMES_A_TURN = 100
 
 /** Behind every name that begins with the folder's: `~` stands in none. */
@@ -84,7 +84,7 @@ async function without(host: string | undefined, registry: Catalog, page: Page):
   return { repositories: [...before, ...after.repositories], more: after.more }
 }
 
-/** Reads on until the page is full. */
+/** Reads on until the page is full, and one name more is found: it says that another page follows. */
 export function filtered(
   catalog: Catalog,
   isShown: (name: RepositoryName) => boolean | Promise<boolean>,
@@ -93,7 +93,7 @@ export function filtered(
     async catalog({ limit, last }: Page): Promise<Found> {
       const shown: RepositoryName[] = []
       for (let from = last; ; ) {
-        const found = await catalog.catalog({ limit, last: from })
+        const found = await catalog.catalog({ limit: limit + 1, last: from })
         for (const [index, name] of found.repositories.entries()) {
           if (index % NAMES_A_TURN === NAMES_A_TURN - 1) await nextTurn()
           if (!(await isShown(name))) continue

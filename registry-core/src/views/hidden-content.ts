@@ -1,6 +1,12 @@
 import type { Mirrors } from '../mirror/mirrors.js'
 import { findRepositoryName, type RepositoryName } from '../oci/repository.js'
-import { isPrivate, type Origins, type OriginSummary, type Provenance } from '../store/fetched.js'
+import {
+  isPrivate,
+  isWithoutRevision,
+  type Origins,
+  type OriginSummary,
+  type Provenance,
+} from '../store/fetched.js'
 import { firstPart, isBelowHost } from './upstream-names.js'
 import { whenKnown } from '../system/when-known.js'
 
@@ -18,16 +24,20 @@ export type Hidden = 'nothing' | 'revisions' | 'layers'
  * file, or whose names a client has pushed into. It is shown to whom its upstream's name in a right opens it (ADR 13).
  */
 export class HiddenContent {
-  readonly #origins: Pick<Origins, 'summary'>
+  readonly #origins: Pick<Origins, 'summary' | 'wasMirrored'>
   readonly #mirrors: Mirrors
 
-  constructor(options: { readonly origins: Pick<Origins, 'summary'>; readonly mirrors: Mirrors }) {
+  constructor(options: {
+    readonly origins: Pick<Origins, 'summary' | 'wasMirrored'>
+    readonly mirrors: Mirrors
+  }) {
     this.#origins = options.origins
     this.#mirrors = options.mirrors
   }
 
-  /** Where that is known, as it is of most repositories, it costs two looks (`Origins.summary`). */
+  /** One look where no mirror has written, as in most repositories; two more where one has (`Origins.summary`). */
   whatIsHidden(repository: RepositoryName, mayPullItself: MayPullItself): Hidden | Promise<Hidden> {
+    if (this.#isOurs(repository)) return 'nothing'
     return whenKnown(this.#origins.summary(repository), (summary) => {
       if (isBareLayers(repository, summary)) return mayPullItself(repository) ? 'nothing' : 'layers'
       const isWhole = summary.privateHosts.every((host) => this.#isOpen(repository, host, mayPullItself))
@@ -42,15 +52,21 @@ export class HiddenContent {
 
   /** Whether the caller may know of it: that it may see one revision is enough. */
   mayBeListed(repository: RepositoryName, mayPullItself: MayPullItself): boolean | Promise<boolean> {
+    const mirror = this.#mirrors.find(firstPart(repository))
+    if (mirror === undefined && this.#isOurs(repository)) return true
     return whenKnown(this.#origins.summary(repository), (summary) => {
       const { hasOpen, privateHosts } = summary
       if (hasOpen) return true
       if (privateHosts.length > 0)
         return privateHosts.some((host) => this.#isOpen(repository, host, mayPullItself))
-      const mirror = this.#mirrors.find(firstPart(repository))
       const isMember = mayPullItself(repository)
       return mirror?.isKnownOpenTo(repository, isMember) ?? (isMember || !isBareLayers(repository, summary))
     })
+  }
+
+  /** No upstream gave anything that lies in it, not even layers. */
+  #isOurs(repository: RepositoryName): boolean {
+    return !isBelowHost(repository) && !this.#origins.wasMirrored(repository)
   }
 
   /** Under the upstream's name, also where a mirror without hosts before its names has left it (`proxy.remoteurl`). */
@@ -64,9 +80,6 @@ export class HiddenContent {
 }
 
 /** Layers have no notes. Without any revision, below what looks like a host, they may be what an upstream's account alone saw. */
-function isBareLayers(
-  repository: RepositoryName,
-  { hasPushed, hasUnknown, hasFetched }: OriginSummary,
-): boolean {
-  return !hasPushed && !hasUnknown && !hasFetched && isBelowHost(repository)
+function isBareLayers(repository: RepositoryName, summary: OriginSummary): boolean {
+  return isWithoutRevision(summary) && isBelowHost(repository)
 }

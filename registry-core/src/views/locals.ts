@@ -4,9 +4,9 @@ import type { Registry, Source } from '../registry/source.js'
 import type { Origins, Provenance } from '../store/fetched.js'
 import type { Links } from '../store/store.js'
 import { type Hidden, HiddenContent, type MayPullItself } from './hidden-content.js'
-import { LocalSource } from './local-source.js'
+import { localSource } from './local-source.js'
 import { NamedBlobs } from './named-blobs.js'
-import { VisibleOnly } from './visible-only.js'
+import { visibleOnly } from './visible-only.js'
 import { whenKnown } from '../system/when-known.js'
 
 /** A repository of this store, as one caller sees it. */
@@ -18,7 +18,7 @@ export interface SeenLocal {
 interface Options {
   readonly registry: Registry
   readonly links: Links
-  readonly origins: Pick<Origins, 'provenance' | 'revisions' | 'summary'>
+  readonly origins: Pick<Origins, 'provenance' | 'revisions' | 'summary' | 'wasMirrored'>
   readonly mirrors: Mirrors
 }
 
@@ -51,12 +51,12 @@ export class Locals {
   }
 
   #source(repository: RepositoryName, mayPullItself: MayPullItself | undefined): Source {
-    if (mayPullItself === undefined) return new LocalSource(this.#options.registry.repository(repository))
+    if (mayPullItself === undefined) return localSource(this.#options.registry.repository(repository))
     return this.#visible(repository, (provenance) => this.#hidden.sees(repository, provenance, mayPullItself))
   }
 
   #visible(repository: RepositoryName, sees: (provenance: Provenance) => boolean): Source {
     const { registry, origins, links } = this.#options
-    return new VisibleOnly(registry.repository(repository), { origins, links, named: this.#named, sees })
+    return visibleOnly(registry.repository(repository), { origins, links, named: this.#named, sees })
   }
 }

@@ -1,20 +1,8 @@
-import type { Digest } from '../oci/digest.js'
 import { isUpstreamFailure, type UpstreamTrouble } from '../mirror/upstream/upstream-failure.js'
 import { isRegistryError, type RegistryError } from '../oci/failure.js'
-import type { Reference, Tag } from '../oci/reference.js'
+import type { Tag } from '../oci/reference.js'
 import { findRepositoryName, type RepositoryName } from '../oci/repository.js'
-import type {
-  Blob,
-  BlobRequest,
-  ManifestRequest,
-  PageRequest,
-  Pulled,
-  PulledManifest,
-  ReferrersPage,
-  ReferrersRequest,
-  Source,
-  TagsPage,
-} from '../registry/source.js'
+import type { Pulled, ReferrersPage, Source, TagsPage } from '../registry/source.js'
 import { matches, type OverlaySettings } from './overlay-settings.js'
 import { unnotedSource } from './unnoted-source.js'
 
@@ -61,76 +49,72 @@ export function openOverlay({
   readonly isShared: boolean
 }): Source {
   if (unnoted !== undefined && upstream !== undefined)
-    return new Layers([upstream, unnotedSource(unnoted, upstream)], isRefusedUpstream)
-  if (answers === 'upstream-first') return new Layers([upstream, local])
-  if (answers === 'upstream') return new Layers([upstream])
-  return new Layers(isShared || local === undefined ? [local, upstream] : [local])
+    return layered([upstream, unnotedSource(unnoted, upstream)], isRefusedUpstream)
+  if (answers === 'upstream-first') return layered([upstream, local])
+  if (answers === 'upstream') return layered([upstream])
+  return layered(isShared || local === undefined ? [local, upstream] : [local])
 }
 
-class Layers implements Source {
-  readonly #layers: readonly Source[]
-  readonly #goesOn: (error: RegistryError) => boolean
+/** @param goesOn after which failure the next one is asked */
+function layered(found: readonly (Source | undefined)[], goesOn = isAbsence): Source {
+  const layers = found.filter((layer) => layer !== undefined)
+  const lastLayer = layers.at(-1)
 
-  /** @param goesOn after which failure the next one is asked */
-  constructor(layers: readonly (Source | undefined)[], goesOn = isAbsence) {
-    this.#layers = layers.filter((layer) => layer !== undefined)
-    this.#goesOn = goesOn
-  }
-
-  manifest(reference: Reference, request: ManifestRequest): Promise<Pulled<PulledManifest> | undefined> {
-    return this.#first((layer) => layer.manifest(reference, request))
-  }
-
-  blob(digest: Digest, request: BlobRequest): Promise<Pulled<Blob> | undefined> {
-    return this.#first((layer) => layer.blob(digest, request))
-  }
-
-  /** All that the layers have, in one order. */
-  async tags(page: PageRequest, signal: () => AbortSignal): Promise<Pulled<TagsPage> | undefined> {
-    const pages: Pulled<TagsPage>[] = []
-    for (const layer of this.#layers) {
-      const found = await this.#lastly(layer, () => layer.tags(page, signal), pages.length > 0)
-      if (found !== undefined) pages.push(found)
+  /** What a layer does not have the next one may; only of the last one it is the answer why, unless there is one already. */
+  async function lastly<T>(
+    layer: Source,
+    ask: (layer: Source) => Promise<T | undefined>,
+    isAnswered: boolean,
+  ) {
+    try {
+      return await ask(layer)
+    } catch (error) {
+      if (isRegistryError(error) && (isAnswered || (layer !== lastLayer && goesOn(error)))) return undefined
+      throw error
     }
-    const [first] = pages
-    if (first === undefined || pages.length === 1) return first
-    const tags = [...new Set(pages.flatMap(({ value }) => value.tags))].toSorted(byByte)
-    const limit = page.limit ?? tags.length
-    const more = tags.length > limit || pages.some(({ value }) => value.more)
-    return { value: { tags: tags.slice(0, limit), more }, served: first.served }
   }
 
-  /** Of the first layer that has any: a subject's referrers are pushed where it lies. */
-  async referrers(
-    subject: Digest,
-    request: ReferrersRequest,
-    signal: () => AbortSignal,
-  ): Promise<Pulled<ReferrersPage>> {
-    for (const layer of this.#layers.slice(0, -1)) {
-      const found = await layer.referrers(subject, request, signal)
-      if (found.value.manifests.length > 0) return found
-    }
-    return (await this.#layers.at(-1)?.referrers(subject, request, signal)) ?? NOBODY
-  }
-
-  async #first<T>(ask: (layer: Source) => Promise<T | undefined>): Promise<T | undefined> {
-    for (const layer of this.#layers) {
-      const found = await this.#lastly(layer, () => ask(layer), false)
-      if (found !== undefined) return found
+  async function first<T>(ask: (layer: Source) => Promise<T | undefined>): Promise<T | undefined> {
+    for (const layer of layers) {
+      const answer = await lastly(layer, ask, false)
+      if (answer !== undefined) return answer
     }
     return undefined
   }
 
-  /** What a layer does not have the next one may; only of the last one it is the answer why, unless there is one already. */
-  async #lastly<T>(layer: Source, ask: () => Promise<T | undefined>, isAnswered: boolean) {
-    try {
-      return await ask()
-    } catch (error) {
-      if (isRegistryError(error) && (isAnswered || (layer !== this.#layers.at(-1) && this.#goesOn(error))))
-        return undefined
-      throw error
-    }
+  return {
+    manifest: (reference, request) => first((layer) => layer.manifest(reference, request)),
+    blob: (digest, request) => first((layer) => layer.blob(digest, request)),
+    async tags(page, signal) {
+      const pages: Pulled<TagsPage>[] = []
+      for (const layer of layers) {
+        const listed = await lastly(layer, (asked) => asked.tags(page, signal), pages.length > 0)
+        if (listed !== undefined) pages.push(listed)
+      }
+      return inOneOrder(pages, page.limit)
+    },
+    /** Of the first layer that has any: a subject's referrers are pushed where it lies. */
+    async referrers(subject, request, signal) {
+      for (const layer of layers.slice(0, -1)) {
+        const listed = await layer.referrers(subject, request, signal)
+        if (listed.value.manifests.length > 0) return listed
+      }
+      return (await lastLayer?.referrers(subject, request, signal)) ?? NOBODY
+    },
   }
+}
+
+/** All that the layers have. */
+function inOneOrder(
+  pages: readonly Pulled<TagsPage>[],
+  asked: number | undefined,
+): Pulled<TagsPage> | undefined {
+  const [first] = pages
+  if (first === undefined || pages.length === 1) return first
+  const tags = [...new Set(pages.flatMap(({ value }) => value.tags))].toSorted(byByte)
+  const limit = asked ?? tags.length
+  const more = tags.length > limit || pages.some(({ value }) => value.more)
+  return { value: { tags: tags.slice(0, limit), more }, served: first.served }
 }
 
 const NOBODY: Pulled<ReferrersPage> = {

@@ -7,9 +7,9 @@ import { whenKnown } from '../system/when-known.js'
  * `docker.elastic.co/…` to registry:2, and go on with it (design §3).
  */
 export class Residents {
-  readonly #origins: Pick<Origins, 'summary'>
+  readonly #origins: Pick<Origins, 'summary' | 'wasMirrored'>
 
-  constructor({ origins }: { readonly origins: Pick<Origins, 'summary'> }) {
+  constructor({ origins }: { readonly origins: Pick<Origins, 'summary' | 'wasMirrored'> }) {
     this.#origins = origins
   }
 
@@ -36,6 +36,7 @@ export class Residents {
    * nobody noted may be registry:2's mirror's.
    */
   isFetched(repository: RepositoryName): boolean | Promise<boolean> {
+    if (!this.#origins.wasMirrored(repository)) return false
     return whenKnown(
       this.#origins.summary(repository),
       ({ hasPushed, hasFetched }) => hasFetched && !hasPushed,

@@ -43,36 +43,38 @@ export interface ViewsOptions {
 
 /** @see Views */
 export function openViews(options: ViewsOptions): Views {
-  return new NamedViews(options)
+  const locals = new Locals(options)
+  const residents = new Residents(options)
+  const collisions = new Collisions(options)
+  const mirrorView = new MirrorView({ ...options, locals, residents, collisions })
+  return new NamedViews({ ...options, locals, residents, collisions, mirrorView })
+}
+
+interface Parts extends ViewsOptions {
+  readonly locals: Locals
+  readonly residents: Residents
+  readonly collisions: Collisions
+  readonly mirrorView: MirrorView
 }
 
 class NamedViews implements Views {
-  readonly #options: ViewsOptions
-  readonly #residents: Residents
-  readonly #collisions: Collisions
-  readonly #locals: Locals
-  readonly #mirror: MirrorView
+  readonly #parts: Parts
 
-  constructor(options: ViewsOptions) {
-    this.#options = options
-    this.#locals = new Locals(options)
-    this.#residents = new Residents(options)
-    this.#collisions = new Collisions(options)
-    const [locals, residents, collisions] = [this.#locals, this.#residents, this.#collisions]
-    this.#mirror = new MirrorView({ ...options, locals, residents, collisions })
+  constructor(parts: Parts) {
+    this.#parts = parts
   }
 
   place(listener: ListenerView, headers: PlaceHeaders): Place {
-    return findPlace(listener, headers, this.#options.mirrors)
+    return findPlace(listener, headers, this.#parts.mirrors)
   }
 
   open(asked: Asked): View | Promise<View> {
     const { place, namespace, repository } = asked
-    const { mirrors } = this.#options
+    const { mirrors } = this.#parts
     if (namespace !== undefined) {
       const named = mirrors.find(namespace)
       if (named === undefined) throw new RegistryError('namespace-unknown', { namespace })
-      if (this.#isBareName(asked, named)) return this.#mirror.open(asked)
+      if (this.#isBareName(asked, named)) return this.#parts.mirrorView.open(asked)
       return this.#upstream(asked, named, withoutHost(repository, named, mirrors) ?? repository)
     }
     if (place.kind === 'upstream') {
@@ -83,13 +85,13 @@ class NamedViews implements Views {
     const named = mirrors.isEmpty ? undefined : mirrors.find(firstPart(repository))
     const remote = named && withoutHost(repository, named, mirrors)
     if (named && remote) return this.#upstream(asked, named, remote)
-    return place.kind === 'mirror' ? this.#mirror.open(asked) : this.#registry(asked)
+    return place.kind === 'mirror' ? this.#parts.mirrorView.open(asked) : this.#registry(asked)
   }
 
   catalog(place: Place, { mayPullItself }: Pick<Asked, 'mayPullItself'>): Catalog {
-    const { registry, mirrors, overlay } = this.#options
+    const { registry, mirrors, overlay } = this.#parts
     const mayKnow = (name: RepositoryName): boolean | Promise<boolean> =>
-      this.#locals.mayBeListed(name, mayPullItself)
+      this.#parts.locals.mayBeListed(name, mayPullItself)
     return catalogOf(place, filtered(registry, mayKnow), mirrors, overlay)
   }
 
@@ -98,14 +100,14 @@ class NamedViews implements Views {
    * what was pushed is there for both.
    */
   #isBareName({ place, repository }: Asked, named: Mirror): boolean {
-    const { mirrors } = this.#options
+    const { mirrors } = this.#parts
     const isDefault = place.kind === 'mirror' && named.host === mirrors.default?.host
     return isDefault && mirrors.find(firstPart(repository)) === undefined
   }
 
   collisions(): Promise<readonly Collision[]> {
-    const { registry, mirrors } = this.#options
-    return this.#collisions.list(registry, mirrors.default)
+    const { registry, mirrors } = this.#parts
+    return this.#parts.collisions.list(registry, mirrors.default)
   }
 
   /** A name of an upstream, unless clients have pushed into it: then it is theirs (design §3). */
@@ -127,7 +129,7 @@ class NamedViews implements Views {
   ): RepositoryName | undefined | Promise<RepositoryName | undefined> {
     const isWhole = namespace === undefined && place.kind !== 'upstream' && !mirror.isBare
     const names = isWhole && repository !== stored ? [repository, stored] : [stored]
-    return this.#residents.first(names, mirror.isBare)
+    return this.#parts.residents.first(names, mirror.isBare)
   }
 
   #upstreamView(
@@ -159,12 +161,12 @@ class NamedViews implements Views {
 
   /** A right to a name of this registry opens nothing that an upstream's account alone may see (`expose`). */
   #isMember({ repository, mayPullItself }: Asked, mirror: Mirror, { stored }: MirroredName): boolean {
-    const isNamed = withoutHost(repository, mirror, this.#options.mirrors) !== undefined
+    const isNamed = withoutHost(repository, mirror, this.#parts.mirrors) !== undefined
     return mayPullItself(stored) || (isNamed && mayPullItself(repository))
   }
 
   #local(asked: Asked, repository: RepositoryName): View | Promise<View> {
-    return whenKnown(this.#locals.open(repository, asked.mayPullItself), ({ pull, hidden }) => ({
+    return whenKnown(this.#parts.locals.open(repository, asked.mayPullItself), ({ pull, hidden }) => ({
       pull,
       // Whoever may push begins a repository where no revision is: its own layers look like those of an upstream.
       ...(hidden === 'revisions'
@@ -174,24 +176,24 @@ class NamedViews implements Views {
       origin: 'local',
       namespace: undefined,
       rightsOn: [repository],
-      pushWarning: () => this.#collisions.warningFor(repository, this.#options.mirrors.default),
+      pushWarning: () => this.#parts.collisions.warningFor(repository, this.#parts.mirrors.default),
     }))
   }
 
   #pushTo(repository: RepositoryName): LocalRepository | undefined {
-    const { registry, isReadOnly } = this.#options
+    const { registry, isReadOnly } = this.#parts
     return isReadOnly ? undefined : registry.repository(repository)
   }
 
   /** What nobody has pushed here comes from the default upstream only for names that `overlay.onRegistry` lists. */
   #registry(asked: Asked): View | Promise<View> {
     const { repository, client, mayPull, mayPullItself } = asked
-    const { mirrors, links, overlay } = this.#options
+    const { mirrors, links, overlay } = this.#parts
     const { default: mirror } = mirrors
     const local = this.#local(asked, repository)
     const name = mirror?.name(repository)
     if (!mirror || !name || !matches(overlay().onRegistry, repository) || !mayPull(name.stored)) return local
-    const isTheirs = !links.hasRepository(repository) || this.#residents.isFetched(repository)
+    const isTheirs = !links.hasRepository(repository) || this.#parts.residents.isFetched(repository)
     const isMember = mayPullItself(name.stored)
     const pull = (): Source => mirror.open(name, { isMember, client })
     return whenKnown(isTheirs, (isMirrored) =>

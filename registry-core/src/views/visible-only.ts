@@ -1,25 +1,13 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Digest } from '../oci/digest.js'
 import type { Descriptor } from '../oci/manifest.js'
-import type { Reference, Tag } from '../oci/reference.js'
+import type { Tag } from '../oci/reference.js'
 import { referrerKey } from '../oci/referrer-key.js'
 import { REFERRERS_LIMIT, REFERRERS_LIMIT_BYTES } from '../registry/referrers.js'
-import type {
-  Blob,
-  BlobRequest,
-  LocalRepository,
-  ManifestRequest,
-  PageRequest,
-  Pulled,
-  PulledManifest,
-  ReferrersPage,
-  ReferrersRequest,
-  Source,
-  TagsPage,
-} from '../registry/source.js'
+import type { LocalRepository, Source } from '../registry/source.js'
 import type { Origins, Provenance } from '../store/fetched.js'
 import type { Links } from '../store/store.js'
-import { LocalSource } from './local-source.js'
+import { localSource } from './local-source.js'
 import type { NamedBlobs } from './named-blobs.js'
 
 /** So many tags are listed in one go. */
@@ -35,75 +23,69 @@ interface Options {
 }
 
 /** A repository of this store with revisions that this caller may not see: they, and what only they name, do not exist. */
-export class VisibleOnly implements Source {
-  readonly #local: LocalRepository
-  readonly #source: LocalSource
-  readonly #options: Options
-
-  constructor(local: LocalRepository, options: Options) {
-    this.#local = local
-    this.#source = new LocalSource(local)
-    this.#options = options
+export function visibleOnly(local: LocalRepository, { origins, links, named, sees }: Options): Source {
+  const { repository } = local
+  const source = localSource(local)
+  const seesRevision = (digest: Digest | undefined): digest is Digest => {
+    const provenance = digest && origins.provenance(repository, digest)
+    return provenance !== undefined && sees(provenance)
   }
-
-  async manifest(
-    reference: Reference,
-    request: ManifestRequest,
-  ): Promise<Pulled<PulledManifest> | undefined> {
-    const digest =
-      reference.kind === 'digest'
-        ? reference.digest
-        : await this.#options.links.findTag(this.#local.repository, reference.tag)
-    if (digest === undefined || !this.#sees(digest)) return undefined
-    return this.#source.manifest({ kind: 'digest', digest }, request)
+  const findTag = (tag: Tag): Promise<Digest | undefined> => links.findTag(repository, tag)
+  return {
+    async manifest(reference, request) {
+      const digest = reference.kind === 'digest' ? reference.digest : await findTag(reference.tag)
+      return seesRevision(digest) ? source.manifest({ kind: 'digest', digest }, request) : undefined
+    },
+    /**
+     * Only one that a manifest names which the caller may see. To those who may push it is told that it is here (docker
+     * asks for each layer that it has just uploaded, and gives up otherwise).
+     */
+    async blob(digest, request) {
+      const found = await source.blob(digest, request)
+      if (found === undefined || request.promise) return found
+      return (await named.isNamed(local, digest, sees, request.signal())) ? found : undefined
+    },
+    tags: tagsOf(source, async (tag) => seesRevision(await findTag(tag))),
+    referrers: referrersOf(source, seesRevision),
   }
+}
 
-  /**
-   * Only one that a manifest names which the caller may see. To those who may push it is told that it is here (docker asks
-   * for each layer that it has just uploaded, and gives up otherwise).
-   */
-  async blob(digest: Digest, request: BlobRequest): Promise<Pulled<Blob> | undefined> {
-    const { named, sees } = this.#options
-    const found = await this.#source.blob(digest, request)
-    if (found === undefined || request.promise) return found
-    return (await named.isNamed(this.#local, digest, sees, request.signal())) ? found : undefined
-  }
-
-  async tags(page: PageRequest, signal: () => AbortSignal): Promise<Pulled<TagsPage> | undefined> {
+function tagsOf(source: Source, seesTag: (tag: Tag) => Promise<boolean>): Source['tags'] {
+  return async function tags(page, signal) {
+    const hasTags = async (): Promise<boolean> =>
+      (await tags({ limit: 1, last: undefined }, signal)) !== undefined
     const limit = page.limit ?? Number.POSITIVE_INFINITY
-    const tags: Tag[] = []
+    const seen: Tag[] = []
     for (let { last } = page; ; ) {
-      const found = await this.#source.tags({ limit: TAGS_AT_ONCE, last })
+      const found = await source.tags({ limit: TAGS_AT_ONCE, last }, signal)
       if (found === undefined) return undefined
       const { value, served } = found
       for (const [index, tag] of value.tags.entries()) {
-        if (index % LOOKS_A_TURN === LOOKS_A_TURN - 1) await this.#nextTurn(signal)
-        const digest = await this.#options.links.findTag(this.#local.repository, tag)
-        if (digest === undefined || !this.#sees(digest)) continue
-        if (tags.length === limit) return { value: { tags, more: true }, served }
-        tags.push(tag)
+        if (index % LOOKS_A_TURN === LOOKS_A_TURN - 1) await othersTurn(signal)
+        if (!(await seesTag(tag))) continue
+        if (seen.length === limit) return { value: { tags: seen, more: true }, served }
+        seen.push(tag)
       }
       last = value.tags.at(-1)
       if (value.more) continue
-      const isEnd = tags.length > 0 || (page.last !== undefined && (await this.#hasTags(signal)))
-      return isEnd ? { value: { tags, more: false }, served } : undefined
+      const isEnd = seen.length > 0 || (page.last !== undefined && (await hasTags()))
+      return isEnd ? { value: { tags: seen, more: false }, served } : undefined
     }
   }
+}
 
-  /** Pages of those that the caller may see alone: no link leads on to another one. */
-  async referrers(
-    subject: Digest,
-    request: ReferrersRequest,
-    signal: () => AbortSignal,
-  ): Promise<Pulled<ReferrersPage>> {
+/** Pages of those that the caller may see alone: no link leads on to another one. */
+function referrersOf(source: Source, sees: (digest: Digest) => boolean): Source['referrers'] {
+  return async (subject, request, signal) => {
     const limit = Math.min(request.limit ?? REFERRERS_LIMIT, REFERRERS_LIMIT)
     const manifests: Descriptor[] = []
     let sizeBytes = 0
     for (let { last } = request; ; ) {
-      const { value, served } = await this.#source.referrers(subject, { ...request, last, limit: undefined })
+      const page = { ...request, last, limit: undefined }
+      const { value, served } = await source.referrers(subject, page, signal)
       for (const [index, manifest] of value.manifests.entries()) {
-        if (index % LOOKS_A_TURN === LOOKS_A_TURN - 1) await this.#nextTurn(signal)
-        if (!this.#sees(manifest.digest)) continue
+        if (index % LOOKS_A_TURN === LOOKS_A_TURN - 1) await othersTurn(signal)
+        if (!sees(manifest.digest)) continue
         sizeBytes += JSON.stringify(manifest).length
         const end = manifests.at(-1)
         if (manifests.length === limit || (end && sizeBytes > REFERRERS_LIMIT_BYTES))
@@ -114,18 +96,9 @@ export class VisibleOnly implements Source {
       if (last === undefined) return { value: { manifests, next: undefined }, served }
     }
   }
+}
 
-  async #hasTags(signal: () => AbortSignal): Promise<boolean> {
-    return (await this.tags({ limit: 1, last: undefined }, signal)) !== undefined
-  }
-
-  async #nextTurn(signal: () => AbortSignal): Promise<void> {
-    await nextTurn()
-    signal().throwIfAborted()
-  }
-
-  #sees(digest: Digest): boolean {
-    const provenance = this.#options.origins.provenance(this.#local.repository, digest)
-    return provenance !== undefined && this.#options.sees(provenance)
-  }
+async function othersTurn(signal: () => AbortSignal): Promise<void> {
+  await nextTurn()
+  signal().throwIfAborted()
 }

@@ -52,6 +52,12 @@ function digestOf(text: string): Digest {
   return digestOfBytes('sha256', Buffer.from(text))
 }
 
+/** A manifest that names them, the first one as its config. */
+function imageOf(blobs: readonly Digest[]): FetchedManifest {
+  const [config, ...layers] = blobs.map((digest) => ({ mediaType: 'a/b', digest, size: 3 }))
+  return fetched(JSON.stringify({ schemaVersion: 2, config, layers }))
+}
+
 /** Asks so many times, a thousand at once; what it is answered is no matter. */
 async function flood(ask: (at: number) => Promise<unknown>, times: number): Promise<void> {
   for (let from = 0; from < times; from += 1000)
@@ -93,18 +99,12 @@ describe('a client that makes up names', () => {
 
   test('stops nobody else, nor what a manifest names, asked for from the same address', async () => {
     const layer = digestOf('abc')
-    const index = fetched(
-      JSON.stringify({
-        schemaVersion: 2,
-        config: { mediaType: 'application/vnd.oci.image.config.v1+json', digest: layer, size: 3 },
-        layers: [],
-      }),
-    )
-    mirror.scripted.has('latest', index)
+    const image = imageOf([layer])
+    mirror.scripted.has('latest', image)
     await open('192.0.2.1').manifest(parseReference('latest'), REQUEST)
     mirror.scripted.fails(missing)
     await flood((at) => open(ATTACKER).blob(digestOf(`${at}`), { ...BLOB, wantsBytes: false }), 2000)
-    mirror.scripted.has('other', index)
+    mirror.scripted.has('other', image)
     const found = await open(ATTACKER).blob(layer, { ...BLOB, wantsBytes: true })
     expect(found?.value.kind).toBe('growing')
     const other = await open('192.0.2.1').manifest(parseReference('other'), REQUEST)
@@ -115,11 +115,6 @@ describe('a client that makes up names', () => {
 describe('manifests that name blobs which an upstream does not have', () => {
   const NAMED = 2000
   const ABSENT = Array.from({ length: NAMED }, (_, at) => digestOf(`absent ${at}`))
-
-  function imageOf(layers: readonly Digest[]): FetchedManifest {
-    const [config, ...others] = layers.map((digest) => ({ mediaType: 'a/b', digest, size: 3 }))
-    return fetched(JSON.stringify({ schemaVersion: 2, config, layers: others }))
-  }
 
   /** A repository of the upstream that has a manifest, and none of what it names. */
   async function pullManifest(name: string, layers: readonly Digest[]): Promise<void> {
@@ -188,14 +183,7 @@ describe('a blob that an upstream does not have', () => {
   test('is asked for again at once when a manifest has come that names it', async () => {
     mirror.scripted.fails(missing)
     await expect(get()).rejects.toThrow(LAYER)
-    const manifest = fetched(
-      JSON.stringify({
-        schemaVersion: 2,
-        config: { mediaType: 'application/vnd.oci.image.config.v1+json', digest: LAYER, size: 3 },
-        layers: [],
-      }),
-    )
-    mirror.scripted.has('latest', manifest)
+    mirror.scripted.has('latest', imageOf([LAYER]))
     await open('192.0.2.1')
       .manifest(parseReference('latest'), REQUEST)
       .catch(() => undefined)

@@ -1,72 +1,51 @@
 import { UpstreamFailure } from '#core/mirror/upstream/upstream-failure.js'
-import type { FetchedBlob, FetchedManifest, Upstream } from '#core/mirror/upstream/upstream.js'
+import type { Upstream } from '#core/mirror/upstream/upstream.js'
 import type { Digest } from '#core/oci/digest.js'
-import type { Descriptor } from '#core/oci/manifest.js'
-import type { Reference } from '#core/oci/reference.js'
 import type { RepositoryName } from '#core/oci/repository.js'
-import type { PageRequest } from '#core/registry/source.js'
+import type { LocalRepository } from '#core/registry/source.js'
 import type { StoredContent } from '#core/store/store.js'
 import type { OpenedProcess } from '../simulated-store.js'
 
+/** An upstream that a test switches off. */
+export interface UpstreamOfRegistry extends Upstream {
+  isDown: boolean
+}
+
 /** A registry of ours as somebody's upstream, without a network in between. */
-export class UpstreamOfRegistry implements Upstream {
-  readonly host = 'docker.io'
-  isDown = false
-  readonly #core: OpenedProcess
-
-  constructor(core: OpenedProcess) {
-    this.#core = core
+export function upstreamOfRegistry({ registry, store }: OpenedProcess): UpstreamOfRegistry {
+  const at = (repository: RepositoryName): LocalRepository => {
+    if (upstream.isDown) throw new UpstreamFailure('unreachable', 'connection refused')
+    return registry.repository(repository)
   }
-
-  async resolve(repository: RepositoryName, reference: Reference): Promise<Digest> {
-    return (await this.manifest(repository, reference)).digest
+  const blobOf = async (repository: RepositoryName, digest: Digest): Promise<StoredContent> =>
+    (await at(repository).blob(digest, { promise: false })) ?? missing()
+  const upstream: UpstreamOfRegistry = {
+    host: 'docker.io',
+    isDown: false,
+    async resolve(repository, reference, signal) {
+      return (await upstream.manifest(repository, reference, signal)).digest
+    },
+    async manifest(repository, reference) {
+      const found = await at(repository).manifest(reference)
+      return { ...(found ?? missing()), etag: undefined }
+    },
+    describeBlob: blobOf,
+    async blob(repository, digest, first, signal) {
+      const stored = await blobOf(repository, digest)
+      const { sizeBytes } = stored
+      return { sizeBytes, first, body: store.content.read(stored, first, sizeBytes - 1, signal) }
+    },
+    async tags(repository, page) {
+      return (await at(repository).tags(page)) ?? missing()
+    },
+    async referrers(repository, subject) {
+      const all = { artifactType: undefined, last: undefined, limit: undefined }
+      return (await at(repository).referrers(subject, all)).manifests
+    },
+    isPublic: () => Promise.resolve(true),
+    close: () => Promise.resolve(),
   }
-
-  async manifest(repository: RepositoryName, reference: Reference): Promise<FetchedManifest> {
-    const found = await this.#at(repository).manifest(reference)
-    return { ...(found ?? missing()), etag: undefined }
-  }
-
-  async describeBlob(repository: RepositoryName, digest: Digest): Promise<{ readonly sizeBytes: number }> {
-    return this.#blob(repository, digest)
-  }
-
-  async blob(
-    repository: RepositoryName,
-    digest: Digest,
-    first: number,
-    signal: AbortSignal,
-  ): Promise<FetchedBlob> {
-    const stored = await this.#blob(repository, digest)
-    const { sizeBytes } = stored
-    return { sizeBytes, first, body: this.#core.store.content.read(stored, first, sizeBytes - 1, signal) }
-  }
-
-  async tags(repository: RepositoryName, page: PageRequest) {
-    return (await this.#at(repository).tags(page)) ?? missing()
-  }
-
-  async referrers(repository: RepositoryName, subject: Digest): Promise<readonly Descriptor[]> {
-    const all = { artifactType: undefined, last: undefined, limit: undefined }
-    return (await this.#at(repository).referrers(subject, all)).manifests
-  }
-
-  isPublic(): Promise<boolean> {
-    return Promise.resolve(true)
-  }
-
-  close(): Promise<void> {
-    return Promise.resolve()
-  }
-
-  async #blob(repository: RepositoryName, digest: Digest): Promise<StoredContent> {
-    return (await this.#at(repository).blob(digest, { promise: false })) ?? missing()
-  }
-
-  #at(repository: RepositoryName) {
-    if (this.isDown) throw new UpstreamFailure('unreachable', 'connection refused')
-    return this.#core.registry.repository(repository)
-  }
+  return upstream
 }
 
 function missing(): never {

@@ -8,6 +8,8 @@ import { SimulatedDisk } from '#core-test/simulated-disk.js'
 import { SimulatedFs } from '#core-test/simulated-fs.js'
 import { openProcess, STORE_ROOT } from '#core-test/simulated-store.js'
 
+import { checkMarks } from '../simulation/check-tree.js'
+
 const APP = parseRepositoryName('docker.io/library/app')
 const TAG = parseTag('latest')
 const LINK = new Keys(STORE_ROOT).tagLink(APP, TAG)
@@ -105,6 +107,10 @@ export async function checkDisk(
   ledger: Ledger,
   { now }: { readonly now: Date },
 ): Promise<readonly string[]> {
+  return [...checkMarks(disk), ...(await checkTag(disk, ledger, now))]
+}
+
+async function checkTag(disk: SimulatedDisk, ledger: Ledger, now: Date): Promise<readonly string[]> {
   const clock = new FakeClock({ tickMs: 1, start: now })
   const fs = new SimulatedFs(disk.withTime(() => clock.now()))
   const { store } = await outcome(clock, openProcess({ fs, clock, seed: 7, boot: 'boot0001' }))

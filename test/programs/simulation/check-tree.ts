@@ -25,6 +25,8 @@ const FILES: readonly {
   { shape: new RegExp(`^${REPOSITORY}/_manifests/revisions/${NAMED}/link$`), check: isNamedDigest },
   { shape: new RegExp(`^${REPOSITORY}/_manifests/revisions/${NAMED}/pushed$`), check: isEmpty },
   { shape: new RegExp(`^${REPOSITORY}/_manifests/revisions/${NAMED}/(?:upstream|pulled)$`) },
+  { shape: new RegExp(`^${REPOSITORY}/_manifests/revisions/fetched$`), check: isEmpty },
+  { shape: new RegExp(`^${REPOSITORY}/_manifests/tags/${TAG}/upstream$`) },
   { shape: new RegExp(`^${REPOSITORY}/_manifests/tags/${TAG}/index/${NAMED}/link$`), check: isNamedDigest },
   {
     shape: new RegExp(`^${REPOSITORY}/_manifests/tags/${TAG}/current/link$`),
@@ -98,6 +100,18 @@ export function checkTagIndexes(disk: SimulatedDisk): readonly string[] {
       return disk.stat(path.replace(/current\/link$/, `index/${digest}/link`)) === undefined
     })
     .map(({ path }) => `${path} has no entry in the index of its tag`)
+}
+
+/** Who finds no mark looks for no notes, and shows what only an upstream's account may see (ADR 13). */
+export function checkMarks(disk: SimulatedDisk): readonly string[] {
+  return disk
+    .walk(`${TREE}repositories`)
+    .filter(({ path }) => path.endsWith('/upstream'))
+    .filter(({ path }) => {
+      const [manifests] = /^.*\/_manifests(?=\/)/.exec(path) ?? []
+      return disk.stat(`${manifests}/revisions/fetched`) === undefined
+    })
+    .map(({ path }) => `${path} stands in a repository without the mark of a mirror`)
 }
 
 function isEmpty(bytes: Buffer): string | undefined {

@@ -5,7 +5,7 @@ import type { SurvivalMode } from '#core-test/simulated-entries.js'
 
 import { checkAnswers } from './check-answers.js'
 import { checkRecords } from './check-records.js'
-import { checkTagIndexes, checkTree } from './check-tree.js'
+import { checkMarks, checkTagIndexes, checkTree } from './check-tree.js'
 import type { Ledger } from './ledger.js'
 import { textOf } from './text-of.js'
 import { purge, type Scenario, type Scene } from './scenarios.js'
@@ -33,6 +33,7 @@ export async function check({ machine, process, client }: Running): Promise<read
     ...answers,
     ...checkTree(disk, ledger.damaged),
     ...checkTagIndexes(disk),
+    ...checkMarks(disk),
     ...checkRecords(disk, ledger),
   ]
 }

@@ -7,7 +7,7 @@ import type { StoreObject, TrashName } from '#core/store/store.js'
 import { STORE_ROOT } from '#core-test/simulated-store.js'
 
 import { APP, blob, FRESH, image, index, type ManifestPiece, type Piece, SOURCE, tag } from './content.js'
-import { blobHere, gone, tagTo } from './ledger.js'
+import { blobHere, gone, manifestHere, tagTo } from './ledger.js'
 import type { Machine, Running } from './world.js'
 
 /** Where an operation takes place: the process it begins in, and others on the same machine. */
@@ -36,6 +36,8 @@ const SPARE = blob(4)
 const UPLOADED = blob(5)
 const UPLOADED_512 = blob(6, 5000, 'sha512')
 const PUSHED = image(7)
+/** A mirror's manifest may name what is not there: this one names nothing. */
+const FETCHED = index([])
 const RUN = '20260301T120000000Z-1-boot0000-000000000001'
 const DAY_MS = 24 * 60 * 60 * 1000
 const TREE = `${STORE_ROOT}/docker/registry/v2`
@@ -92,6 +94,19 @@ export const SCENARIOS: readonly Scenario[] = [
     run: async ({ main }) => void (await main.client.deleteManifest(APP, SIGNATURE, [])),
   },
   { name: 'blob deleted', run: async ({ main }) => void (await main.client.deleteBlob(APP, SPARE)) },
+  { name: 'manifest fetched into a new repository', run: ({ main }) => fetchManifest(main, FRESH, LATEST) },
+  {
+    name: 'manifest fetched beside pushed ones',
+    run: ({ main }) => fetchManifest(main, APP, tag('fetched')),
+  },
+  {
+    name: 'fetched manifest that is deleted and fetched again',
+    prepare: ({ main }) => fetchManifest(main, FRESH, LATEST),
+    run: async ({ main }) => {
+      await main.client.deleteManifest(FRESH, FETCHED, [LATEST])
+      await fetchManifest(main, FRESH, LATEST)
+    },
+  },
   { name: 'push of what was condemned', isRescue: true, prepare: condemnNew, run: pushNewAgain },
   { name: 'condemned, restored and destroyed', isRescue: true, run: collectSpare },
   { name: 'purge', prepare: abandonUpload, run: purge },
@@ -166,6 +181,23 @@ function objectsOf({ digest, blobs }: ManifestPiece): readonly StoreObject[] {
       { kind: 'data', digest: piece.digest },
     ]),
   ]
+}
+
+/** What a mirror writes of a manifest, once its upstream has sent it. */
+async function fetchManifest(
+  { process, client }: Running,
+  repository: RepositoryName,
+  name: Tag,
+): Promise<void> {
+  const { content, origins } = process.store
+  const from = { host: 'quay.io', etag: undefined }
+  const changes = [manifestHere(repository, FETCHED), tagTo(repository, name, FETCHED.digest)]
+  client.ledger.began(...changes)
+  await content.commitBytes(FETCHED.digest, FETCHED.bytes)
+  await origins.publishRevision(repository, FETCHED.digest, from)
+  if (!(await origins.publishTag(repository, name, FETCHED.digest, from)))
+    throw new Error('what a mirror wrote is taken for a client\u2019s')
+  client.ledger.acknowledged(...changes)
 }
 
 /** A client that asks (HEAD) before it uploads, as all do: what is in trash must come back. */

@@ -49,6 +49,13 @@ export class Durable {
     await this.inFolder(path, () => Promise.resolve())
   }
 
+  /** The same for an empty file, which nobody removes but with its folder. */
+  async makeMark(path: string): Promise<void> {
+    if (this.#known.has(path) && this.fs.statNow(path) !== undefined) return
+    await this.inFolder(dirname(path), async () => void this.fs.createNow(path, new Uint8Array()))
+    this.#known.add(path)
+  }
+
   /**
    * Makes the folder, lets `change` work in it, and then syncs it together with every new name above it (one commit of
    * the file system's journal, not two). All over again when somebody removes the folder meanwhile (ENOENT).

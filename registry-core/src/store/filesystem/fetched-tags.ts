@@ -108,6 +108,7 @@ export class FetchedTags {
     const { repository, tag, digest } = move
     await tags.publishIndexEntry(repository, tag, digest)
     const link = keys.tagLink(repository, tag)
+    await durable.makeMark(keys.fetchedMark(repository))
     await durable.makeFolder(dirname(link))
     const announcement = await this.#announce(move, before)
     try {

@@ -8,7 +8,7 @@ import type { Keys } from '../keys.js'
 import type { Durable } from './durable.js'
 import type { FetchedTags } from './fetched-tags.js'
 import { originBytes, type OriginReader } from './origin-file.js'
-import { OriginSummaries, REVISIONS_A_TURN, revisionFolders } from './origin-summaries.js'
+import { OriginSummaries, REVISIONS_A_TURN, REVISION_FOLDERS } from './origin-summaries.js'
 
 /** A remover that tidies, or a client's push, comes between this often. */
 const ATTEMPTS = 8
@@ -30,6 +30,7 @@ export class FileOrigins implements Origins {
     this.#options = options
     this.#summaries = new OriginSummaries({
       ...options,
+      wasMirrored: (repository) => this.wasMirrored(repository),
       digests: (repository) => this.#digests(repository),
       provenance: (repository, digest) => this.provenance(repository, digest),
     })
@@ -41,25 +42,28 @@ export class FileOrigins implements Origins {
 
   /**
    * A link that is there stays: were it replaced, a client's `pushed` would be older than it, and say nothing any more.
-   * So a note is written that is not older than the link, and a link only where there is none.
+   * So a note is written that is not older than the link, and a link only where there is none. The mark comes before the
+   * note: who finds no mark looks for no notes. It may only go with the whole repository, when somebody removes that by hand.
    */
   async publishRevision(repository: RepositoryName, digest: Digest, from: FetchedFrom): Promise<void> {
     const { keys, durable, clock } = this.#options
     // Distribution's walk knows a repository by this folder; without it its collector deletes live images.
     await durable.makeFolder(`${keys.repository(repository)}/_layers`)
     const folder = keys.linkFolder('revision', repository, digest)
-    const [link, pushed] = [`${folder}/link`, `${folder}/pushed`]
+    const [link, pushed, mark] = [`${folder}/link`, `${folder}/pushed`, keys.fetchedMark(repository)]
     for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
       const linked = durable.fs.statNow(link)
       const push = durable.fs.statNow(pushed)
       if (linked !== undefined && (push?.mtimeMs ?? -1) >= linked.mtimeMs) break
       const time = new Date(Math.max(clock.now().getTime(), Math.ceil(linked?.mtimeMs ?? 0)))
+      await durable.makeMark(mark)
       await durable.publish(`${folder}/upstream`, originBytes(from), time)
       if (linked === undefined) {
         // One that a client had pushed stays a client's when its link comes back.
         const linkTime = push === undefined ? time : new Date(Math.min(time.getTime(), push.mtimeMs))
         await durable.publishNew(link, Buffer.from(digest), linkTime)
       }
+      if (!this.wasMirrored(repository)) continue
       const found = this.provenance(repository, digest)
       if (found?.kind === 'pushed' || (found?.kind === 'fetched' && found.from.host === from.host)) break
     }
@@ -86,6 +90,11 @@ export class FileOrigins implements Origins {
     return stat && new Date(stat.mtimeMs)
   }
 
+  wasMirrored(repository: RepositoryName): boolean {
+    const { keys, durable } = this.#options
+    return durable.fs.statNow(keys.fetchedMark(repository)) !== undefined
+  }
+
   summary(repository: RepositoryName): OriginSummary | Promise<OriginSummary> {
     return this.#summaries.find(repository)
   }
@@ -104,8 +113,8 @@ export class FileOrigins implements Origins {
   async #digests(repository: RepositoryName): Promise<readonly Digest[]> {
     const { keys, durable } = this.#options
     const found: (Digest | undefined)[] = []
-    for (const [algorithm, folder] of revisionFolders(keys, repository))
-      for (const { name } of (await durable.fs.list(folder)) ?? [])
+    for (const algorithm of REVISION_FOLDERS)
+      for (const { name } of (await durable.fs.list(`${keys.revisions(repository)}/${algorithm}`)) ?? [])
         found.push(findDigest(`${algorithm}:${name}`))
     return found.filter((digest) => digest !== undefined)
   }

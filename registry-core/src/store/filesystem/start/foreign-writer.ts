@@ -64,7 +64,7 @@ async function findTrace(
     if (hashing !== undefined && hashing.mtimeMs > markedAtMs)
       return `an upload of registry:2 is open in ${repository}`
   }
-  const revisions = `${keys.repository(repository)}/_manifests/revisions`
+  const revisions = keys.revisions(repository)
   for (const algorithm of await list(revisions))
     for (const hex of await list(`${revisions}/${algorithm}`)) {
       await pace.after(1)
