@@ -52,7 +52,11 @@ export class Containerd {
 
   /** Runs ctr; the caller judges. */
   attempt(...args: readonly string[]): Promise<Outcome> {
-    const command = ['ctr', '--address', this.socket, ...args]
+    return this.beside('ctr', '--address', this.socket, ...args)
+  }
+
+  /** Runs a command among the programs of its suite; the caller judges. */
+  beside(...command: readonly string[]): Promise<Outcome> {
     const beside = [supportScript('debian-root.sh'), 'exec', this.#state.join('root'), ...command]
     const [program = '', ...rest] = this.#suite === 'own' ? command : beside
     return attempt(program, rest)

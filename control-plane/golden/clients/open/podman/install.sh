@@ -309,10 +309,22 @@ update_system_ca() {
 }
 
 tell_daemon() {
+  TOLD=''
   [ -n "$CHANGED" ] && needs_telling || return 0
+  TOLD=yes
   if [ -n "$RELOAD_COMMAND" ]; then sh -c "$RELOAD_COMMAND" || die "this failed: $RELOAD_COMMAND"
-  elif [ -n "$ROOT" ] || [ -z "$RELOAD" ]; then say 'the daemon is not told'
+  elif [ -n "$ROOT" ] || [ -z "$RELOAD" ]; then TOLD=''; say 'the daemon is not told'
   else reload_daemon; fi
+}
+
+# A daemon takes up its files a moment after it was told: as soon as this command succeeds, in half a minute at most.
+wait_until() {
+  left=30
+  until "$@" > /dev/null 2>&1; do
+    [ "$left" -gt 0 ] || { warn "not within 30 seconds: $*"; return 0; }
+    left=$((left - 1))
+    sleep 1
+  done
 }
 
 # The first of these units that runs, told by that verb.
@@ -343,6 +355,7 @@ prove() {
   fi
   [ -n "$PROBE" ] || { say 'nothing to pull for a proof: name an image by --probe IMAGE'; return 0; }
   can_pull || { say 'nothing here pulls, so this is no proof yet'; return 0; }
+  [ -z "$TOLD" ] || wait_until is_ready
   pull_probe || die "$PROBE cannot be pulled; the files are in place, --undo takes them out"
   if [ -n "$PROBE_IS_ONLY_HERE" ]; then
     say "pulled $PROBE, which $BOX alone has: this machine pulls from it"
@@ -363,6 +376,8 @@ plan_system() { :; }
 needs_telling() { has crio || [ -n "$RELOAD_COMMAND" ]; }
 
 reload_daemon() { tell_unit reload crio; }
+
+is_ready() { :; }
 
 can_pull() { has podman || has crictl; }
 
