@@ -5,6 +5,7 @@ import path from 'node:path'
 
 import { pino } from 'pino'
 
+import { applyPlacesOf } from './box/apply-places.js'
 import type { BoxMessage } from './box/box-message.js'
 import { readBoxSettings } from './box/box-settings.js'
 import { workersUser } from './box/children.js'
@@ -15,9 +16,9 @@ import { Core } from './core/core.js'
 import { Database } from './database/database.js'
 import type { ApplyOptions } from './front/applying/apply-generation.js'
 import { countDraining } from './front/applying/draining.js'
-import type { ApplyPlaces } from './front/applying/places.js'
 import { reconcile } from './front/applying/reconcile.js'
 import { openReloadPace } from './front/applying/reload-pace.js'
+import type { Applied } from './front/configuration.js'
 import { LocalBox } from './front/local-box.js'
 import { siteOf } from './front/site.js'
 import { systemClock as clock } from './system/clock.js'
@@ -30,10 +31,7 @@ const CORE_PROGRAM = path.join(import.meta.dirname, '..', '..', 'registry-core',
 function applyOptions(places: BoxPlaces): ApplyOptions & { readonly nginxVersion: string } {
   const nginx = findNginx()
   if (nginx === undefined) throw new Error('nginx is missing: npm start installs it, or says how')
-  const front: ApplyPlaces = {
-    ...{ config: places.config, prefix: places.nginx, controlSocket: places.controlSocket },
-    generationSocket: path.join(places.run, 'front.sock'),
-  }
+  const front = applyPlacesOf(places)
   return {
     nginxVersion: nginx.version,
     ...{ places: front, clock },
@@ -64,7 +62,7 @@ async function main(): Promise<void> {
       ...{ site, sealing, clock, random, applying, nginxVersion, workersUser: workersUser() },
       ...{ bind: settings.bind, httpBind: settings.httpBind, storeRoot: places.store },
       sockets: {
-        localCore: path.join(places.run, 'core-local.sock'),
+        localCore: places.localCoreSocket,
         ...{ core: places.coreSocket, control: places.controlSocket, api: places.apiSocket },
         generation: applying.places.generationSocket,
       },
@@ -79,18 +77,23 @@ async function main(): Promise<void> {
       stopping.abort()
       void controlPlane.close()
     })
-  await database.open(stopping.signal, (sentence) => log.warn(sentence))
-  const left = await reconcile(applying, undefined)
-  if (left.state !== 'none' && left.state !== 'settled') log.warn(left, 'an earlier change was cut off')
-  const { first, applied } = await controlPlane.start(settings.adminToken)
-  if (applied.outcome === 'refused')
-    log.error(applied, 'the configuration is refused: what was in force stays')
-  for (const message of messagesOf(first)) process.send?.(message)
+  try {
+    await database.open(stopping.signal, (sentence) => log.warn(sentence))
+    const left = await reconcile(applying, undefined)
+    if (left.state !== 'none' && left.state !== 'settled') log.warn(left, 'an earlier change was cut off')
+    const { first, applied } = await controlPlane.start(settings.adminToken)
+    if (applied.outcome === 'refused')
+      log.error(applied, 'the configuration is refused: what was in force stays')
+    for (const message of messagesOf(first, applied)) process.send?.(message)
+  } catch (error) {
+    if (!stopping.signal.aborted) throw error // told to stop in the midst of it: the database is closed
+  }
 }
 
 /** For whoever started us, and never for a log. */
-function messagesOf({ account, adminToken }: FirstStart): readonly BoxMessage[] {
-  const configured = { kind: 'configured' } as const
+function messagesOf({ account, adminToken }: FirstStart, applied: Applied): readonly BoxMessage[] {
+  const refusal = applied.outcome === 'refused' ? { refusal: `${applied.stage}: ${applied.reason}` } : {}
+  const configured = { kind: 'configured', ...refusal } as const
   if (account === undefined) return [configured]
   return [{ kind: 'first-start', account, ...(adminToken !== undefined && { adminToken }) }, configured]
 }

@@ -9,7 +9,7 @@ function said(environment: NodeJS.ProcessEnv = {}, about: Partial<Announcement> 
   const settings = readBoxSettings(environment, MACHINE)
   return announcement({
     ...{ version: '0.4.0', pid: 12, settings, places: placesOf(settings) },
-    authority: { file: '/srv/entrepot/data/certificates/ca.pem', fingerprint: 'AB:CD' },
+    fingerprint: 'AB:CD',
     firstStart: undefined,
     withoutControlPlane: undefined,
     ...about,
@@ -21,8 +21,8 @@ test('what runs where, the authority, and three things to try', () => {
   registry   http://127.0.0.1:5000, everybody on this machine may push and pull; https://127.0.0.1:5443, push by account
   mirror     http://127.0.0.1:5001; https://127.0.0.1:5444, pull only
   admin      https://127.0.0.1:5445/api/docs
-  authority  /srv/entrepot/data/certificates/ca.pem
-             SHA-256 AB:CD
+  authority  http://127.0.0.1:5000/ca: how clients come to trust the TLS addresses; compare its SHA-256:
+             AB:CD
   content    /srv/entrepot/data/store; all state lies in /srv/entrepot/data
   try        docker tag busybox 127.0.0.1:5000/busybox && docker push 127.0.0.1:5000/busybox
   try        docker pull 127.0.0.1:5001/library/busybox; docker pull 127.0.0.1:5000/quay.io/prometheus/busybox

@@ -8,8 +8,8 @@ export interface Announcement {
   readonly pid: number
   readonly settings: BoxSettings
   readonly places: BoxPlaces
-  /** The own authority: its file, and its SHA-256 as people compare it. */
-  readonly authority: { readonly file: string; readonly fingerprint: string }
+  /** SHA-256 of the own authority, as people compare it. */
+  readonly fingerprint: string
   /** What only a first start knows, and nobody says again. */
   readonly firstStart: FirstStart | undefined
   /** Why there is no admin API yet. */
@@ -20,7 +20,7 @@ const ANY_ADDRESS: Readonly<Record<string, string>> = { '0.0.0.0': '127.0.0.1', 
 
 /** What runs where, and what to type next. */
 export function announcement(about: Announcement): string {
-  const { version, pid, settings, places, authority } = about
+  const { version, pid, settings, places, fingerprint } = about
   const { ports, httpBind, bind } = settings
   const plain = (port: number): string => urlHost(httpBind, [], port)
   const tls = (port: number): string => urlHost(bind, settings.names, port)
@@ -30,8 +30,8 @@ export function announcement(about: Announcement): string {
     `  registry   http://${registry}, ${who(httpBind)} may push and pull; https://${tls(ports.tls)}, push by account`,
     `  mirror     http://${plain(ports.mirror)}; https://${tls(ports.mirrorTls)}, pull only`,
     adminLine(about, tls(ports.admin)),
-    `  authority  ${authority.file}`,
-    `             SHA-256 ${authority.fingerprint}`,
+    `  authority  http://${registry}/ca: how clients come to trust the TLS addresses; compare its SHA-256:`,
+    `             ${fingerprint}`,
     `  content    ${places.store}; all state lies in ${places.data}`,
     ...secretLines(about.firstStart),
     `  try        docker tag busybox ${registry}/busybox && docker push ${registry}/busybox`,

@@ -9,8 +9,8 @@ const MESSAGE = z.discriminatedUnion('kind', [
     /** Missing when there are accounts already. */
     account: z.object({ name: z.string(), password: z.string() }).optional(),
   }),
-  /** `config/current` is what settings and database ask for; said once at each start. */
-  z.object({ kind: z.literal('configured') }),
+  /** `config/current` is what settings and database ask for, or why it could not be; said once at each start. */
+  z.object({ kind: z.literal('configured'), refusal: z.string().optional() }),
 ])
 
 /** What the control plane says to the box that started it, over Node's channel: `process.send`. */

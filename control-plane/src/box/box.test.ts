@@ -20,7 +20,7 @@ function stage(options: { hold?: string; fail?: string; clock?: Clock } & Partia
   const events: string[] = []
   const said: string[] = []
   const held = Promise.withResolvers<void>()
-  const configured = Promise.withResolvers<void>()
+  const configured = Promise.withResolvers<string | undefined>()
   const part = (name: string): Part => {
     let end: (how: string) => void = () => undefined
     return {
@@ -54,7 +54,13 @@ function stage(options: { hold?: string; fail?: string; clock?: Clock } & Partia
     clock: options.clock ?? PATIENT,
     say: (line) => said.push(line),
   })
-  return { box, events, said, release: held.resolve, configured: configured.resolve }
+  return {
+    box,
+    events,
+    said,
+    release: held.resolve,
+    configured: (refusal?: string) => configured.resolve(refusal),
+  }
 }
 
 async function turns(): Promise<void> {
@@ -88,6 +94,13 @@ describe('the first start', () => {
     const { box, configured } = stage({ configuration: 'none', fail })
     configured()
     await expect(box.start()).rejects.toThrow(`${fail} does not start: ${fail} is broken`)
+    await box.stop()
+  })
+
+  test('is refused with what the configuration was refused for', async () => {
+    const { box, configured } = stage({ configuration: 'none' })
+    configured('nginx: no such user')
+    await expect(box.start()).rejects.toThrow('the configuration is refused: nginx: no such user')
     await box.stop()
   })
 
@@ -142,6 +155,15 @@ describe('a later start', () => {
     await box.stop()
   })
 
+  test('with other ports that are refused serves on the last good configuration, and says so', async () => {
+    const { box, events, said, configured } = stage({ configuration: 'of other settings' })
+    configured('nginx: no such user')
+    await box.start()
+    expect(events).toContain('nginx')
+    expect(said).toContainEqual(expect.stringMatching(/no such user\. The last good configuration serves/))
+    await box.stop()
+  })
+
   test('with other ports and a broken Postgres serves on the last good configuration, and says so', async () => {
     const { box, events, said } = stage({ configuration: 'of other settings', fail: 'postgres' })
     await box.start()
@@ -152,12 +174,12 @@ describe('a later start', () => {
 })
 
 describe('the end', () => {
-  test('begins with nginx, and what serves it goes after it', async () => {
+  test('lets no change be cut off by nginx, and no transfer by the core', async () => {
     const { box, events } = stage()
     await box.start()
     events.length = 0
     await box.stop()
-    expect(events).toEqual(['stop nginx', 'stop control plane', 'stop core', 'stop postgres'])
+    expect(events).toEqual(['stop control plane', 'stop nginx', 'stop core', 'stop postgres'])
   })
 
   test('in the midst of a first start starts nothing more', async () => {

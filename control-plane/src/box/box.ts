@@ -16,8 +16,8 @@ export interface BoxOptions {
   readonly parts: BoxParts
   /** Whether a configuration lies there that an earlier start made, and whether it is for the settings of this one. */
   readonly configuration: 'none' | 'of other settings' | 'usable'
-  /** Resolves once the control plane says that the configuration in force is what settings and database ask for. */
-  readonly configured: Promise<void>
+  /** Resolves once the control plane has put in force what settings and database ask for, or with why it could not. */
+  readonly configured: Promise<string | undefined>
   readonly clock: Clock
   readonly say: (line: string) => void
 }
@@ -32,7 +32,7 @@ export interface Started {
 export interface Box {
   /** Answers when clients are served. @throws StartRefused when a first start cannot come so far */
   start(): Promise<Started>
-  /** Lets transfers end, and ends the parts in the reverse order of their start. */
+  /** Lets transfers end: each part goes before those that it needs. */
   stop(): Promise<void>
   /** Ends all at once; what was acknowledged is stored. */
   kill(): void
@@ -70,8 +70,9 @@ class SupervisedBox implements Box {
   async stop(): Promise<void> {
     this.#isStopping = true
     const { nginx, controlPlane, core, postgres } = this.#options.parts
-    // nginx first: it takes nothing new and goes when the last transfer has ended, while all that serves it is there.
-    for (const part of [nginx, controlPlane, core, postgres]) {
+    // The control plane first, which may be in the midst of a change and needs nginx for that. Then nginx: it takes nothing
+    // new and goes when the last transfer has ended, while the core that serves it is there.
+    for (const part of [controlPlane, nginx, core, postgres]) {
       if (part !== undefined) await this.#kept.get(part)?.stop()
     }
   }
@@ -100,7 +101,7 @@ class SupervisedBox implements Box {
   /** @throws StartRefused when there will be none, and none is there */
   async #waitForConfiguration(control: Promise<string | undefined>): Promise<void> {
     const { configuration, configured, say } = this.#options
-    const done = configured.then(() => undefined)
+    const done = configured.then((refusal) => refusal && `the configuration is refused: ${refusal}`)
     const rendered = control.then((why) => why ?? done)
     const outcome = await this.#soon(Promise.race([done, rendered]))
     if (outcome === undefined) return
@@ -109,7 +110,8 @@ class SupervisedBox implements Box {
       return say(`${why}. The last good configuration serves; what ENTREPOT_* changed waits for that.`)
     if (outcome !== 'late') throw new StartRefused(why)
     say(`${why}: the lines above say what it waits for`)
-    await configured
+    const refusal = await done
+    if (refusal !== undefined) throw new StartRefused(refusal)
   }
 
   async #serve(part: Part): Promise<void> {

@@ -1,6 +1,8 @@
 import fs from 'node:fs'
 import path from 'node:path'
+import { nginxCommand } from '../front/applying/apply-script.js'
 import type { Clock } from '../system/clock.js'
+import { applyPlacesOf } from './apply-places.js'
 import { listensOn } from './listens-on.js'
 import { type BoxMessage, findBoxMessage } from './box-message.js'
 import { type ChildOptions, childPart, type Command } from './child-part.js'
@@ -68,27 +70,16 @@ export function controlPlanePart(options: ControlPlaneOptions): Part {
   })
 }
 
-/**
- * nginx on the configuration in force. QUIT lets transfers end. Whoever starts it owns its workers too: root's nginx gets
- * `user root` rendered (workersUser), since workers read the store that registry-core, root as well, has written.
- */
-export function nginxPart(
-  { places, environment, clock }: ChildrenOptions,
-  { file }: Pick<NginxProgram, 'file'>,
-): Part {
+/** nginx on the configuration in force, by the script that also reloads it. QUIT lets transfers end. */
+export function nginxPart({ places, clock }: ChildrenOptions, { file }: Pick<NginxProgram, 'file'>): Part {
   const pidFile = path.join(places.nginx, 'nginx.pid')
-  const args = [
-    ...['-p', places.nginx, '-c', path.join(places.currentConfig, 'nginx.conf')],
-    ...['-e', path.join(places.nginx, 'logs', 'error.log')],
-  ]
   return childPart({
     name: 'nginx',
     command: () => {
       fs.rmSync(pidFile, { force: true })
-      // A killed nginx leaves its socket, and the next one could not bind it.
-      fs.rmSync(path.join(places.run, 'front.sock'), { force: true })
-      const { PATH, LANG, TZ } = environment
-      return { ...endingWithUs('QUIT', file, args), environment: { PATH, LANG, TZ } }
+      const { command, environment } = nginxCommand(applyPlacesOf(places), { nginx: file })
+      const [script, ...args] = command
+      return { ...endingWithUs('QUIT', script, args), environment }
     },
     // It binds its ports before it writes this file.
     isReady: (pid) => fs.existsSync(pidFile) && fs.readFileSync(pidFile, 'utf8').trim() === String(pid),
@@ -99,7 +90,10 @@ export function nginxPart(
   })
 }
 
-/** As whom nginx's workers run, for its `user`: undefined for a plain user, whose nginx cannot become another one. */
+/**
+ * As whom nginx's workers run, for its `user`: as whoever starts the box, since they read the store that registry-core
+ * writes. Undefined for a plain user, whose nginx cannot become another one.
+ */
 export function workersUser(uid = process.getuid?.()): 'root' | undefined {
   return uid === 0 ? 'root' : undefined
 }

@@ -22,8 +22,10 @@ export interface BoxPlaces {
   readonly nginx: string
   /** The sockets, and who has the folder. */
   readonly run: string
-  /** registry-core, asked by nginx. */
+  /** registry-core, asked by nginx for clients who push with an account. */
   readonly coreSocket: string
+  /** registry-core, asked by nginx for those of the plain listeners, who push without. */
+  readonly localCoreSocket: string
   /** registry-core, asked by the control plane. */
   readonly controlSocket: string
   /** The control plane, asked by nginx. */
@@ -67,9 +69,10 @@ export function placesOf({ data, secretKeyFile }: Pick<BoxSettings, 'data' | 'se
     nginx: below('nginx'),
     run,
     coreSocket: path.join(run, 'core.sock'),
+    localCoreSocket: path.join(run, 'core-local.sock'),
     controlSocket: path.join(run, 'control.sock'),
     apiSocket: path.join(run, 'api.sock'),
-    generationSocket: path.join(run, 'generation.sock'),
+    generationSocket: path.join(run, 'front.sock'),
   }
 }
 

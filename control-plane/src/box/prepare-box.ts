@@ -1,10 +1,10 @@
 import fs from 'node:fs'
 import path from 'node:path'
 import { ensureOwnCertificates, type OwnCertificates } from '../front/certificates/own-certificates.js'
+import { siteOf } from '../front/site.js'
 import type { Clock } from '../system/clock.js'
 import type { Random } from '../system/random.js'
 import { type BoxSettings, readBoxSettings } from './box-settings.js'
-import { certificateNames } from './certificate-names.js'
 import { lockDataFolder } from './data-lock.js'
 import { requireFreePorts } from './free-ports.js'
 import { ensureNginx } from './install-nginx.js'
@@ -45,7 +45,7 @@ export async function prepareBox({ environment, clock, random, say }: PrepareOpt
   await ensureSecretKey(places, settings, random)
   const certificates = await ensureOwnCertificates({
     folder: places.certificates,
-    names: certificateNames(settings),
+    names: siteOf(settings, places).names,
     ...{ clock, random },
   })
   return { settings, places, nginx, certificates }

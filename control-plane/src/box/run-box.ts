@@ -2,9 +2,10 @@ import fs from 'node:fs'
 import path from 'node:path'
 import { announcement, secretLines } from './announce.js'
 import { findConfiguration, rememberAsked } from './asked.js'
-import { openBox } from './box.js'
+import { type BoxOptions, openBox } from './box.js'
 import type { FirstStart } from './box-message.js'
 import { controlPlanePart, corePart, nginxPart } from './children.js'
+import { goBackToLastGood } from './last-good.js'
 import type { Part } from './part.js'
 import { postgresPart } from './postgres-part.js'
 import { startPostgres } from './postgres/start-postgres.js'
@@ -21,6 +22,7 @@ export async function runBox(options: RunOptions): Promise<number> {
   const { clock, say } = options
   const prepared = await prepareBox(options)
   const talk = openTalk(options, prepared)
+  await goBackToLastGood(prepared.places, say)
   const configuration = findConfiguration(prepared.settings, prepared.places)
   const parts = partsOf(options, prepared, talk)
   const box = openBox({ parts, configuration, configured: talk.configured, clock, say })
@@ -29,6 +31,7 @@ export async function runBox(options: RunOptions): Promise<number> {
     const { withoutControlPlane } = await box.start()
     talk.announce(withoutControlPlane)
   } catch (error) {
+    talk.sayFirstStart() // it is made, and nobody says it again
     if (stopping.hasBegun()) return await stopping.done
     await box.stop()
     throw error
@@ -38,31 +41,34 @@ export async function runBox(options: RunOptions): Promise<number> {
 
 /** What the control plane tells, and what people are told of it. */
 interface Talk {
-  readonly configured: Promise<void>
+  readonly configured: BoxOptions['configured']
   firstStart(message: FirstStart): void
-  isConfigured(): void
+  isConfigured(refusal: string | undefined): void
   announce(withoutControlPlane: string | undefined): void
+  sayFirstStart(): void
 }
 
 function openTalk({ root, say }: RunOptions, { settings, places, certificates }: Prepared): Talk {
-  const configured = Promise.withResolvers<void>()
+  const configured = Promise.withResolvers<string | undefined>()
   let told: FirstStart | undefined
   let hasAnnounced = false
+  const sayFirstStart = (): void => secretLines(told).forEach((line) => say(line))
   return {
+    sayFirstStart,
     configured: configured.promise,
     firstStart(message) {
       told = message
       // It came late, since Postgres did; nobody would ever see it otherwise.
-      if (hasAnnounced) for (const line of secretLines(message)) say(line)
+      if (hasAnnounced) sayFirstStart()
     },
-    isConfigured() {
-      rememberAsked(settings, places)
-      configured.resolve()
+    isConfigured(refusal) {
+      if (refusal === undefined) rememberAsked(settings, places)
+      configured.resolve(refusal)
     },
     announce(withoutControlPlane) {
       hasAnnounced = true
-      const authority = { file: certificates.caFile, fingerprint: certificates.fingerprint }
-      const about = { settings, places, authority, firstStart: told, withoutControlPlane }
+      const { fingerprint } = certificates
+      const about = { settings, places, fingerprint, firstStart: told, withoutControlPlane }
       // In one piece: the parts write their logs to the same place.
       say(announcement({ version: versionOf(root), pid: process.pid, ...about }))
     },
@@ -81,7 +87,7 @@ function partsOf(options: RunOptions, { settings, places, nginx }: Prepared, tal
     databaseUrl: () => databaseUrl ?? embedded.url(),
     onMessage(message) {
       if (message.kind === 'first-start') talk.firstStart(message)
-      else talk.isConfigured()
+      else talk.isConfigured(message.refusal)
     },
   })
   const postgres: Part | undefined = databaseUrl === undefined ? embedded : undefined

@@ -15,7 +15,7 @@ describe('npm start', () => {
     expect(stage.begun()).toEqual(['control plane', 'core', 'nginx'])
     expect(box.log()).toContain('  token      the-admin-token  (')
     expect(box.log()).toContain('  account    push  password the-password  (')
-    expect(box.log()).toMatch(/^ {13}SHA-256 ([0-9A-F]{2}:){31}[0-9A-F]{2}$/m)
+    expect(box.log()).toMatch(/^ {13}([0-9A-F]{2}:){31}[0-9A-F]{2}$/m)
     expect(stage.read('secret.key')).toMatch(/^[A-Za-z0-9+/]{43}=\n$/)
     expect(stage.mode('secret.key')).toBe('600')
     expect(await box.stop()).toEqual({ code: 0, signal: null })
@@ -36,6 +36,18 @@ describe('npm start', () => {
     const again = await stage.start({ ENTREPOT_NAMES: 'registry.example.com' })
     await again.untilAnnounced()
     expect(stage.begun().slice(3)).toEqual(['control plane', 'core', 'nginx'])
+    await again.stop()
+  })
+
+  test('after a change that was cut off serves what was proved last', async () => {
+    await (await stage.start()).stopWhenAnnounced()
+    stage.leaveUnprovedChange()
+    const again = await stage.start()
+    await again.untilAnnounced()
+    expect(again.log()).toContain(
+      'A change of the configuration was cut off (2): starting with the last good one, 1.',
+    )
+    expect(stage.inForce()).toBe('generations/1')
     await again.stop()
   })
 
@@ -108,11 +120,11 @@ describe('kill -9', () => {
 })
 
 describe('the end', () => {
-  test('comes in order: nginx when the last transfer has ended, then what served it', async () => {
+  test('comes in order: no change is cut off by nginx, no transfer by the core', async () => {
     const box = await stage.start()
     await box.untilAnnounced()
     expect(await box.stop()).toEqual({ code: 0, signal: null })
-    expect(stage.ended()).toEqual(['nginx', 'control plane', 'core'])
+    expect(stage.ended()).toEqual(['control plane', 'nginx', 'core'])
     expect(box.log()).toContain('Stopping: running transfers may end')
   })
 

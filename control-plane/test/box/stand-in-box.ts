@@ -35,7 +35,7 @@ begin('control plane', data, () => {
   if (isFirst) {
     fs.mkdirSync(data + '/config/generations/1', { recursive: true })
     for (const name of ['nginx.conf', 'registry.yml']) fs.writeFileSync(data + '/config/generations/1/' + name, '')
-    fs.symlinkSync('generations/1', data + '/config/current')
+    for (const link of ['current', 'applied']) fs.symlinkSync('generations/1', data + '/config/' + link)
     process.send({ kind: 'first-start', adminToken: 'the-admin-token', account: { name: 'push', password: 'the-password' } })
   }
   process.send({ kind: 'configured' })
@@ -123,6 +123,19 @@ export class BoxStage {
   /** Those that ended when they were told to, in their order. */
   ended(): string[] {
     return this.#events('end').map(([, , name = '']) => name)
+  }
+
+  /** As a control plane leaves it that is killed between the swap and the proof. */
+  leaveUnprovedChange(): void {
+    const below = (name: string): string => path.join(this.data, 'config', name)
+    fs.cpSync(below('generations/1'), below('generations/2'), { recursive: true })
+    fs.rmSync(below('current'))
+    fs.symlinkSync('generations/2', below('current'))
+  }
+
+  /** Where the configuration in force lies. */
+  inForce(): string {
+    return fs.readlinkSync(path.join(this.data, 'config', 'current'))
   }
 
   /** A part that ends for SIGKILL only. */
