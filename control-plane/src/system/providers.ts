@@ -1,5 +1,5 @@
-import { type Clock, systemClock } from './clock.js'
-import { type Random, systemRandom } from './random.js'
+import type { Clock } from './clock.js'
+import type { Random } from './random.js'
 
 /** Time and chance under names that Nest can inject; tests provide their own. */
 export abstract class ClockProvider implements Clock {
@@ -12,8 +12,3 @@ export abstract class RandomProvider implements Random {
   abstract uuid(): string
   abstract bytes(count: number): Buffer
 }
-
-export const SYSTEM_PROVIDERS = [
-  { provide: ClockProvider, useValue: systemClock },
-  { provide: RandomProvider, useValue: systemRandom },
-]
