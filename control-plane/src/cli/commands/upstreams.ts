@@ -1,0 +1,114 @@
+import { Option, type Command } from 'commander'
+
+import { UPSTREAM_ROUTES as ROUTES, type Upstream } from '../../upstreams/upstream.schema.js'
+import { apiCommand, group, listOption, PAGE_OPTIONS, type PageOptions, type Run } from '../command.js'
+import { asYaml, onOneLine, pageShown, type Shown } from '../output.js'
+import {
+  readText,
+  SETTINGS_OPTIONS,
+  type SettingsOptions,
+  settingsOf,
+  UNSET_OPTION,
+} from '../settings-options.js'
+
+interface UpstreamOptions extends SettingsOptions {
+  readonly url?: readonly string[]
+  readonly username?: string
+  readonly passwordStdin?: boolean
+  readonly caFile?: string
+  readonly freshFor?: string
+}
+
+const OPTIONS: readonly Option[] = [
+  listOption('--url <url>', 'where it is asked instead of https://<host>; may be given several times'),
+  new Option('--username <name>', 'who asks there'),
+  new Option('--password-stdin', 'reads its password from stdin'),
+  new Option('--ca-file <file>', 'authorities to trust there, PEM'),
+  new Option('--fresh-for <duration>', 'how long a tag is served without asking: 5m'),
+  ...SETTINGS_OPTIONS,
+]
+
+export function addUpstreams(program: Command, run: Run): void {
+  const upstreams = group(program, 'upstreams', 'The registries that are mirrored.')
+  apiCommand<PageOptions>(upstreams, run, {
+    usage: 'ls',
+    description: 'Lists them.',
+    examples: ['entrepot upstreams ls', "entrepot upstreams ls -o json | jq -r '.items[].host'"],
+    options: PAGE_OPTIONS,
+    run: async ({ call, options: { limit, after } }) =>
+      pageShown(
+        await call(ROUTES.list, { query: { limit, after } }),
+        ['HOST', 'PASSWORD', 'SETTINGS'],
+        rowOf,
+      ),
+  })
+  apiCommand(upstreams, run, {
+    usage: 'show <host>',
+    description: 'Shows one with its settings.',
+    examples: ['entrepot upstreams show docker.io'],
+    run: async ({ call, args: [host = ''] }) => shown(await call(ROUTES.get, { path: { host } })),
+  })
+  addChanges(upstreams, run)
+  apiCommand(upstreams, run, {
+    usage: 'rm <host>',
+    description: 'Takes one out: it is not asked any more, and what was fetched stays.',
+    examples: ['entrepot upstreams rm quay.io'],
+    run: async ({ call, args: [host = ''] }) => {
+      await call(ROUTES.remove, { path: { host } })
+      return { text: `${host} is not mirrored any more; what was fetched from it stays.` }
+    },
+  })
+}
+
+function addChanges(upstreams: Command, run: Run): void {
+  apiCommand<UpstreamOptions>(upstreams, run, {
+    usage: 'add <host>',
+    description: 'Mirrors one that is not mirrored yet.',
+    examples: [
+      'entrepot upstreams add gitlab.example.com --ca-file company-ca.pem --fresh-for 1h',
+      'pass docker-hub | entrepot upstreams add docker.io --username robot --password-stdin',
+      "entrepot upstreams add registry.lan:5000 --url http://registry.lan:5000 --setting 'allowAddresses=[10.0.0.0/8]'",
+    ],
+    options: OPTIONS,
+    run: async ({ call, args: [host = ''], options, terminal }) => {
+      const body = await bodyOf(options, terminal.read)
+      // No version is 0 that is there: somebody else's is not replaced.
+      return shown(await call(ROUTES.put, { path: { host }, body, ifMatch: '"0"' }))
+    },
+  })
+  apiCommand<UpstreamOptions>(upstreams, run, {
+    usage: 'set <host>',
+    description: 'Changes some settings of one.',
+    examples: [
+      'entrepot upstreams set docker.io --fresh-for 15m',
+      'entrepot upstreams set quay.io --unset freshFor --setting maxConnections=32',
+    ],
+    options: [...OPTIONS, UNSET_OPTION],
+    run: async ({ call, args: [host = ''], options, terminal }) => {
+      const body = await bodyOf(options, terminal.read)
+      return shown(await call(ROUTES.patch, { path: { host }, body }))
+    },
+  })
+}
+
+async function bodyOf(
+  { url, username, passwordStdin, caFile, freshFor, ...settings }: UpstreamOptions,
+  read: () => Promise<string>,
+): Promise<Readonly<Record<string, unknown>>> {
+  return {
+    ...(await settingsOf(settings, read)),
+    ...(url !== undefined && { urls: url }),
+    ...(username !== undefined && { username }),
+    ...(passwordStdin === true && { password: await read() }),
+    ...(caFile !== undefined && { ca: readText('--ca-file', caFile) }),
+    ...(freshFor !== undefined && { freshFor }),
+  }
+}
+
+function rowOf({ host, hasPassword, ...settings }: Upstream): readonly string[] {
+  return [host, hasPassword ? 'yes' : '', onOneLine(settings)]
+}
+
+function shown(upstream: Upstream): Shown {
+  return { value: upstream, text: asYaml(upstream).trimEnd() }
+}

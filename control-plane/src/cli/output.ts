@@ -1,0 +1,80 @@
+import { styleText } from 'node:util'
+
+import Table from 'cli-table3'
+import { stringify } from 'yaml'
+
+/** How an answer is written: for people, or for programs. */
+export const OUTPUTS = ['table', 'json', 'yaml'] as const
+export type Output = (typeof OUTPUTS)[number]
+
+/** What a command has to say: the answer of the API, and the same for people. */
+export interface Shown {
+  /** Nothing where the API answers nothing. */
+  readonly value?: unknown
+  readonly text: string
+}
+
+const NO_LINES = Object.fromEntries(
+  [
+    ...['top', 'top-mid', 'top-left', 'top-right', 'bottom', 'bottom-mid', 'bottom-left', 'bottom-right'],
+    ...['left', 'left-mid', 'mid', 'mid-mid', 'right', 'right-mid'],
+  ].map((place) => [place, '']),
+)
+
+/** The text of an answer in the form that was asked for. */
+export function written({ value, text }: Shown, output: Output): string {
+  if (output === 'table' || value === undefined) return output === 'table' ? `${text}\n` : ''
+  return output === 'json' ? `${JSON.stringify(value, null, 2)}\n` : asYaml(value)
+}
+
+export function asYaml(value: unknown): string {
+  return stringify(value, { lineWidth: 0 })
+}
+
+/** Columns without lines between them, as other tools of the trade have them. */
+export function tableOf(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const table = new Table({
+    head: [...head],
+    chars: { ...NO_LINES, middle: '  ' },
+    style: { head: [], border: [], 'padding-left': 0, 'padding-right': 0 },
+  })
+  table.push(...rows.map((row) => row.map(printable)))
+  return table
+    .toString()
+    .split('\n')
+    .map((line) => line.trimEnd())
+    .join('\n')
+}
+
+/** A page of a list; people are told of the next. */
+export function pageShown<T>(
+  page: { readonly items: readonly T[]; readonly next?: string | undefined },
+  head: readonly string[],
+  row: (item: T) => readonly string[],
+): Shown {
+  const table = page.items.length === 0 ? 'There is none.' : tableOf(head, page.items.map(row))
+  const more = page.next === undefined ? '' : `\nThere are more: --after ${page.next}`
+  return { value: page, text: `${table}${more}` }
+}
+
+/** Settings on one line: `freshFor=1h maxConnections=4`. */
+export function onOneLine(settings: Readonly<Record<string, unknown>>): string {
+  return Object.entries(settings)
+    .map(([key, value]) => `${key}=${typeof value === 'string' ? firstLine(value) : JSON.stringify(value)}`)
+    .join(' ')
+}
+
+/** In a colour, where somebody sees it. */
+export function coloured(text: string, colour: 'green' | 'red' | 'yellow', isSeen: boolean): string {
+  return isSeen ? styleText(colour, text, { validateStream: false }) : text
+}
+
+function firstLine(text: string): string {
+  const [line = '', ...more] = text.split('\n')
+  return more.length === 0 ? line : `${line}…`
+}
+
+/** What others have written must not move the cursor of whoever reads it. */
+export function printable(text: string): string {
+  return text.replaceAll(/[\p{Cc}--[\n\t\u001b]]|\u001b(?!\[3[0-9]m|\[39m)/gv, '?')
+}
