@@ -19,10 +19,10 @@ import { THE_BOX } from './http/caller.js'
 import { openApi } from './http/openapi.js'
 import { ProblemsFilter } from './http/problems.filter.js'
 import { ProductError } from './http/product-error.js'
+import { API } from './http/route-url.js'
 import { chooseRequestId } from './http/request-id.js'
 import { UPSTREAM_HOSTS, Upstreams } from './upstreams/upstreams.service.js'
 
-const API = 'api/v1'
 const LARGEST_BODY = '1mb'
 
 /** What is shown once, to whoever started the box for the first time. */

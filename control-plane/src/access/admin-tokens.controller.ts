@@ -2,7 +2,7 @@ import { Body, Controller, Param, Query } from '@nestjs/common'
 
 import { type Caller, Who } from '../http/caller.js'
 import type { PageQuery } from '../http/paging.js'
-import { Route } from '../http/route.js'
+import { Route } from '../http/bind-route.js'
 import { ADMIN_TOKEN_ROUTES, type NewAdminToken } from './admin-token.schema.js'
 import { AdminTokens } from './admin-tokens.service.js'
 

@@ -1,6 +1,6 @@
 import { Controller, Query } from '@nestjs/common'
 
-import { Route } from '../http/route.js'
+import { Route } from '../http/bind-route.js'
 import { AUDIT_ROUTES, type AuditQuery } from './audit.schema.js'
 import { Audit } from './audit.service.js'
 

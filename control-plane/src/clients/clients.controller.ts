@@ -1,6 +1,6 @@
 import { Controller, Param } from '@nestjs/common'
 
-import { Route } from '../http/route.js'
+import { Route } from '../http/bind-route.js'
 import type { ClientSystem } from './client-files.js'
 import { CLIENT_ROUTES, clientSystem } from './clients.schema.js'
 import { Clients } from './clients.service.js'

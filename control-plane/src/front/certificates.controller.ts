@@ -1,7 +1,7 @@
 import { Body, Controller, Header, Param } from '@nestjs/common'
 
+import { Route } from '../http/bind-route.js'
 import { type Caller, Who } from '../http/caller.js'
-import { Route } from '../http/route.js'
 import {
   CERTIFICATE_ROUTES,
   type CertificateUpload,

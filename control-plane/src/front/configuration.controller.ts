@@ -2,7 +2,7 @@ import { Controller, Param, Query } from '@nestjs/common'
 
 import { type Caller, Who } from '../http/caller.js'
 import type { PageQuery } from '../http/paging.js'
-import { Route } from '../http/route.js'
+import { Route } from '../http/bind-route.js'
 import { CONFIGURATION_ROUTES, configurationId } from './configuration.schema.js'
 import { Configurations } from './configurations.service.js'
 

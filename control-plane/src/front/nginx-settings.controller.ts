@@ -1,7 +1,7 @@
 import { Body, Controller } from '@nestjs/common'
 
 import { type Caller, IfMatch, Who } from '../http/caller.js'
-import { Route } from '../http/route.js'
+import { Route } from '../http/bind-route.js'
 import { NGINX_SETTINGS_ROUTES, type NginxPatch, type NginxSettings } from './nginx-settings.schema.js'
 import { NginxSettingsService } from './nginx-settings.service.js'
 

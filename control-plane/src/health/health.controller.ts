@@ -1,6 +1,6 @@
 import { Controller } from '@nestjs/common'
 
-import { Route } from '../http/route.js'
+import { Route } from '../http/bind-route.js'
 import { HEALTH_ROUTES } from './health.schema.js'
 import { HealthService } from './health.service.js'
 

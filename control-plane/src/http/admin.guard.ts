@@ -8,7 +8,7 @@ import { includes, type Right } from '../access/right.js'
 import { rememberCaller } from './caller.js'
 import { ProductError } from './product-error.js'
 import { addressOf } from './request-id.js'
-import { NEEDS } from './route.js'
+import { NEEDS } from './bind-route.js'
 
 /** Every route says what it needs; one that says nothing is refused, so that none is forgotten. */
 @Injectable()

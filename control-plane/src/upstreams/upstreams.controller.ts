@@ -2,7 +2,7 @@ import { Body, Controller, Param, Query } from '@nestjs/common'
 
 import { type Caller, IfMatch, Who } from '../http/caller.js'
 import type { PageQuery } from '../http/paging.js'
-import { Route } from '../http/route.js'
+import { Route } from '../http/bind-route.js'
 import { UPSTREAM_ROUTES, type UpstreamSettings } from './upstream.schema.js'
 import { Upstreams } from './upstreams.service.js'
 

@@ -1,6 +1,7 @@
 import { once } from 'node:events'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
+import { createServer as createSecureServer, type Server as SecureServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import os from 'node:os'
 import path from 'node:path'
@@ -11,7 +12,7 @@ import { pino } from 'pino'
 import { openControlPlane } from '#control/control-plane.js'
 import { Core } from '#control/core/core.js'
 import { Database } from '#control/database/database.js'
-import { ensureOwnCertificates } from '#control/front/certificates/own-certificates.js'
+import { ensureOwnCertificates, type OwnCertificates } from '#control/front/certificates/own-certificates.js'
 import type { Site } from '#control/front/site.js'
 import type { RandomProvider } from '#control/system/providers.js'
 import { systemRandom } from '#control/system/random.js'
@@ -28,6 +29,8 @@ export interface ApiStage {
   /** Calls as the admin. */
   readonly api: Api
   readonly base: string
+  /** The same over TLS, by a certificate of the box's own authority. */
+  readonly tls: { readonly base: string; readonly caFile: string; readonly fingerprint: string }
   readonly box: RememberingBox
   readonly clock: MovedClock
   readonly log: readonly string[]
@@ -62,7 +65,7 @@ export async function openApiStage({ url, box: given }: StageOptions): Promise<A
   const sealing = new Sealing(Buffer.alloc(32, 7), random)
   const box = given ?? new RememberingBox(sealing)
   const site = siteIn(path.join(folder, 'certificates'))
-  await ensureOwnCertificates({ folder: site.certificates, names: site.names, clock, random })
+  const own = await ensureOwnCertificates({ folder: site.certificates, names: site.names, clock, random })
   const controlPlane = await openControlPlane({
     database: new Database({ url, clock }),
     core: new Core({ socket: path.join(folder, 'control.sock'), program: CORE_PROGRAM, configuration }),
@@ -70,17 +73,32 @@ export async function openApiStage({ url, box: given }: StageOptions): Promise<A
   })
   const server = await listen(controlPlane.server, 0)
   await controlPlane.start(ADMIN_TOKEN)
-  const base = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  const base = `http://127.0.0.1:${portOf(server)}`
+  const secure = await listen(overTls(server, own), 0)
+  const tls = {
+    ...{ base: `https://127.0.0.1:${portOf(secure)}`, caFile: own.caFile, fingerprint: own.fingerprint },
+  }
   return {
-    ...{ base, box, clock, log },
+    ...{ base, tls, box, clock, log },
     api: new Api(base, await readDocument(base), ADMIN_TOKEN),
     async close() {
-      server.closeAllConnections()
+      for (const each of [server, secure]) each.closeAllConnections()
+      secure.close()
       await controlPlane.close()
       core.close()
       rmSync(folder, { recursive: true })
     },
   }
+}
+
+/** What nginx does for the admin listener. */
+function overTls(server: Server, { certificate, key }: OwnCertificates): SecureServer {
+  const files = { cert: readFileSync(certificate), key: readFileSync(key) }
+  return createSecureServer(files, (request, response) => server.emit('request', request, response))
+}
+
+function portOf(server: Server | SecureServer): number {
+  return (server.address() as AddressInfo).port
 }
 
 function siteIn(certificates: string): Site {
@@ -99,7 +117,7 @@ function coreByHand(): Server {
   })
 }
 
-async function listen(server: Server, where: string | number): Promise<Server> {
+async function listen<S extends Server | SecureServer>(server: S, where: string | number): Promise<S> {
   if (typeof where === 'number') server.listen(where, '127.0.0.1')
   else server.listen(where)
   await once(server, 'listening')

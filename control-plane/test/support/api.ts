@@ -3,6 +3,7 @@ import { z } from 'zod'
 
 import { problem, type Problem } from '#control/http/problem.schema.js'
 import type { RouteSpec } from '#control/http/route.js'
+import { routeUrl } from '#control/http/route-url.js'
 
 /** What a call sends. */
 export interface Sent {
@@ -47,7 +48,7 @@ export class Api {
   /** @throws Error when the answer is not as documented */
   async call(route: RouteSpec, sent: Sent = {}): Promise<Answered> {
     Api.called.add(`${route.method} ${route.path}`)
-    const answer = await request(this.#urlOf(route, sent), {
+    const answer = await request(routeUrl(this.#base, route, sent.path, sent.query), {
       method: route.method,
       headers: this.#headersOf(sent),
       body: sent.body === undefined ? null : JSON.stringify(sent.body),
@@ -73,16 +74,6 @@ export class Api {
     const answer = await this.call(route, sent)
     if (answer.status !== route.status) throw new Error(`${answer.status}: ${answer.text}`)
     return answer
-  }
-
-  #urlOf({ path }: RouteSpec, { path: values = {}, query = {} }: Sent): string {
-    const filled = path.replaceAll(/:(\w+)/g, (_whole, name: string) =>
-      encodeURIComponent(String(values[name])),
-    )
-    const search = new URLSearchParams(
-      Object.entries(query).map(([key, value]): [string, string] => [key, String(value)]),
-    ).toString()
-    return `${this.#base}/api/v1/${filled}${search === '' ? '' : `?${search}`}`
   }
 
   #headersOf({ body, ifMatch, token = this.#token, headers }: Sent): Record<string, string> {

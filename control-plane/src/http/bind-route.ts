@@ -1,0 +1,32 @@
+import { applyDecorators, Delete, Get, HttpCode, Patch, Post, Put, SetMetadata } from '@nestjs/common'
+import { ApiHeader, ApiOperation, ApiResponse } from '@nestjs/swagger'
+
+import { problem } from './problem.schema.js'
+import type { RouteSpec } from './route.js'
+
+export const NEEDS = 'entrepot:needs'
+
+const IF_MATCH = { name: 'If-Match', required: false, description: 'The ETag that was read before.' }
+const METHODS = { GET: Get, POST: Post, PUT: Put, PATCH: Patch, DELETE: Delete } as const
+
+function rightOf(needs: RouteSpec['needs']): string {
+  return needs === 'nobody' ? 'Needs no token.' : `Needs a token with the right "${needs}".`
+}
+
+/** Binds a method of a controller to its route, with its permission and its documentation. */
+export function Route(spec: RouteSpec): MethodDecorator {
+  const { method, path, summary, needs, status, answer, type, versioned } = spec
+  return applyDecorators(
+    METHODS[method](path),
+    HttpCode(status),
+    SetMetadata(NEEDS, needs),
+    ApiOperation({ summary, description: rightOf(needs) }),
+    ...(versioned && method !== 'GET' ? [ApiHeader(IF_MATCH)] : []),
+    ApiResponse({
+      ...{ status, description: summary },
+      ...(answer && { standardSchema: answer }),
+      ...(type !== undefined && { content: { [type]: { schema: { type: 'string' } } } }),
+    }),
+    ApiResponse({ status: 'default', description: 'A problem (RFC 9457)', standardSchema: problem }),
+  )
+}
