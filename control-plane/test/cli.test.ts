@@ -165,6 +165,23 @@ describe('entrepot', () => {
     expect(await done(['clients', 'show', 'docker'])).toContain('daemon.json')
   })
 
+  test('a signing request is made, listed and removed', async () => {
+    const made = (await json(['certificates', 'requests', 'create', '--name', 'box.lan'])) as { id: string }
+    expect(made).toMatchObject({ pem: expect.stringContaining('CERTIFICATE REQUEST') })
+    expect(await done(['certificates', 'requests', 'ls'])).toContain(made.id)
+    const answer = await entrepot(['certificates', 'requests', 'answer', made.id, stage.tls.caFile], at)
+    expect(answer).toMatchObject({ code: 1, error: expect.stringContaining('is not allowed') })
+    await done(['certificates', 'requests', 'rm', made.id])
+    await done(['certificates', 'reset'])
+  })
+
+  test('the way of a pull ends with 1 where it ends', async () => {
+    await done(['upstreams', 'add', 'closed.example', '--url', 'http://127.0.0.1:9'])
+    const { code, out, error } = await entrepot(['upstreams', 'check', 'closed.example'], at)
+    expect({ code, error }).toEqual({ code: 1, error: 'entrepot: a pull from closed.example would fail\n' })
+    expect(out).toContain('FAILS')
+  })
+
   test('a long list says where it goes on', async () => {
     const text = await done(['upstreams', 'ls', '--limit', '1'])
     const [, after = ''] = /There are more: --after (\S+)/.exec(text) ?? []

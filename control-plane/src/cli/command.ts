@@ -3,6 +3,7 @@ import { Command, Option } from 'commander'
 import type { RouteSpec } from '../http/route.js'
 import { type AnswerOf, call, type Sent } from './call.js'
 import { type Connection, type ConnectionOptions, findConnection } from './connection.js'
+import { CommandFailed } from './failures.js'
 import { type Output, OUTPUTS, type Shown, written } from './output.js'
 import type { Terminal } from './terminal.js'
 
@@ -18,7 +19,7 @@ export interface Called<O> {
   readonly options: O
   readonly terminal: Terminal
   readonly connection: Connection
-  call<R extends RouteSpec>(route: R, sent?: Sent): Promise<AnswerOf<R>>
+  readonly call: <R extends RouteSpec>(route: R, sent?: Sent) => Promise<AnswerOf<R>>
 }
 
 interface CommandSpec<O> {
@@ -28,7 +29,7 @@ interface CommandSpec<O> {
   /** Lines that can be typed as they stand. */
   readonly examples: readonly string[]
   readonly options?: readonly Option[]
-  run(called: Called<O>): Promise<Shown>
+  readonly run: (called: Called<O>) => Promise<Shown>
 }
 
 /** A group of commands about one noun. */
@@ -58,6 +59,7 @@ export function apiCommand<O extends object>(
       call: async (route, sent) => call(connection, route, sent),
     })
     terminal.out(written(shown, given.output))
+    if (shown.finding !== undefined) throw new CommandFailed(1, shown.finding)
   })
 }
 

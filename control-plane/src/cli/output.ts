@@ -12,6 +12,8 @@ export interface Shown {
   /** Nothing where the API answers nothing. */
   readonly value?: unknown
   readonly text: string
+  /** Why the command ends as if it were refused, although there is an answer: what was looked at is not well. */
+  readonly finding?: string
 }
 
 const NO_LINES = Object.fromEntries(
@@ -31,19 +33,26 @@ export function asYaml(value: unknown): string {
   return stringify(value, { lineWidth: 0 })
 }
 
+/** What stands in a column; with a colour where somebody sees it. */
+export type Cell = string | { readonly text: string; readonly colour: 'green' | 'red' }
+
 /** Columns without lines between them, as other tools of the trade have them. */
-export function tableOf(head: readonly string[], rows: readonly (readonly string[])[]): string {
+export function tableOf(head: readonly string[], rows: readonly (readonly Cell[])[], isSeen = false): string {
   const table = new Table({
     head: [...head],
     chars: { ...NO_LINES, middle: '  ' },
     style: { head: [], border: [], 'padding-left': 0, 'padding-right': 0 },
   })
-  table.push(...rows.map((row) => row.map(printable)))
+  table.push(...rows.map((row) => row.map((cell) => cellText(cell, isSeen))))
   return table
     .toString()
     .split('\n')
     .map((line) => line.trimEnd())
     .join('\n')
+}
+
+function cellText(cell: Cell, isSeen: boolean): string {
+  return typeof cell === 'string' ? printable(cell) : coloured(printable(cell.text), cell.colour, isSeen)
 }
 
 /** A page of a list; people are told of the next. */
@@ -76,5 +85,5 @@ function firstLine(text: string): string {
 
 /** What others have written must not move the cursor of whoever reads it. */
 export function printable(text: string): string {
-  return text.replaceAll(/[\p{Cc}--[\n\t\u001b]]|\u001b(?!\[3[0-9]m|\[39m)/gv, '?')
+  return text.replaceAll(/\p{Cc}/gu, (character) => (['\n', '\t'].includes(character) ? character : '?'))
 }

@@ -13,7 +13,7 @@ export interface Terminal {
   /** A line that the person types; what is secret is not echoed. */
   ask(question: string, options?: { readonly isSecret: boolean }): Promise<string>
   /** All of stdin, without the newline at its end. */
-  read(): Promise<string>
+  readonly read: () => Promise<string>
 }
 
 /** The one of this process. */

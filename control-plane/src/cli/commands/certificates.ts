@@ -1,8 +1,28 @@
-import type { Command } from 'commander'
+import { Option, type Command } from 'commander'
 
-import { CERTIFICATE_ROUTES as ROUTES } from '../../front/certificates.schema.js'
-import { apiCommand, group, type Run } from '../command.js'
-import { asYaml } from '../output.js'
+import { CERTIFICATE_ROUTES as ROUTES, type ChosenCertificate } from '../../front/certificates.schema.js'
+import { apiCommand, group, listOption, type Run } from '../command.js'
+import { asYaml, pageShown, type Shown } from '../output.js'
+import { readText } from '../settings-options.js'
+
+interface IssuerOptions {
+  readonly allowUnknownIssuer?: boolean
+}
+
+interface UploadOptions extends IssuerOptions {
+  readonly keyFile?: string
+}
+
+interface RequestOptions {
+  readonly name?: readonly string[]
+  readonly keyKind?: string
+  readonly organization?: string
+}
+
+const UNKNOWN_ISSUER = new Option(
+  '--allow-unknown-issuer',
+  'its last issuer is not known here: clients have it',
+)
 
 export function addCertificates(program: Command, run: Run): void {
   const certificates = group(program, 'certificates', "The box's own authority, and what nginx shows.")
@@ -24,4 +44,87 @@ export function addCertificates(program: Command, run: Run): void {
       return { value: { pem }, text: pem.trimEnd() }
     },
   })
+  addOwn(certificates, run)
+  addRequests(group(certificates, 'requests', 'Signing requests for a PKI of yours.'), run)
+}
+
+function addOwn(certificates: Command, run: Run): void {
+  apiCommand<UploadOptions>(certificates, run, {
+    usage: 'upload <file>',
+    description:
+      'Serves a certificate of yours: PEM, with its issuers, and its key in the same file or another.',
+    examples: ['entrepot certificates upload box.pem --key-file box.key'],
+    options: [new Option('--key-file <file>', 'its key, PEM'), UNKNOWN_ISSUER],
+    run: async ({ call, args: [file = ''], options: { keyFile, allowUnknownIssuer } }) => {
+      const body = {
+        certificate: readText('the certificate', file),
+        ...(keyFile !== undefined && { key: readText('--key-file', keyFile) }),
+        ...(allowUnknownIssuer !== undefined && { allowUnknownIssuer }),
+      }
+      return chosenShown(await call(ROUTES.upload, { body }))
+    },
+  })
+  apiCommand(certificates, run, {
+    usage: 'reset',
+    description: 'Goes back to a certificate of the own authority.',
+    examples: ['entrepot certificates reset'],
+    run: async ({ call }) => {
+      await call(ROUTES.reset)
+      return { text: 'The certificate is one of the own authority.' }
+    },
+  })
+}
+
+function addRequests(requests: Command, run: Run): void {
+  apiCommand(requests, run, {
+    usage: 'ls',
+    description: 'Lists them.',
+    examples: ['entrepot certificates requests ls'],
+    run: async ({ call }) => pageShown(await call(ROUTES.requests), ['ID'], ({ id }) => [id]),
+  })
+  apiCommand<RequestOptions>(requests, run, {
+    usage: 'create',
+    description: 'Makes one; its key never leaves the box.',
+    examples: ['entrepot certificates requests create --name box.example.com > box.csr'],
+    options: [
+      listOption('--name <name>', 'a name or address of the box; all that it has when missing'),
+      new Option('--key-kind <kind>', 'of its key (p256)'),
+      new Option('--organization <name>', 'whose it is'),
+    ],
+    run: async ({ call, options: { name, keyKind, organization } }) => {
+      const body = {
+        ...(name !== undefined && { names: name }),
+        ...(keyKind !== undefined && { key: keyKind }),
+        ...(organization !== undefined && { organization }),
+      }
+      const made = await call(ROUTES.request, { body })
+      return { value: made, text: `# ${made.id}\n${made.pem.trimEnd()}` }
+    },
+  })
+  apiCommand<IssuerOptions>(requests, run, {
+    usage: 'answer <id> <file>',
+    description: 'Serves what your PKI has issued for one: PEM, with its issuers.',
+    examples: ['entrepot certificates requests answer 5f0c box.pem'],
+    options: [UNKNOWN_ISSUER],
+    run: async ({ call, args: [id = '', file = ''], options: { allowUnknownIssuer } }) => {
+      const body = {
+        certificate: readText('the certificate', file),
+        ...(allowUnknownIssuer !== undefined && { allowUnknownIssuer }),
+      }
+      return chosenShown(await call(ROUTES.answer, { path: { id }, body }))
+    },
+  })
+  apiCommand(requests, run, {
+    usage: 'rm <id>',
+    description: 'Removes one and its key.',
+    examples: ['entrepot certificates requests rm 5f0c'],
+    run: async ({ call, args: [id = ''] }) => {
+      await call(ROUTES.dropRequest, { path: { id } })
+      return { text: `The request ${id} and its key are removed.` }
+    },
+  })
+}
+
+function chosenShown(chosen: ChosenCertificate): Shown {
+  return { value: chosen, text: asYaml(chosen).trimEnd() }
 }

@@ -2,7 +2,7 @@ import type { Command } from 'commander'
 
 import { type Health, HEALTH_ROUTES } from '../../health/health.schema.js'
 import { apiCommand, type Run } from '../command.js'
-import { coloured, type Shown, tableOf } from '../output.js'
+import { type Cell, coloured, type Shown, tableOf } from '../output.js'
 
 export function addStatus(program: Command, run: Run): void {
   apiCommand(program, run, {
@@ -14,9 +14,9 @@ export function addStatus(program: Command, run: Run): void {
 }
 
 function shown(health: Health, isSeen: boolean): Shown {
-  const rows = Object.entries(health.parts).map(([name, { state, cause = '' }]) => [
-    ...[name, coloured(state, state === 'up' ? 'green' : 'red', isSeen), cause],
+  const rows = Object.entries(health.parts).map(([name, { state, cause = '' }]): Cell[] => [
+    ...[name, { text: state, colour: state === 'up' ? 'green' : 'red' } as const, cause],
   ])
   const whole = coloured(health.state, health.state === 'up' ? 'green' : 'yellow', isSeen)
-  return { value: health, text: `The box is ${whole}.\n${tableOf(['PART', 'STATE', 'CAUSE'], rows)}` }
+  return { value: health, text: `The box is ${whole}.\n${tableOf(['PART', 'STATE', 'CAUSE'], rows, isSeen)}` }
 }

@@ -1,8 +1,12 @@
 import { Option, type Command } from 'commander'
 
-import { UPSTREAM_ROUTES as ROUTES, type Upstream } from '../../upstreams/upstream.schema.js'
+import {
+  UPSTREAM_ROUTES as ROUTES,
+  type Upstream,
+  type UpstreamCheck,
+} from '../../upstreams/upstream.schema.js'
 import { apiCommand, group, listOption, PAGE_OPTIONS, type PageOptions, type Run } from '../command.js'
-import { asYaml, onOneLine, pageShown, type Shown } from '../output.js'
+import { asYaml, type Cell, onOneLine, pageShown, printable, type Shown, tableOf } from '../output.js'
 import {
   readText,
   SETTINGS_OPTIONS,
@@ -19,6 +23,8 @@ interface UpstreamOptions extends SettingsOptions {
   readonly freshFor?: string
 }
 
+const FINE: Cell = { text: 'fine', colour: 'green' }
+const FAILS: Cell = { text: 'FAILS', colour: 'red' }
 const OPTIONS: readonly Option[] = [
   listOption('--url <url>', 'where it is asked instead of https://<host>; may be given several times'),
   new Option('--username <name>', 'who asks there'),
@@ -48,6 +54,7 @@ export function addUpstreams(program: Command, run: Run): void {
     examples: ['entrepot upstreams show docker.io'],
     run: async ({ call, args: [host = ''] }) => shown(await call(ROUTES.get, { path: { host } })),
   })
+  addLooks(upstreams, run)
   addChanges(upstreams, run)
   apiCommand(upstreams, run, {
     usage: 'rm <host>',
@@ -57,6 +64,26 @@ export function addUpstreams(program: Command, run: Run): void {
       await call(ROUTES.remove, { path: { host } })
       return { text: `${host} is not mirrored any more; what was fetched from it stays.` }
     },
+  })
+}
+
+function addLooks(upstreams: Command, run: Run): void {
+  apiCommand(upstreams, run, {
+    usage: 'state <host>',
+    description: 'Shows whether one is asked, and why not.',
+    examples: ['entrepot upstreams state docker.io'],
+    run: async ({ call, args: [host = ''] }) => {
+      const state = await call(ROUTES.state, { path: { host } })
+      return { value: state, text: asYaml(state).trimEnd() }
+    },
+  })
+  apiCommand(upstreams, run, {
+    usage: 'check <host>',
+    description:
+      'Goes the way of a pull to one, and says where it ends and what helps; ends with 1 when it does.',
+    examples: ['entrepot upstreams check docker.io'],
+    run: async ({ call, args: [host = ''], terminal }) =>
+      checkShown(host, await call(ROUTES.check, { path: { host } }), terminal.isSeen),
   })
 }
 
@@ -107,6 +134,16 @@ async function bodyOf(
 
 function rowOf({ host, hasPassword, ...settings }: Upstream): readonly string[] {
   return [host, hasPassword ? 'yes' : '', onOneLine(settings)]
+}
+
+function checkShown(host: string, check: UpstreamCheck, isSeen: boolean): Shown {
+  const rows = check.urls.flatMap(({ url, steps }) =>
+    steps.map(({ step, isFine, sentence }) => [...[url, step, isFine ? FINE : FAILS, sentence]]),
+  )
+  const text = [...check.findings.map(printable), tableOf(['URL', 'STEP', '', 'FOUND'], rows, isSeen)].join(
+    '\n',
+  )
+  return { value: check, text, ...(!check.isFine && { finding: `a pull from ${host} would fail` }) }
 }
 
 function shown(upstream: Upstream): Shown {
