@@ -19,7 +19,7 @@ export type StoredLogin = z.output<typeof login>
 type Environment = Readonly<Record<string, string | undefined>>
 
 /** Where it lies: of its owner alone, since it holds a token. */
-export function loginPlace({ XDG_CONFIG_HOME, HOME = '/' }: Environment): string {
+function loginPlace({ XDG_CONFIG_HOME, HOME = '/' }: Environment): string {
   const home =
     XDG_CONFIG_HOME === undefined || XDG_CONFIG_HOME === '' ? path.join(HOME, '.config') : XDG_CONFIG_HOME
   return path.join(home, 'entrepot', 'config.json')
