@@ -176,9 +176,9 @@ describe('entrepot', () => {
   })
 
   test('the way of a pull ends with 1 where it ends', async () => {
-    await done(['upstreams', 'add', 'closed.example', '--url', 'http://127.0.0.1:65533'])
-    const { code, out, error } = await entrepot(['upstreams', 'check', 'closed.example'], at)
-    expect({ code, error }).toEqual({ code: 1, error: 'entrepot: a pull from closed.example would fail\n' })
+    await done(['upstreams', 'add', 'down.example', '--url', 'http://127.0.0.1:65533'])
+    const { code, out, error } = await entrepot(['upstreams', 'check', 'down.example'], at)
+    expect({ code, error }).toEqual({ code: 1, error: 'entrepot: a pull from down.example would fail\n' })
     expect(out).toContain('FAILS')
   })
 
