@@ -20,7 +20,7 @@ export interface FrontSettings {
   readonly maxUploadSize?: string
   /** How long either side may stay silent in a transfer. */
   readonly timeoutSeconds?: number
-  /** Connections of one worker process, to clients and to the core together; those beyond wait to be accepted. */
+  /** Connections of one worker process, to clients and to the core together; nginx closes those beyond at once. */
   readonly connectionsPerWorker?: number
   /** The authority that signed the certificates, PEM: plain listeners offer it as /ca.pem, and /ca says what to do. */
   readonly authority?: string
