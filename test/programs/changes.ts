@@ -54,7 +54,8 @@ async function again(
       if (wrong !== undefined) failed.push(`${kind}: ${wrong}`)
       counts[kind] += 1
     } catch (error) {
-      failed.push(`${kind}: ${String(error)} ${Error.isError(error) ? String(error.cause ?? '') : ''}`)
+      const cause = Error.isError(error) && Error.isError(error.cause) ? error.cause.message : ''
+      failed.push(`${kind}: ${String(error)} ${cause}`)
     }
   }
   await client.close()
