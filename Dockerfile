@@ -9,6 +9,7 @@ FROM ${BASE} AS packages
 ARG NPM_CONFIG_REGISTRY
 WORKDIR /src
 COPY package.json package-lock.json .npmrc ./
+COPY control-plane/package.json control-plane/
 COPY nginx/package.json nginx/
 COPY registry-core/package.json registry-core/
 RUN npm ci --workspace registry-core --omit=dev --ignore-scripts --no-audit --no-fund
