@@ -1,5 +1,6 @@
 import fs from 'node:fs'
 import path from 'node:path'
+import { errorCode } from '../system/error-code.js'
 import type { Clock } from '../system/clock.js'
 import type { BoxPlaces } from './places.js'
 
@@ -21,33 +22,47 @@ const PATIENCE: readonly (readonly [NodeJS.Signals, number])[] = [
  * it has the ports and would remove the new one's pid file. (The other parts end by themselves, and may run beside new ones.)
  */
 export async function endLeftOverNginx({ nginx }: BoxPlaces, { clock, say }: LeftOverOptions): Promise<void> {
-  const pid = findNginxOf(nginx)
-  if (pid === undefined) return
   for (const [signal, patienceMs] of PATIENCE) {
+    const left = nginxOf(nginx)
+    if (left.length === 0) return
     say(
-      `nginx of an earlier start still runs, process ${pid}: it gets ${signal}, and ${patienceMs / 1000} s to end`,
+      `nginx of an earlier start still runs (${left.join(', ')}): it gets ${signal}, and ${patienceMs / 1000} s to end`,
     )
-    process.kill(pid, signal)
+    for (const pid of left) tell(pid, signal)
     const deadlineMs = clock.elapsedMs() + patienceMs
-    while (clock.elapsedMs() < deadlineMs) {
-      if (findNginxOf(nginx) === undefined) return
-      await clock.sleep(POLL_MS)
-    }
+    while (nginxOf(nginx).length > 0 && clock.elapsedMs() < deadlineMs) await clock.sleep(POLL_MS)
   }
 }
 
-/** The master whose pid file lies in this folder, when that is what runs under this number. */
-function findNginxOf(prefix: string): number | undefined {
-  const file = path.join(prefix, 'nginx.pid')
-  const pid = fs.existsSync(file) ? Number(fs.readFileSync(file, 'utf8')) : 0
-  return pid > 1 && commandOf(pid).includes(`-p ${prefix} `) ? pid : undefined
+/** Masters, and workers that have lost theirs: who has the error log of this folder open. */
+function nginxOf(prefix: string): readonly number[] {
+  if (!fs.existsSync(prefix)) return []
+  const log = path.join(fs.realpathSync(prefix), 'logs', 'error.log')
+  const pids = fs.readdirSync('/proc').filter((name) => /^\d+$/.test(name))
+  return pids.filter((pid) => isNginx(pid) && hasOpen(pid, log)).map(Number)
 }
 
-function commandOf(pid: number): string {
+function isNginx(pid: string): boolean {
   try {
-    const text = fs.readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ')
-    return text.startsWith('nginx: master') || text.includes('nginx ') ? text : ''
+    return fs.readFileSync(`/proc/${pid}/cmdline`, 'utf8').startsWith('nginx: ')
   } catch {
-    return '' // gone
+    return false // gone
+  }
+}
+
+function hasOpen(pid: string, file: string): boolean {
+  try {
+    const folder = `/proc/${pid}/fd`
+    return fs.readdirSync(folder).some((fd) => fs.readlinkSync(`${folder}/${fd}`) === file)
+  } catch {
+    return false // gone, or another user's
+  }
+}
+
+function tell(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal)
+  } catch (error) {
+    if (errorCode(error) !== 'ESRCH') throw error // it ended by itself
   }
 }

@@ -119,6 +119,24 @@ describe('kill -9', () => {
   })
 })
 
+test('an nginx that outlives its box is ended by the next start, which has its ports then', async () => {
+  const box = await stage.start()
+  await box.untilAnnounced()
+  stage.makeStubborn('nginx') // as one with a transfer that does not end
+  const left = stage.pidOf('nginx')
+  process.kill(box.pid, 'SIGKILL')
+  await box.ended
+  const next = await stage.start()
+  await stage.until('it is told', () =>
+    next.log().includes(`nginx of an earlier start still runs (${left}): it gets SIGQUIT`),
+  )
+  stage.makeSoft('nginx')
+  process.kill(left, 'SIGQUIT')
+  await next.untilAnnounced()
+  expect(stage.isAlive(left)).toBe(false)
+  await next.stop()
+})
+
 describe('the end', () => {
   test('comes in order: no change is cut off by nginx, no transfer by the core', async () => {
     const box = await stage.start()

@@ -46,7 +46,10 @@ const NGINX = `#!/usr/bin/env node
 ${COMMON}
 const prefix = process.argv[process.argv.indexOf('-p') + 1]
 if (process.argv.includes('-v')) console.error('nginx version: nginx/1.22.1')
-else begin('nginx', path.dirname(prefix), () => { fs.writeFileSync(prefix + '/nginx.pid', String(process.pid)); setInterval(() => {}, 1000) })
+else begin('nginx', path.dirname(prefix), () => {
+  process.title = 'nginx: master process'
+  fs.openSync(prefix + '/logs/error.log', 'a')
+  fs.writeFileSync(prefix + '/nginx.pid', String(process.pid)); setInterval(() => {}, 1000) })
 `
 const FILES = {
   'registry-core/bin/registry-core.js': CORE,
@@ -123,6 +126,10 @@ export class BoxStage {
   /** Those that ended when they were told to, in their order. */
   ended(): string[] {
     return this.#events('end').map(([, , name = '']) => name)
+  }
+
+  makeSoft(part: string): void {
+    fs.rmSync(path.join(this.data, `stubborn ${part}`))
   }
 
   /** As a control plane leaves it that is killed between the swap and the proof. */
