@@ -7,6 +7,7 @@ import { afterAll, beforeAll } from '@jest/globals'
 import type { ClientBox } from '#control/clients/box.js'
 import { installScript, type ScriptedSystem } from '#control/clients/install-script.js'
 
+import { RESTRICTED } from '../support/accounts.js'
 import { run } from '../support/commands.js'
 import { holdImage } from '../support/held-image.js'
 import { ImageLayout, type LayoutImage } from '../support/image-layout.js'
@@ -16,6 +17,9 @@ import { freePort } from '../support/processes.js'
 import { StateFolder } from '../support/state-folder.js'
 
 const PROBE = 'entrepot/probe'
+
+/** An account that may everything, where there are accounts. */
+export const OWNER = 'owner'
 
 /** The authority of somebody else. */
 export const STRANGER = readFileSync(
@@ -46,11 +50,13 @@ export class TlsBox {
     this.probe = made.probe
   }
 
-  /** As clients reach it: a name that they know, or 127.0.0.1. */
-  static async start(host: string): Promise<TlsBox> {
+  /** As clients reach it: a name that they know, or 127.0.0.1. With accounts nobody pulls without one. */
+  static async start(host: string, access: ClientBox['access'] = 'open'): Promise<TlsBox> {
     const state = new StateFolder()
     const coreSocket = state.join('core.sock')
-    const hubs = await MirroredHubs.start({ socket: coreSocket })
+    const known = access === 'account' ? { config: RESTRICTED, listener: { anonymous: 'none' } } : {}
+    // What anybody may have from the hubs anybody who may pull here may have.
+    const hubs = await MirroredHubs.start({ socket: coreSocket, both: { expose: 'all' }, ...known })
     const names = [`DNS:${host === '127.0.0.1' ? 'localhost' : host}`, 'IP:127.0.0.1']
     const nginx = await startNginx({ coreSocket, storeRoot: hubs.mirror.core.root, names })
     const { listeners } = nginx.settings
@@ -68,7 +74,7 @@ export class TlsBox {
         { host: 'docker.io', aliases: ['index.docker.io', 'registry-1.docker.io'] },
         { host: 'quay.io', aliases: [] },
       ],
-      access: 'open',
+      access,
       probe: `${PROBE}:1`,
     }
     return new TlsBox(state, { hubs, nginx, facts, caFile: nginx.caFile, probe })
@@ -109,10 +115,14 @@ export class TlsBox {
 }
 
 /** Has one while the tests of a suite run. */
-export function useTlsBox(host: string, stopClient?: () => Promise<void>): { readonly box: TlsBox } {
+export function useTlsBox(
+  host: string,
+  stopClient?: () => Promise<void>,
+  access?: ClientBox['access'],
+): { readonly box: TlsBox } {
   let open: TlsBox | undefined
   beforeAll(async () => {
-    open = await TlsBox.start(host)
+    open = await TlsBox.start(host, access)
   })
   afterAll(async () => {
     await stopClient?.()
@@ -132,6 +142,7 @@ async function pushProbe(state: StateFolder, registry: string): Promise<LayoutIm
   const to = `docker://${registry}/${PROBE}:1`
   await run('skopeo', [
     ...['--insecure-policy', 'copy', '--dest-tls-verify=false'],
+    ...['--dest-creds', `${OWNER}:${OWNER}-password`],
     ...[`oci:${layout.folder}:1`, to],
   ])
   return image

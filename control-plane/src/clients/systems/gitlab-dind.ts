@@ -28,7 +28,7 @@ export function gitlabDindFiles(box: BoxView): ClientFiles {
       'Docker Hub with every version; other registries by their own names with docker:28-dind and later, for builds and the containerd image store.',
       'For pushes: docker login with an account of the box, its secret in a masked variable.',
       'The job needs to reach the box by its name from within the runner: extra_hosts of [runners.docker] adds one.',
-      'The service command runs in our tests with a plain dockerd; a GitLab runner does not.',
+      'The command of the service is tested with Docker 28, without a GitLab runner.',
       ...(box.needsAccount
         ? [
             'This box lets nobody pull without an account: use the files on the runner, with the header in each hosts.toml; a secret has no place in .gitlab-ci.yml.',
