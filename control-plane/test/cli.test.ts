@@ -72,6 +72,10 @@ describe('entrepot', () => {
     const file = path.join(home, 'upstream.yml')
     writeFileSync(file, 'freshFor: 2h\naliases: [mirror.example]\n')
     expect(await json(['upstreams', 'add', 'file.example', '-f', file])).toMatchObject({ freshFor: '2h' })
+    const shown = await done(['upstreams', 'show', 'file.example', '-o', 'yaml'])
+    expect(parse(await done(['upstreams', 'set', 'file.example', '-f', '-', '-o', 'yaml'], shown))).toEqual(
+      parse(shown),
+    )
     expect(await json(['upstreams', 'set', 'file.example', '-f', '-'], '{"freshFor": "3h"}')).toMatchObject({
       ...{ freshFor: '3h', aliases: ['mirror.example'] },
     })

@@ -143,7 +143,7 @@ describe('while Postgres is away', () => {
     expect((await api.refused(HEALTH.get, { token: 'another' })).status).toBe(401)
   })
 
-  test('a change that the database could not keep is answered as not done', async () => {
+  test('a change that the database could not keep is answered as not done, and undone', async () => {
     const { api, box } = stage
     const before = (await api.done(NGINX.get)).body
     const { promise, resolve } = Promise.withResolvers<void>()
@@ -155,6 +155,8 @@ describe('while Postgres is away', () => {
     expect((await change).status).toBe(503)
     server = await start(folder)
     expect((await api.done(NGINX.get)).body).toEqual(before)
+    const meant = `readTimeout: ${String(before['readTimeout'])}\n`
+    await reached('what is meant', () => box.last('nginx.conf').includes(meant))
   })
 })
 

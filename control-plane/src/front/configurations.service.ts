@@ -56,6 +56,8 @@ const MOST_TOGETHER = 50
 /** Every change of the configuration goes through here: rendered, tried, kept with its outcome, or refused whole. */
 @Injectable()
 export class Configurations {
+  /** What the box was given last may not be what is meant: the database may have gone away before it had kept that. */
+  #isInDoubt = false
   readonly #changes = new Together<Waiting>((batch) => this.#settle(batch), MOST_TOGETHER)
 
   constructor(
@@ -76,10 +78,12 @@ export class Configurations {
   async #settle(batch: readonly Waiting[]): Promise<void> {
     try {
       const answers = await this.database.alone((manager) => this.#changeAll(manager, batch))
+      this.#isInDoubt = false
       for (const [waiting, answer] of answers) waiting.resolve(answer)
     } catch (error) {
       const isOfOne =
         error instanceof Refused || (error instanceof ProductError && error.failure === 'invalid')
+      if (!isOfOne) this.#isInDoubt = true
       if (isOfOne && batch.length > 1) for (const waiting of batch) await this.#settle([waiting])
       else for (const waiting of batch) waiting.reject(await this.#refusal(error, batch))
     }
@@ -134,14 +138,22 @@ export class Configurations {
     })
   }
 
+  /** After a change that could not be kept: puts in force what is meant, which it was not. */
+  async settleDoubt(): Promise<void> {
+    if (this.#isInDoubt) await this.refresh('what was not kept is undone')
+  }
+
   /** Renders what is meant again, and puts it in force when that has become something else: a renewed certificate. */
   async refresh(reason: string): Promise<void> {
     await this.database.alone(async (manager) => {
       const intent = await readIntent(manager)
       const rendered = await this.box.render(intent)
       const last = await latestApplied(manager)
-      if (last !== undefined && unifiedDiff(last.files, textsOf(rendered)) === '') return
+      const isNew = last === undefined || unifiedDiff(last.files, textsOf(rendered)) !== ''
+      if (!isNew && !this.#isInDoubt) return
       const applied = await this.box.apply(rendered)
+      this.#isInDoubt = false
+      if (!isNew) return
       await this.#keep(manager, { author: 'entrepot', reason }, { intent, rendered }, applied)
     })
   }

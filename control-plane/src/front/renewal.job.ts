@@ -6,8 +6,12 @@ import { LOG } from '../system/log.js'
 import { Configurations } from './configurations.service.js'
 
 const EVERY_MS = 60 * 60 * 1000
+const DOUBT_MS = 10_000
 
-/** A certificate of the own authority is issued anew when a third of its life is left: rendering does it. */
+/**
+ * What the box does by itself: a certificate of the own authority is issued anew when a third of its life is left, since
+ * rendering does it; and what could not be kept is undone.
+ */
 @Injectable()
 export class RenewalJob {
   constructor(
@@ -21,6 +25,15 @@ export class RenewalJob {
       await this.configurations.refresh('certificate renewed')
     } catch (error) {
       this.log.error({ err: error }, 'the certificate could not be looked after: the next hour tries again')
+    }
+  }
+
+  @Interval(DOUBT_MS)
+  async settle(): Promise<void> {
+    try {
+      await this.configurations.settleDoubt()
+    } catch (error) {
+      this.log.warn({ err: error }, 'what was not kept cannot be undone yet')
     }
   }
 }

@@ -1,3 +1,5 @@
+import { isDeepStrictEqual } from 'node:util'
+
 import { findUpstreamHost, upstreamSchema } from '@entrepot/registry-core/contract'
 import { z } from 'zod'
 
@@ -32,6 +34,9 @@ const upstreamPatch = describedBy(mergePatchSchema(settingsJson), 'UpstreamPatch
 const upstream = z
   .looseObject({ host: z.string(), hasPassword: z.boolean() })
   .meta({ id: 'Upstream', description: 'An upstream with its settings, and without its password.' })
+
+/** Whoever sets these anew could read a password that was sent for others. */
+const WHO_SEES_IT = ['urls', 'realms', 'proxy', 'dns', 'ca'] as const
 
 const upstreamState = z
   .looseObject({
@@ -122,14 +127,15 @@ export const UPSTREAM_ROUTES = {
 } as const
 
 /**
- * Takes the settings apart into what may be read and the password. The core's schema decides what is allowed.
+ * Takes the settings apart into what may be read and the password. The core's schema decides what is allowed. `before` is
+ * what the password that is kept was sent with; undefined when there is none. It is kept for those whom it was meant for.
  *
  * @throws ProductError `invalid`, naming each field
  */
 export function readUpstream(
   host: string,
   body: UpstreamSettings,
-  hadPassword: boolean,
+  before: UpstreamSettings | undefined,
 ): { readonly host: string; readonly settings: UpstreamSettings; readonly password: string | undefined } {
   const { host: named = host, password, ca, ...rest } = body
   const fields = []
@@ -139,7 +145,10 @@ export function readUpstream(
     fields.push({ field: 'passwordFile', message: 'send password: the box keeps it encrypted' })
   if (ca !== undefined && !(typeof ca === 'string' && /-----BEGIN CERTIFICATE-----/.test(ca)))
     fields.push({ field: 'ca', message: PEM })
-  const keeps = password === undefined && hadPassword && rest['username'] !== undefined
+  const keeps = password === undefined && before !== undefined && rest['username'] !== undefined
+  const moved = keeps ? WHO_SEES_IT.filter((key) => !isDeepStrictEqual(before[key], body[key])) : []
+  if (moved.length > 0)
+    fields.push({ field: 'password', message: `to be sent again, with another ${moved.join(', ')}` })
   const read = upstreamSchema.safeParse({
     ...{ ...rest, host },
     ...(ca !== undefined && { ca: 'ca.pem' }),

@@ -137,7 +137,11 @@ export class Upstreams {
     row: UpstreamEntity | null,
     body: UpstreamSettings,
   ): Promise<UpstreamEntity> {
-    const { host, settings, password } = readUpstream(named, body, (row?.sealedPassword ?? null) !== null)
+    const { host, settings, password } = readUpstream(
+      named,
+      body,
+      row === null || row.sealedPassword === null ? undefined : row.settings,
+    )
     const keeps = password === undefined && settings['username'] !== undefined
     const kept = keeps ? (row?.sealedPassword ?? null) : null
     return manager.save(UpstreamEntity, {

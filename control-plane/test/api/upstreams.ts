@@ -73,6 +73,20 @@ export function testUpstreams(open: OpenStage): void {
       expect(detail).toContain('password')
     })
 
+    test('a password that is kept is not sent to whoever is named afterwards', async () => {
+      const { api } = stage()
+      const path = { host: 'moved.example' }
+      const body = { username: 'robot', password: 'hunter2', urls: ['https://a.example'] }
+      await api.done(UPSTREAMS.put, { path, body })
+      const elsewhere = { username: 'robot', urls: ['https://evil.example'] }
+      for (const route of [UPSTREAMS.put, UPSTREAMS.patch])
+        expect((await api.refused(route, { path, body: elsewhere })).errors).toEqual([
+          { field: 'password', message: 'to be sent again, with another urls' },
+        ])
+      await api.done(UPSTREAMS.put, { path, body: { ...elsewhere, password: 'other' } })
+      await api.done(UPSTREAMS.patch, { path, body: { maxConnections: 2 } })
+    })
+
     test('a host with a port is called as it was written, in every call', async () => {
       const { api } = stage()
       const path = { host: 'localhost:5005' }

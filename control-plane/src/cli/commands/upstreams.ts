@@ -122,8 +122,10 @@ async function bodyOf(
   { url, username, passwordStdin, caFile, freshFor, ...settings }: UpstreamOptions,
   read: () => Promise<string>,
 ): Promise<Readonly<Record<string, unknown>>> {
+  // What `show -o yaml` has written may come back as it is.
+  const { hasPassword: _shown, ...given } = await settingsOf(settings, read)
   return {
-    ...(await settingsOf(settings, read)),
+    ...given,
     ...(url !== undefined && { urls: url }),
     ...(username !== undefined && { username }),
     ...(passwordStdin === true && { password: await read() }),
@@ -140,9 +142,8 @@ function checkShown(host: string, check: UpstreamCheck, isSeen: boolean): Shown 
   const rows = check.urls.flatMap(({ url, steps }) =>
     steps.map(({ step, isFine, sentence }) => [...[url, step, isFine ? FINE : FAILS, sentence]]),
   )
-  const text = [...check.findings.map(printable), tableOf(['URL', 'STEP', '', 'FOUND'], rows, isSeen)].join(
-    '\n',
-  )
+  const table = rows.length === 0 ? [] : [tableOf(['URL', 'STEP', '', 'FOUND'], rows, isSeen)]
+  const text = [...check.findings.map(printable), ...table].join('\n')
   return { value: check, text, ...(!check.isFine && { finding: `a pull from ${host} would fail` }) }
 }
 
