@@ -1,4 +1,4 @@
-import { systemClock } from '#core/system/clock.js'
+import { setTimeout as wait } from 'node:timers/promises'
 
 /**
  * Asks again and again until the answer is neither `undefined` nor `false`, or fails at the deadline naming what was
@@ -14,6 +14,6 @@ export async function eventually<T>(
     const answer = await ask()
     if (answer !== undefined && answer !== false) return answer
     if (performance.now() > end) throw new Error(`${what}: not within ${deadlineMs} ms`)
-    await systemClock.sleep(everyMs)
+    await wait(everyMs) // the timers of systemClock let a program end that has nothing else to do
   }
 }
