@@ -26,7 +26,7 @@ test('what runs where, the authority, and three things to try', () => {
   content    /srv/entrepot/data/store; all state lies in /srv/entrepot/data
   try        docker tag busybox 127.0.0.1:5000/busybox && docker push 127.0.0.1:5000/busybox
   try        docker pull 127.0.0.1:5001/library/busybox; docker pull 127.0.0.1:5000/quay.io/prometheus/busybox
-  try        npx entrepot login https://127.0.0.1:5445 && npx entrepot status
+  try        npx entrepot login --server https://127.0.0.1:5445 && npx entrepot status
   docker     "registry-mirrors": ["http://127.0.0.1:5001"] in /etc/docker/daemon.json: docker pull busybox comes from here
   stop       Ctrl-C: running transfers may end; a second one ends at once`)
 })

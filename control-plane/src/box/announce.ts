@@ -36,7 +36,7 @@ export function announcement(about: Announcement): string {
     ...secretLines(about.firstStart),
     `  try        docker tag busybox ${registry}/busybox && docker push ${registry}/busybox`,
     `  try        docker pull ${plain(ports.mirror)}/library/busybox; docker pull ${registry}/quay.io/prometheus/busybox`,
-    `  try        npx entrepot login https://${tls(ports.admin)} && npx entrepot status`,
+    `  try        npx entrepot login --server https://${tls(ports.admin)} && npx entrepot status`,
     `  docker     "registry-mirrors": ["http://${plain(ports.mirror)}"] in /etc/docker/daemon.json: docker pull busybox comes from here`,
     '  stop       Ctrl-C: running transfers may end; a second one ends at once',
   ].join('\n')

@@ -245,7 +245,10 @@ async function latestApplied(
 /** As they would be if each generation had the same folder, so that two of them can be compared; without secrets. */
 function textsOf({ id, files }: Rendered): Record<string, string> {
   return Object.fromEntries(
-    files.map(({ path, text }) => [path, text.replaceAll(`/generations/${id}`, '/current')]),
+    files.map(({ path, text }) => [
+      path,
+      text.replaceAll(`/generations/${id}`, '/current').replaceAll(id, 'current'),
+    ]),
   )
 }
 

@@ -32,6 +32,14 @@ export function testHistory(open: OpenStage): void {
       expect(String(body['diff'])).toContain('+maxUploadSize: 32g')
     })
 
+    test('the name of a generation is no difference', async () => {
+      const { api } = stage()
+      await api.done(UPSTREAMS.put, { path: { host: 'new.example' }, body: {} })
+      const { body } = await api.done(HISTORY.diff, { path: { id: (await latest(stage())).id } })
+      expect(String(body['diff'])).toContain('registry.yml')
+      expect(String(body['diff'])).not.toContain('nginx.conf')
+    })
+
     test('what the box refuses has changed nothing, and is kept with its cause', async () => {
       const { api, box } = stage()
       const [settings, upstreams, accounts] = await Promise.all([

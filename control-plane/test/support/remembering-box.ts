@@ -29,10 +29,12 @@ export class RememberingBox extends Box {
       upstreams: upstreams.map(({ host, settings }) => ({ host, ...settings })),
       accounts: accounts.map(({ name, secretHash, settings }) => ({ name, secretHash, ...settings })),
     }
+    const id = `generation-${++this.#made}`
     return {
-      id: `generation-${++this.#made}`,
+      id,
       files: [
-        { path: 'nginx.conf', mode: 0o644, text: stringify(nginx) },
+        // nginx says which one it runs, so its file has the name of its generation.
+        { path: 'nginx.conf', mode: 0o644, text: `# ${id}\n${stringify(nginx)}` },
         { path: 'registry.yml', mode: 0o600, text: stringify(registry, { lineWidth: 0 }) },
       ],
       secrets: upstreams.flatMap(({ host, sealedPassword }) =>
