@@ -10,6 +10,9 @@ import { AdminTokensController } from './access/admin-tokens.controller.js'
 import { AdminTokens } from './access/admin-tokens.service.js'
 import { AuditController } from './audit/audit.controller.js'
 import { Audit } from './audit/audit.service.js'
+import { BackupController } from './backup/backup.controller.js'
+import { Backups } from './backup/backups.service.js'
+import { Restores } from './backup/restores.service.js'
 import { ClientsController } from './clients/clients.controller.js'
 import { Clients } from './clients/clients.service.js'
 import { Core } from './core/core.js'
@@ -58,8 +61,8 @@ export class AppModule {
       module: AppModule,
       imports: [ScheduleModule.forRoot()],
       controllers: [
-        ...[AccountsController, AdminTokensController, AuditController, CertificatesController],
-        ...[ClientsController, ConfigurationController],
+        ...[AccountsController, AdminTokensController, AuditController, BackupController],
+        ...[CertificatesController, ClientsController, ConfigurationController],
         ...[HealthController, NginxSettingsController, UpstreamsController],
       ],
       providers: [
@@ -75,12 +78,14 @@ export class AppModule {
           Accounts,
           AdminTokens,
           Audit,
+          Backups,
           Certificates,
           Clients,
           Configurations,
           HealthService,
           NginxSettingsService,
           RenewalJob,
+          Restores,
           Upstreams,
         ],
         { provide: APP_GUARD, useClass: AdminGuard },

@@ -12,6 +12,7 @@ import { Accounts } from './access/accounts.service.js'
 import { AdminTokens } from './access/admin-tokens.service.js'
 import { AppModule, type Foundations } from './app.module.js'
 import { Audit } from './audit/audit.service.js'
+import { Restores } from './backup/restores.service.js'
 import { ConfigurationEntity } from './front/configuration.entity.js'
 import { Configurations } from './front/configurations.service.js'
 import type { Applied } from './front/configuration.js'
@@ -93,6 +94,7 @@ async function start(app: NestExpressApplication, adminToken: string | undefined
   const upstreams = app.get(Upstreams)
   let first: FirstStart = { adminToken: undefined, account: undefined }
   const applied = await app.get(Configurations).reconcile(async (manager) => {
+    await app.get(Restores).settle(manager)
     const isFirst = (await manager.count(ConfigurationEntity)) === 0
     const token = await tokens.ensureFirst(manager, adminToken)
     if (isFirst) await upstreams.ensureFirst(manager, UPSTREAM_HOSTS)

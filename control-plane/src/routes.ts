@@ -1,6 +1,7 @@
 import { ACCOUNT_ROUTES } from './access/account.schema.js'
 import { ADMIN_TOKEN_ROUTES } from './access/admin-token.schema.js'
 import { AUDIT_ROUTES } from './audit/audit.schema.js'
+import { BACKUP_ROUTES } from './backup/backup.schema.js'
 import { CLIENT_ROUTES } from './clients/clients.schema.js'
 import { CERTIFICATE_ROUTES } from './front/certificates.schema.js'
 import { CONFIGURATION_ROUTES } from './front/configuration.schema.js'
@@ -15,6 +16,7 @@ export const ROUTES: ReadonlyMap<string, RouteSpec> = new Map(
     accounts: ACCOUNT_ROUTES,
     'admin-tokens': ADMIN_TOKEN_ROUTES,
     audit: AUDIT_ROUTES,
+    backup: BACKUP_ROUTES,
     certificates: CERTIFICATE_ROUTES,
     clients: CLIENT_ROUTES,
     config: CONFIGURATION_ROUTES,

@@ -5,6 +5,7 @@ import { systemClock } from '#control/system/clock.js'
 import { testAccounts } from './api/accounts.js'
 import { testAudit } from './api/audit.js'
 import { testCertificatesAndClients } from './api/certificates-and-clients.js'
+import { testBackups } from './api/backups.js'
 import { testContract } from './api/contract.js'
 import { testHistory } from './api/history.js'
 import { testHostileRequests } from './api/hostile.js'
@@ -44,5 +45,6 @@ testAudit(open)
 testCertificatesAndClients(open)
 testServerCertificate(open)
 testSecrets(open)
+testBackups(open)
 testHostileRequests(open)
 testContract(open)

@@ -133,6 +133,11 @@ export class AdminTokens {
         before: shown(row),
       })
     })
+    this.forget()
+  }
+
+  /** What was right a minute ago may be unknown by now: each is looked at anew. */
+  forget(): void {
     this.#remembered.clear()
   }
 

@@ -1,5 +1,6 @@
 import fs from 'node:fs'
 import path from 'node:path'
+import { mendAuthority } from '../backup/file-swap.js'
 import { ensureOwnCertificates, type OwnCertificates } from '../front/certificates/own-certificates.js'
 import { siteOf } from '../front/site.js'
 import type { Clock } from '../system/clock.js'
@@ -43,6 +44,7 @@ export async function prepareBox({ environment, clock, random, say }: PrepareOpt
   const nginx = await ensureNginx({ say, isRoot: process.getuid?.() === 0 })
   makeFolders(places)
   await ensureSecretKey(places, settings, random)
+  await mendAuthority(places.certificates)
   const certificates = await ensureOwnCertificates({
     folder: places.certificates,
     names: siteOf(settings, places).names,

@@ -51,7 +51,17 @@ export class Database {
     }
   }
 
-  /** The same, one at a time over all control planes: for what changes the configuration. */
+  /** Reads as everything was at its first question, however long it takes. @throws ProductError `database-unavailable` */
+  async snapshot<T>(run: (manager: EntityManager) => Promise<T>): Promise<T> {
+    try {
+      await this.#ready()
+      return await this.#source.transaction('REPEATABLE READ', run)
+    } catch (error) {
+      throw unavailable(error) ?? error
+    }
+  }
+
+  /** As `transaction`, one at a time over all control planes: for what changes the configuration. */
   alone<T>(run: (manager: EntityManager) => Promise<T>): Promise<T> {
     return this.transaction(async (manager) => {
       // The change before this one may take longer than an answer of the database does.

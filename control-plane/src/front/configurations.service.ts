@@ -23,6 +23,8 @@ export interface Change<T> {
   run(
     manager: EntityManager,
   ): Promise<{ readonly answer: T; readonly before?: unknown; readonly after?: unknown }>
+  /** Undoes what it did besides the database, when that is not kept; may be called more than once. */
+  takeBack?(): Promise<void>
 }
 
 /** Thrown inside the transaction, so that nothing of the changes stays. */
@@ -81,6 +83,7 @@ export class Configurations {
       this.#isInDoubt = false
       for (const [waiting, answer] of answers) waiting.resolve(answer)
     } catch (error) {
+      await takeBack(batch) // for a commit that has failed
       const isOfOne =
         error instanceof Refused || (error instanceof ProductError && error.failure === 'invalid')
       if (!isOfOne) this.#isInDoubt = true
@@ -104,11 +107,22 @@ export class Configurations {
       } catch (error) {
         if (!(error instanceof ProductError)) throw error
         answers.delete(waiting)
+        await change.takeBack?.()
         reject(error)
       }
     }
-    if (answers.size > 0) await this.#apply(manager, kept([...answers.keys()]))
+    if (answers.size > 0) await this.#applyOrTakeBack(manager, [...answers.keys()])
     return answers
+  }
+
+  /** While the lock is held, so that nobody renders from files that are taken back. */
+  async #applyOrTakeBack(manager: EntityManager, batch: readonly Waiting[]): Promise<void> {
+    try {
+      await this.#apply(manager, kept(batch))
+    } catch (error) {
+      await takeBack(batch)
+      throw error
+    }
   }
 
   /** A refused one leaves a row of history, with the reason. */
@@ -213,6 +227,10 @@ export class Configurations {
       cause: applied.outcome === 'refused' ? `${applied.stage}: ${applied.reason}` : '',
     })
   }
+}
+
+async function takeBack(batch: readonly Waiting[]): Promise<void> {
+  for (const { change } of batch.toReversed()) await change.takeBack?.()
 }
 
 /** What a row of history says of who changed what. */

@@ -66,7 +66,7 @@ export async function writeIntent(manager: EntityManager, intent: Intent, now: D
 }
 
 /** Larger than every version that a client may have read. */
-async function nextVersion(manager: EntityManager): Promise<number> {
+export async function nextVersion(manager: EntityManager): Promise<number> {
   const [row] = await manager.query<{ highest: number | null }[]>(
     'SELECT max(version) AS highest FROM (SELECT version FROM setting UNION SELECT version FROM upstream UNION SELECT version FROM account) AS every_row',
   )

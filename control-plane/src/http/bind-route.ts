@@ -1,5 +1,5 @@
 import { applyDecorators, Delete, Get, HttpCode, Patch, Post, Put, SetMetadata } from '@nestjs/common'
-import { ApiHeader, ApiOperation, ApiResponse } from '@nestjs/swagger'
+import { ApiBody, ApiConsumes, ApiHeader, ApiOperation, ApiResponse } from '@nestjs/swagger'
 
 import { problem } from './problem.schema.js'
 import type { RouteSpec } from './route.js'
@@ -15,13 +15,16 @@ function rightOf(needs: RouteSpec['needs']): string {
 
 /** Binds a method of a controller to its route, with its permission and its documentation. */
 export function Route(spec: RouteSpec): MethodDecorator {
-  const { method, path, summary, needs, status, answer, type, versioned } = spec
+  const { method, path, summary, needs, status, answer, type, takes, versioned } = spec
   return applyDecorators(
     METHODS[method](path),
     HttpCode(status),
     SetMetadata(NEEDS, needs),
     ApiOperation({ summary, description: rightOf(needs) }),
     ...(versioned && method !== 'GET' ? [ApiHeader(IF_MATCH)] : []),
+    ...(takes === undefined
+      ? []
+      : [ApiConsumes(takes), ApiBody({ schema: { type: 'string', format: 'binary' } })]),
     ApiResponse({
       ...{ status, description: summary },
       ...(answer && { standardSchema: answer }),

@@ -19,6 +19,7 @@ interface Details {
   'core-unavailable': { readonly cause: string }
   'no-such-route': { readonly method: string; readonly path: string }
   'body-too-large': Record<never, never>
+  'not-restorable': { readonly why: string }
   'not-readable': { readonly cause: string }
   'other-form': { readonly cause: string }
   broken: Record<never, never>
@@ -41,6 +42,11 @@ const FAILURES: {
       fields.map(({ field, message }) => (field === '' ? message : `${field}: ${message}`)).join('; '),
   },
   'not-readable': { status: 400, title: 'The request cannot be read', sentence: ({ cause }) => cause },
+  'not-restorable': {
+    status: 400,
+    title: 'The backup cannot be restored',
+    sentence: ({ why }) => `${why}; nothing has changed`,
+  },
   'no-token': {
     status: 401,
     title: 'An admin token is needed',

@@ -17,6 +17,8 @@ export interface RouteSpec {
   readonly needs: Right | 'nobody'
   readonly body?: z.ZodType
   readonly query?: z.ZodType
+  /** The media type of a body that is no JSON: a stream. */
+  readonly takes?: string
   readonly status: 200 | 201 | 204
   /** The media type of an answer that is no JSON. */
   readonly type?: string

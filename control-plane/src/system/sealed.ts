@@ -16,6 +16,11 @@ export class Sealing {
     this.#random = random
   }
 
+  /** The key itself, in base64 as its file has it: for backups, which hold what it has sealed. */
+  exportKey(): string {
+    return `${this.#key.toString('base64')}\n`
+  }
+
   /** In base64: nonce, tag, and what is hidden. */
   seal(secret: string, owner: string): string {
     const nonce = this.#random.bytes(NONCE_BYTES)

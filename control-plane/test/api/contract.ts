@@ -24,7 +24,7 @@ export function testContract(open: OpenStage): void {
       for (const route of ROUTES.values()) {
         const operation = operationOf(document, route)
         expect({ ...route, has: operation?.['requestBody'] !== undefined }).toMatchObject({
-          has: route.body !== undefined,
+          has: route.body !== undefined || route.takes !== undefined,
         })
         const parameters = (operation?.['parameters'] ?? []) as readonly { readonly name: string }[]
         expect(parameters.some(({ name }) => name === 'If-Match')).toBe(

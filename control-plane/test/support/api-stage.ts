@@ -34,6 +34,8 @@ export interface ApiStage {
   readonly box: RememberingBox
   readonly clock: MovedClock
   readonly log: readonly string[]
+  /** The folder of certificates. */
+  readonly certificates: string
   close(): Promise<void>
 }
 
@@ -41,6 +43,8 @@ export interface StageOptions {
   readonly url: string
   /** Where two control planes are one box's. */
   readonly box?: RememberingBox
+  /** Another box has another key. */
+  readonly key?: number
 }
 
 const CORE_PROGRAM = path.join(import.meta.dirname, '../../../../registry-core/bin/registry-core.js')
@@ -54,7 +58,7 @@ mirrors:
 `
 
 /** Opens one on this database, started, listening on a free port. */
-export async function openApiStage({ url, box: given }: StageOptions): Promise<ApiStage> {
+export async function openApiStage({ url, box: given, key = 7 }: StageOptions): Promise<ApiStage> {
   const folder = mkdtempSync(path.join(os.tmpdir(), 'e-'))
   const core = await listen(coreByHand(), path.join(folder, 'control.sock'))
   const configuration = path.join(folder, 'registry.yml')
@@ -62,7 +66,7 @@ export async function openApiStage({ url, box: given }: StageOptions): Promise<A
   const log: string[] = []
   const clock = new MovedClock()
   const random: RandomProvider = systemRandom
-  const sealing = new Sealing(Buffer.alloc(32, 7), random)
+  const sealing = new Sealing(Buffer.alloc(32, key), random)
   const box = given ?? new RememberingBox(sealing)
   const site = siteIn(path.join(folder, 'certificates'))
   const own = await ensureOwnCertificates({ folder: site.certificates, names: site.names, clock, random })
@@ -79,7 +83,7 @@ export async function openApiStage({ url, box: given }: StageOptions): Promise<A
     ...{ base: `https://127.0.0.1:${portOf(secure)}`, caFile: own.caFile, fingerprint: own.fingerprint },
   }
   return {
-    ...{ base, tls, box, clock, log },
+    ...{ base, tls, box, clock, log, certificates: site.certificates },
     api: new Api(base, await readDocument(base), ADMIN_TOKEN),
     async close() {
       for (const each of [server, secure]) each.closeAllConnections()

@@ -10,6 +10,8 @@ export interface Sent {
   readonly path?: Readonly<Record<string, string | number>>
   readonly query?: Readonly<Record<string, string | number>>
   readonly body?: unknown
+  /** Instead of a body of JSON. */
+  readonly stream?: Uint8Array
   readonly ifMatch?: string
   /** Instead of the admin's; null sends none. */
   readonly token?: string | null
@@ -21,6 +23,7 @@ export interface Answered {
   readonly status: number
   readonly headers: Readonly<Record<string, string | string[] | undefined>>
   readonly text: string
+  readonly bytes: Buffer
   readonly body: Readonly<Record<string, unknown>>
 }
 
@@ -51,15 +54,16 @@ export class Api {
     const answer = await request(routeUrl(this.#base, route, sent.path, sent.query), {
       method: route.method,
       headers: this.#headersOf(sent),
-      body: sent.body === undefined ? null : JSON.stringify(sent.body),
+      body: sent.stream ?? (sent.body === undefined ? null : JSON.stringify(sent.body)),
     })
-    const text = await answer.body.text()
+    const bytes = Buffer.from(await answer.body.arrayBuffer())
+    const text = bytes.toString('utf8')
     const { statusCode: status, headers } = answer
     const type = String(headers['content-type'] ?? '')
     const body = /json/.test(type) ? (JSON.parse(text) as Json) : text === '' ? undefined : { text }
     this.#validate(route, status, type, body)
     if (status < 400) this.#validateSent(route, sent)
-    return { status, headers, text, body: body ?? {} }
+    return { status, headers, text, bytes, body: body ?? {} }
   }
 
   /** The same, for what must be refused. */
@@ -76,10 +80,11 @@ export class Api {
     return answer
   }
 
-  #headersOf({ body, ifMatch, token = this.#token, headers }: Sent): Record<string, string> {
+  #headersOf({ body, stream, ifMatch, token = this.#token, headers }: Sent): Record<string, string> {
     return {
       ...(token !== null && { authorization: `Bearer ${token}` }),
       ...(body !== undefined && { 'content-type': 'application/json' }),
+      ...(stream !== undefined && { 'content-type': 'application/octet-stream' }),
       ...(ifMatch !== undefined && { 'if-match': ifMatch }),
       ...headers,
     }

@@ -1,0 +1,118 @@
+import { z } from 'zod'
+
+import { readAccount } from '../access/account.schema.js'
+import { RIGHTS } from '../access/right.js'
+import { CERTIFICATE_SETTING } from '../front/intent.js'
+import { nginxSettings } from '../front/nginx-settings.schema.js'
+import { ProductError } from '../http/product-error.js'
+
+const object = z.record(z.string(), z.unknown())
+const time = z.iso.datetime({ offset: true })
+const version = z.int().min(0)
+const secretHash = z.string().regex(/^\$2[abxy]\$[0-9]{2}\$[./A-Za-z0-9]{53}$/, 'a hash of bcrypt')
+const certificate = z.strictObject({ fingerprint: z.string(), root: z.string().nullable() })
+const sealedPassword = z.string().nullable()
+
+export const accountRow = z
+  .strictObject({ name: z.string(), secretHash, settings: object, version, createdAt: time })
+  .superRefine(({ name, settings }, context) => asIssue(context, () => readAccount(name, settings)))
+
+export const settingRow = z
+  .strictObject({ name: z.string(), value: object, version })
+  .superRefine(({ name, value }, context) => {
+    const schema = name === 'nginx' ? nginxSettings : name === CERTIFICATE_SETTING ? certificate : object
+    for (const { message } of schema.safeParse(value).error?.issues ?? [])
+      context.addIssue({ code: 'custom', message })
+  })
+
+export const adminTokenRow = z.strictObject({
+  ...{ id: z.string(), name: z.string(), hash: z.string().startsWith('$argon2id$') },
+  ...{ rights: z.enum(RIGHTS), until: time.nullable(), createdAt: time },
+})
+
+/** Its settings are looked at when its password is open. */
+export const upstreamRow = z.strictObject({
+  ...{ host: z.string(), position: z.int().min(0), settings: object, sealedPassword, version },
+})
+
+export const configurationRow = z.strictObject({
+  ...{ id: z.int(), at: time, author: z.string(), reason: z.string() },
+  ...{ outcome: z.enum(['applied', 'refused']), cause: z.string() },
+  intent: z.strictObject({
+    nginx: object,
+    certificate: certificate.nullable(),
+    upstreams: z.array(z.strictObject({ host: z.string(), settings: object, sealedPassword })),
+    accounts: z.array(z.strictObject({ name: z.string(), secretHash, settings: object })),
+  }),
+  files: z.record(z.string(), z.string()),
+})
+
+export const auditRow = z.strictObject({
+  ...{ id: z.int(), at: time, author: z.string(), address: z.string(), requestId: z.string() },
+  ...{ action: z.string(), target: z.string(), before: z.unknown(), after: z.unknown() },
+})
+
+/** A table as a backup has it. */
+export interface Table {
+  readonly name: string
+  readonly key: string
+  readonly row: z.ZodType
+  /** The columns that are restored, with their types. */
+  readonly columns: Readonly<Record<string, string>>
+  /** Rows that are alike in these are one: nobody's record is taken away, and none is there twice. */
+  readonly addedBy?: readonly string[]
+}
+
+/** Every table, and in its order; a test holds them against the entities. */
+export const TABLES: readonly Table[] = [
+  {
+    ...{ name: 'account', key: 'name', row: accountRow },
+    columns: {
+      name: 'text',
+      secretHash: 'text',
+      settings: 'jsonb',
+      version: 'int',
+      createdAt: 'timestamptz',
+    },
+  },
+  {
+    ...{ name: 'admin_token', key: 'id', row: adminTokenRow },
+    columns: {
+      ...{ id: 'text', name: 'text', hash: 'text', rights: 'text' },
+      ...{ until: 'timestamptz', createdAt: 'timestamptz' },
+    },
+  },
+  {
+    ...{ name: 'setting', key: 'name', row: settingRow },
+    columns: { name: 'text', value: 'jsonb', version: 'int' },
+  },
+  {
+    ...{ name: 'upstream', key: 'host', row: upstreamRow },
+    columns: { host: 'text', position: 'int', settings: 'jsonb', sealedPassword: 'text', version: 'int' },
+  },
+  {
+    ...{ name: 'configuration', key: 'id', row: configurationRow },
+    columns: {
+      ...{ at: 'timestamptz', author: 'text', reason: 'text', outcome: 'text', cause: 'text' },
+      ...{ intent: 'jsonb', files: 'jsonb' },
+    },
+    addedBy: ['at', 'author', 'reason', 'outcome'],
+  },
+  {
+    ...{ name: 'audit', key: 'id', row: auditRow },
+    columns: {
+      ...{ at: 'timestamptz', author: 'text', address: 'text', requestId: 'text', action: 'text' },
+      ...{ target: 'text', before: 'jsonb', after: 'jsonb' },
+    },
+    addedBy: ['at', 'author', 'requestId', 'action', 'target'],
+  },
+]
+
+function asIssue(context: z.RefinementCtx, check: () => unknown): void {
+  try {
+    check()
+  } catch (error) {
+    if (!(error instanceof ProductError)) throw error
+    context.addIssue({ code: 'custom', message: error.message })
+  }
+}

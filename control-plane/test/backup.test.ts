@@ -1,0 +1,282 @@
+import { readdirSync, readFileSync, statSync } from 'node:fs'
+import path from 'node:path'
+import { gunzipSync, gzipSync } from 'node:zlib'
+
+import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
+import { packTar, unpackTar } from 'modern-tar'
+import { Client } from 'pg'
+
+import { ACCOUNT_ROUTES as ACCOUNTS } from '#control/access/account.schema.js'
+import { AUDIT_ROUTES as AUDIT } from '#control/audit/audit.schema.js'
+import { BACKUP_ROUTES as BACKUP, PASSPHRASE_HEADER } from '#control/backup/backup.schema.js'
+import { CERTIFICATE_ROUTES as CERTIFICATES } from '#control/front/certificates.schema.js'
+import { CONFIGURATION_ROUTES as HISTORY } from '#control/front/configuration.schema.js'
+import { NGINX_SETTINGS_ROUTES as NGINX } from '#control/front/nginx-settings.schema.js'
+import { UPSTREAM_ROUTES as UPSTREAMS } from '#control/upstreams/upstream.schema.js'
+import { ADMIN_TOKEN, type ApiStage, openApiStage } from './support/api-stage.js'
+import { startTestPostgres, type TestPostgres } from './support/database.js'
+
+const PASSPHRASE = 'correct horse battery'
+const PASSWORD = 'canary-of-the-upstream'
+
+let postgres: TestPostgres
+const stages: ApiStage[] = []
+
+beforeAll(async () => {
+  postgres = await startTestPostgres()
+})
+afterEach(async () => {
+  for (const stage of stages.splice(0)) await stage.close()
+})
+afterAll(async () => postgres?.stop())
+
+async function open(key?: number): Promise<ApiStage & { readonly url: string }> {
+  const url = await postgres.freshDatabase()
+  const stage = await openApiStage({ url, ...(key !== undefined && { key }) })
+  stages.push(stage)
+  return { ...stage, url }
+}
+
+/** A box with something of everything. */
+async function lived() {
+  const stage = await open()
+  const { api } = stage
+  await api.done(NGINX.patch, { body: { maxUploadSize: '32g', names: ['other.example'] } })
+  await api.done(ACCOUNTS.create, {
+    body: { name: 'ci', rights: [{ repositories: ['**'], actions: ['pull'] }] },
+  })
+  await api.done(UPSTREAMS.put, {
+    ...{ path: { host: 'quay.io' }, body: { username: 'robot', password: PASSWORD, freshFor: '1h' } },
+  })
+  await api.done(CERTIFICATES.request, { body: { key: 'p256' } })
+  return stage
+}
+
+async function backup({ api }: ApiStage, passphrase?: string): Promise<Buffer> {
+  const { bytes } = await api.done(BACKUP.backup, { body: passphrase === undefined ? {} : { passphrase } })
+  return bytes
+}
+
+function sent(stream: Uint8Array, passphrase?: string) {
+  const header =
+    passphrase === undefined ? {} : { [PASSPHRASE_HEADER]: Buffer.from(passphrase).toString('base64') }
+  return { stream, headers: header }
+}
+
+/** Everything that is meant, as the API shows it, and the files of the authority. */
+async function look({ api, certificates }: ApiStage) {
+  const answers: Record<string, unknown> = {}
+  for (const route of [ACCOUNTS.list, UPSTREAMS.list, NGINX.get, CERTIFICATES.requests])
+    answers[route.path] = (await api.done(route)).body
+  const { authority } = (await api.done(CERTIFICATES.show)).body
+  const pair = ['ca.pem', 'ca.key'].map((name) => readFileSync(path.join(certificates, name), 'utf8'))
+  return { answers, authority, pair }
+}
+
+/** Nothing of a restore is left lying about. */
+function leftOvers({ certificates }: ApiStage): readonly string[] {
+  return readdirSync(certificates).filter((name) => !/^(?:ca\.(?:pem|key)|server|requests)$/.test(name))
+}
+
+describe('a restore on an empty box', () => {
+  test('brings every setting, account, password, request and the authority back', async () => {
+    const old = await lived()
+    const wanted = await look(old)
+    const hashes = old.box.last('registry.yml')
+    const next = await open(9)
+    const { body } = await next.api.done(BACKUP.restore, sent(await backup(old)))
+    expect(await look(next)).toEqual(wanted)
+    expect(next.box.last('registry.yml')).toBe(hashes) // the same hashes: logins go on
+    expect(next.box.last('quay.io.password')).toBe(PASSWORD) // sealed by this box's own key
+    expect(body['authority']).toBe((wanted.authority as { fingerprint: string }).fingerprint)
+    expect(leftOvers(next)).toEqual([])
+    expect(statSync(path.join(next.certificates, 'ca.key')).mode & 0o777).toBe(0o600)
+  })
+
+  test('twice is the same as once', async () => {
+    const old = await lived()
+    const file = await backup(old)
+    const next = await open(9)
+    await next.api.done(BACKUP.restore, sent(file))
+    const once = await look(next)
+    const { body } = await next.api.done(BACKUP.restore, sent(file))
+    expect(await look(next)).toEqual(once)
+    expect(body['rows']).toMatchObject({ audit: 0, configuration: 0 })
+  })
+
+  test('keeps its own audit and history, and adds those of the backup', async () => {
+    const old = await lived()
+    const next = await open(9)
+    await next.api.done(ACCOUNTS.create, { body: { name: 'of-before' } })
+    await next.api.done(BACKUP.restore, sent(await backup(old)))
+    const { items } = (await next.api.done(AUDIT.list, { query: { limit: 1000 } })).body as {
+      items: { action: string; target: string }[]
+    }
+    const rows = items.map(({ action, target }) => `${action} ${target}`)
+    expect(rows[0]).toMatch(/^restore 20/)
+    expect(rows).toEqual(expect.arrayContaining(['accounts.create of-before', 'accounts.create ci']))
+  })
+
+  test('an earlier configuration of the old box can be gone back to, with its password', async () => {
+    const old = await lived()
+    const next = await open(9)
+    await next.api.done(BACKUP.restore, sent(await backup(old)))
+    const { items } = (await next.api.done(HISTORY.list)).body as { items: { id: number; reason: string }[] }
+    const id = items.find(({ reason }) => reason === 'upstreams.put quay.io')?.id ?? 0
+    await next.api.done(UPSTREAMS.remove, { path: { host: 'quay.io' } })
+    await next.api.done(HISTORY.rollback, { path: { id } })
+    expect(next.box.last('quay.io.password')).toBe(PASSWORD)
+  })
+})
+
+describe('a passphrase', () => {
+  test('hides everything, and is needed to restore', async () => {
+    const old = await lived()
+    const file = await backup(old, PASSPHRASE)
+    expect(file.subarray(0, 27).toString()).toBe('entrepot-backup-encrypted 1')
+    const next = await open(9)
+    expect((await next.api.refused(BACKUP.restore, sent(file))).detail).toContain('send the passphrase')
+    const wrong = await next.api.refused(BACKUP.restore, sent(file, 'another passphrase'))
+    expect(wrong).toMatchObject({
+      status: 400,
+      detail: 'it was made with another passphrase; nothing has changed',
+    })
+    await next.api.done(BACKUP.restore, sent(file, PASSPHRASE))
+    expect(await look(next)).toEqual(await look(old))
+  })
+})
+
+describe('what is refused', () => {
+  test.each([undefined, PASSPHRASE])(
+    'a file that is cut, or of which a byte is another (passphrase %p)',
+    async (passphrase) => {
+      const file = await backup(await lived(), passphrase)
+      const next = await open(9)
+      const before = await look(next)
+      const tried = next.box.tried.length
+      for (let part = 0; part < 24; part += 1) {
+        const at = Math.floor((file.length * part) / 24) + 12 // the first bytes of a gzip say when and where it was made
+        const changed = Buffer.from(file)
+        changed.writeUInt8(changed.readUInt8(at) ^ 1, at)
+        for (const broken of [file.subarray(0, at), changed, file.subarray(0, file.length - 1 - part)]) {
+          const { status, detail } = await next.api.refused(BACKUP.restore, sent(broken, passphrase))
+          expect({ status, detail }).toMatchObject({
+            status: 400,
+            detail: expect.stringMatching(/nothing has changed$/),
+          })
+        }
+      }
+      expect(await look(next)).toEqual(before)
+      expect(next.box.tried.length).toBe(tried)
+      expect(leftOvers(next)).toEqual([])
+    },
+  )
+
+  test('another format, a row that is none, a foreign entry and foreign files are told apart', async () => {
+    const entries = await unpackTar(gunzipSync(await backup(await lived())))
+    const { api } = await open(9)
+    const repacked = async (change: (name: string, text: string) => string) => {
+      const changed = entries.map(({ header, data = new Uint8Array() }) => {
+        const body = change(header.name, Buffer.from(data).toString('utf8'))
+        return { header: { name: header.name, size: Buffer.byteLength(body) }, body }
+      })
+      return (await api.refused(BACKUP.restore, sent(gzipSync(await packTar(changed))))).detail
+    }
+    const other = await repacked((name, text) => (name === 'entrepot-backup.json' ? '{"format": 2}' : text))
+    expect(other).toBe(
+      'it has the format 2, and this version reads format 1: use the version that made it; nothing has changed',
+    )
+    expect(await repacked((name, text) => (/account/.test(name) ? text.replace('ci', 'co') : text))).toMatch(
+      /account.* was changed/,
+    )
+    const file = Buffer.from(await packTar([{ header: { name: '../escape', size: 1 }, body: 'x' }]))
+    for (const foreign of [Buffer.from('#!/bin/sh'), gzipSync('hello'), gzipSync(file), Buffer.from([0x1f])])
+      expect((await api.refused(BACKUP.restore, sent(foreign))).status).toBe(400)
+    expect((await api.refused(BACKUP.restore, sent(gzipSync(file)))).detail).toContain(
+      'no backup of an Entrepot',
+    )
+    expect((await api.refused(BACKUP.restore)).detail).toContain('the body is empty')
+  })
+
+  test('a configuration that the box does not take leaves everything, the authority too', async () => {
+    const file = await backup(await lived())
+    const next = await open(9)
+    const before = await look(next)
+    next.box.answer = { outcome: 'refused', stage: 'probe', reason: 'it was told to' }
+    const { status, detail } = await next.api.refused(BACKUP.restore, sent(file))
+    expect({ status, detail }).toEqual({ status: 422, detail: 'probe does not take it: it was told to' })
+    next.box.answer = { outcome: 'applied' }
+    expect(await look(next)).toEqual(before)
+    expect(leftOvers(next)).toEqual([])
+    await next.api.done(BACKUP.restore, sent(file))
+  })
+})
+
+test('under load of changes a backup is one moment: each account has its line in the audit, and no more', async () => {
+  const stage = await open()
+  let isOver = false
+  const changing = (async () => {
+    for (let number = 0; !isOver; number += 1)
+      await stage.api.done(ACCOUNTS.create, { body: { name: `account-${number}` } })
+  })()
+  const files: Buffer[] = []
+  for (let turn = 0; turn < 5; turn += 1) files.push(await backup(stage))
+  isOver = true
+  await changing
+  for (const file of files) {
+    const rows = await rowsIn(file)
+    const made = (rows['audit'] ?? [])
+      .filter(({ action }) => action === 'accounts.create')
+      .map(({ target }) => target)
+    expect((rows['account'] ?? []).map(({ name }) => name).toSorted()).toEqual(made.toSorted())
+    expect(rows['configuration']?.at(-1)).toMatchObject({ intent: { accounts: { length: made.length } } })
+  }
+})
+
+test('no passphrase, password or key stands in the audit or the log', async () => {
+  const old = await lived()
+  const file = await backup(old, PASSPHRASE)
+  await old.api.done(BACKUP.restore, sent(file, PASSPHRASE))
+  await old.api.refused(BACKUP.restore, sent(file, 'another passphrase'))
+  const texts = [...old.log, (await old.api.done(AUDIT.list, { query: { limit: 1000 } })).text].join('\n')
+  const secrets = [PASSPHRASE, 'another passphrase', PASSWORD, 'PRIVATE KEY', '$2y$', '$argon2', ADMIN_TOKEN]
+  for (const secret of [...secrets, ...secrets.map((text) => Buffer.from(text).toString('base64'))])
+    expect(texts).not.toContain(secret)
+})
+
+test('100,000 rows of the audit go out and come in, in memory that stays flat', async () => {
+  const old = await lived()
+  await filled(old.url, 100_000)
+  const before = process.memoryUsage.rss()
+  const file = await backup(old, PASSPHRASE)
+  const next = await open(9)
+  const { body } = await next.api.done(BACKUP.restore, sent(file, PASSPHRASE))
+  const grownMiB = (process.memoryUsage.rss() - before) / 1024 ** 2
+  expect((body['rows'] as { audit: number }).audit).toBeGreaterThan(100_000)
+  expect(grownMiB).toBeLessThan(250) // 100 MiB of rows: at once they would take several times that
+})
+
+async function filled(url: string, count: number): Promise<void> {
+  const client = new Client({ connectionString: url })
+  await client.connect()
+  await client.query(
+    `INSERT INTO audit (at, author, address, "requestId", action, target, after)
+     SELECT now() - n * interval '1 second', 'load', 'local', n::text, 'load', 'row', jsonb_build_object('x', repeat(md5(n::text), 25))
+     FROM generate_series(1, $1::int) n`,
+    [count],
+  )
+  await client.end()
+}
+
+type Row = Readonly<Record<string, unknown>>
+
+async function rowsIn(file: Buffer): Promise<Readonly<Record<string, readonly Row[]>>> {
+  const rows: Record<string, Row[]> = {}
+  for (const { header, data = new Uint8Array() } of await unpackTar(gunzipSync(file))) {
+    const [, table] = /^tables\/(\w+)\//.exec(header.name) ?? []
+    if (table === undefined) continue
+    const lines = Buffer.from(data).toString('utf8').trimEnd().split('\n')
+    rows[table] = [...(rows[table] ?? []), ...lines.map((line) => JSON.parse(line) as Row)]
+  }
+  return rows
+}
