@@ -3,7 +3,7 @@ import path from 'node:path'
 
 import { createDurably } from '../front/certificates/create-durably.js'
 import { ownCaFiles } from '../front/certificates/own-ca.js'
-import { findText, makePrivateFolder } from '../front/certificates/server-certificate.js'
+import { findText } from '../front/certificates/server-certificate.js'
 import type { Random } from '../system/random.js'
 import type { Entry } from './archive.js'
 
@@ -31,7 +31,7 @@ export class FileSwap {
   async swap(files: readonly Entry[]): Promise<void> {
     await this.#write(files)
     for (const { name, bytes } of files.filter(({ name }) => !isAuthority(name))) {
-      await makePrivateFolder(path.join(this.#folder, path.dirname(name)))
+      await mkdir(path.join(this.#folder, path.dirname(name)), { recursive: true, mode: 0o700 })
       const mode = name.endsWith('.pem') || name.endsWith('.csr') ? 0o644 : 0o600
       const file = path.join(this.#folder, name)
       await createDurably({ file, text: bytes.toString('utf8'), mode, random: this.#random })

@@ -13,11 +13,11 @@ const secretHash = z.string().regex(/^\$2[abxy]\$[0-9]{2}\$[./A-Za-z0-9]{53}$/, 
 const certificate = z.strictObject({ fingerprint: z.string(), root: z.string().nullable() })
 const sealedPassword = z.string().nullable()
 
-export const accountRow = z
+const accountRow = z
   .strictObject({ name: z.string(), secretHash, settings: object, version, createdAt: time })
   .superRefine(({ name, settings }, context) => asIssue(context, () => readAccount(name, settings)))
 
-export const settingRow = z
+const settingRow = z
   .strictObject({ name: z.string(), value: object, version })
   .superRefine(({ name, value }, context) => {
     const schema = name === 'nginx' ? nginxSettings : name === CERTIFICATE_SETTING ? certificate : object
@@ -25,7 +25,7 @@ export const settingRow = z
       context.addIssue({ code: 'custom', message })
   })
 
-export const adminTokenRow = z.strictObject({
+const adminTokenRow = z.strictObject({
   ...{ id: z.string(), name: z.string(), hash: z.string().startsWith('$argon2id$') },
   ...{ rights: z.enum(RIGHTS), until: time.nullable(), createdAt: time },
 })
@@ -47,7 +47,7 @@ export const configurationRow = z.strictObject({
   files: z.record(z.string(), z.string()),
 })
 
-export const auditRow = z.strictObject({
+const auditRow = z.strictObject({
   ...{ id: z.int(), at: time, author: z.string(), address: z.string(), requestId: z.string() },
   ...{ action: z.string(), target: z.string(), before: z.unknown(), after: z.unknown() },
 })

@@ -1,3 +1,5 @@
+import type { Readable } from 'node:stream'
+
 import { Agent, request } from 'undici'
 import type { z } from 'zod'
 
@@ -18,7 +20,12 @@ export interface Sent {
   readonly query?: Readonly<Record<string, string | number | undefined>>
   readonly body?: unknown
   readonly ifMatch?: string
+  /** Instead of a body of JSON. */
+  readonly stream?: Readable
+  readonly headers?: Readonly<Record<string, string>>
 }
+
+type Body = Awaited<ReturnType<typeof request>>['body']
 
 /** What a route answers: a value of its schema, or text. */
 export type AnswerOf<R extends RouteSpec> = R extends { readonly answer: infer A extends z.ZodType }
@@ -31,8 +38,19 @@ export async function call<R extends RouteSpec>(
   route: R,
   sent: Sent = {},
 ): Promise<AnswerOf<R>> {
-  const { status, type, text } = await exchange(connection, route, sent)
-  if (status === route.status) return read(route, text)
+  return readAnswer(route, await stream(connection, route, sent, (body) => body.text()))
+}
+
+/** The same, for what is not held in memory: `read` is given the body of what was done. @throws CommandFailed */
+export async function stream<T>(
+  connection: Connection,
+  route: RouteSpec,
+  sent: Sent,
+  read: (body: Body) => Promise<T>,
+): Promise<T> {
+  const answer = await exchange(connection, route, sent, read)
+  if ('done' in answer) return answer.done
+  const { status, type, text } = answer
   const parsed = type.includes('json') ? problem.safeParse(readJson(text)) : undefined
   if (parsed?.success === true) throw refusedBy(parsed.data)
   // nginx alone answered, since there is nobody behind it.
@@ -41,11 +59,12 @@ export async function call<R extends RouteSpec>(
   throw new CommandFailed([502, 503, 504].includes(status) ? 3 : 1, `${connection.server}: ${said}`)
 }
 
-async function exchange(
+async function exchange<T>(
   { server, token, ca }: Connection,
   route: RouteSpec,
-  { path, query, body, ifMatch }: Sent,
-): Promise<{ readonly status: number; readonly type: string; readonly text: string }> {
+  { path, query, body, ifMatch, stream: bytes, headers }: Sent,
+  read: (body: Body) => Promise<T>,
+): Promise<{ readonly done: T } | { readonly status: number; readonly type: string; readonly text: string }> {
   const dispatcher = new Agent({
     connect: { timeout: CONNECT_MS, ...(ca !== undefined && { ca }) },
     ...{ headersTimeout: ANSWER_MS, bodyTimeout: ANSWER_MS },
@@ -56,13 +75,17 @@ async function exchange(
       headers: {
         ...(token !== undefined && { authorization: `Bearer ${token}` }),
         ...(body !== undefined && { 'content-type': 'application/json' }),
+        ...(bytes !== undefined && { 'content-type': route.takes ?? '' }),
+        ...headers,
         ...(ifMatch !== undefined && { 'if-match': ifMatch }),
       },
-      body: body === undefined ? null : JSON.stringify(body),
+      body: bytes ?? (body === undefined ? null : JSON.stringify(body)),
     })
+    if (answer.statusCode === route.status) return { done: await read(answer.body) }
     const type = String(answer.headers['content-type'] ?? '')
     return { status: answer.statusCode, type, text: await answer.body.text() }
   } catch (error) {
+    if (error instanceof CommandFailed) throw error
     throw cannotReach(`${server} cannot be reached: ${causeOf(error)}`)
   } finally {
     await dispatcher.close()
@@ -88,7 +111,7 @@ function causeOf(error: unknown): string {
 }
 
 /** The document of the route is what the answer is read by. */
-function read<R extends RouteSpec>(route: R, text: string): AnswerOf<R> {
+export function readAnswer<R extends RouteSpec>(route: R, text: string): AnswerOf<R> {
   if (route.answer === undefined) return text as AnswerOf<R>
   const { success, data } = route.answer.safeParse(readJson(text))
   if (!success)

@@ -5,6 +5,7 @@ import { Command } from 'commander'
 import type { Run } from './command.js'
 import { addAccounts } from './commands/accounts.js'
 import { addAudit } from './commands/audit.js'
+import { addBackup } from './commands/backup.js'
 import { addCertificates } from './commands/certificates.js'
 import { addClients } from './commands/clients.js'
 import { addConfig } from './commands/config.js'
@@ -39,6 +40,7 @@ export function makeProgram(run: Run): Command {
   addConfig(program, run)
   addAudit(program, run)
   addTokens(program, run)
+  addBackup(program, run)
   return program
 }
 
