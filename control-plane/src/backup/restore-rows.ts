@@ -114,7 +114,7 @@ function resealedUpstream(row: z.output<typeof upstreamRow>, { theirs, ours }: K
   const { host, settings, sealedPassword } = row
   const password = sealedPassword === null ? undefined : openOrRefuse(theirs, sealedPassword, host, where)
   try {
-    readUpstream(host, { ...settings, ...(password !== undefined && { password }) }, false)
+    readUpstream(host, { ...settings, ...(password !== undefined && { password }) }, undefined)
   } catch (error) {
     if (!(error instanceof ProductError)) throw error
     throw refusal(`${where}: ${error.message}`)
