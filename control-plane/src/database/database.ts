@@ -45,6 +45,7 @@ export class Database {
   async transaction<T>(run: (manager: EntityManager) => Promise<T>): Promise<T> {
     try {
       await this.#ready()
+      await this.#untilAnswered()
       return await this.#source.transaction(run)
     } catch (error) {
       throw unavailable(error) ?? unkeepable(error) ?? error
@@ -79,6 +80,22 @@ export class Database {
 
   async close(): Promise<void> {
     if (this.#source.isInitialized) await this.#source.destroy()
+  }
+
+  /** A server that is frozen ends no statement, also none that may take no time: a change may be slow, this may not. */
+  async #untilAnswered(): Promise<void> {
+    const answered = new AbortController()
+    const late = this.#clock.sleep(ANSWER_MS, answered.signal).then(
+      () => {
+        throw new ProductError('database-unavailable', { cause: `no answer within ${ANSWER_MS / 1000} s` })
+      },
+      () => undefined, // it came in time
+    )
+    try {
+      await Promise.race([this.#source.query('SELECT 1'), late])
+    } finally {
+      answered.abort()
+    }
   }
 
   /** One opening at a time; a failed one is forgotten, so that the next question tries anew. */
