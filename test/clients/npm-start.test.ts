@@ -2,6 +2,7 @@ import path from 'node:path'
 
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 
+import { PORT_VARIABLES } from '#control/box/box-settings.js'
 import { eligibleBlobs } from '../support/distribution.js'
 import { DockerDaemon } from '../support/docker-daemon.js'
 import { eventually } from '../support/eventually.js'
@@ -11,13 +12,13 @@ import { StateFolder } from '../support/state-folder.js'
 import { startDockerRegistry } from '../support/targets.js'
 
 const ROOT = path.join(import.meta.dirname, '../../..')
+const PROGRAM = path.join(ROOT, 'control-plane/dist/box/main.js')
 
 /** What `npm start` runs, without the build before it: the tests run from what is built. */
 describe('the registry of npm start', () => {
   let state: StateFolder
   let daemon: DockerDaemon
-  let port: number
-  let mirrorPort: number
+  let ports: readonly number[]
   let data: string
   let made: LayoutImage
   let reference: string
@@ -30,9 +31,9 @@ describe('the registry of npm start', () => {
       suite: 'own',
       store: 'graph driver',
     })
-    ;[port, mirrorPort] = [await freePort(), await freePort()]
+    ports = await Promise.all(Object.keys(PORT_VARIABLES).map(freePort))
     data = state.join('data')
-    reference = `127.0.0.1:${port}/team/app`
+    reference = `127.0.0.1:${ports[0]}/team/app`
   })
   afterAll(async () => {
     await running?.stop()
@@ -41,14 +42,12 @@ describe('the registry of npm start', () => {
 
   /** Answers what it says when it serves. */
   async function npmStart(): Promise<string> {
-    const environment = {
-      ENTREPOT_DATA: data,
-      ENTREPOT_REGISTRY_PORT: String(port),
-      ENTREPOT_MIRROR_PORT: String(mirrorPort),
-    }
-    const program = await startProcess(process.execPath, ['scripts/start.ts'], { cwd: ROOT, environment })
+    const own = Object.values(PORT_VARIABLES).map((name, at) => [name, String(ports[at])])
+    const environment = { ENTREPOT_DATA: data, ...Object.fromEntries(own) }
+    const program = await startProcess(process.execPath, [PROGRAM], { cwd: ROOT, environment })
     running = program
-    await eventually('npm start says that it serves', () => program.log().includes('docker push'))
+    const isSaid = (): boolean => program.log().includes('docker push')
+    await eventually('npm start says that it serves', isSaid, { deadlineMs: 90_000 })
     return program.log()
   }
 
@@ -73,7 +72,7 @@ describe('the registry of npm start', () => {
 
   test('leaves a folder that docker-registry serves, and serves what that leaves', async () => {
     await running?.stop()
-    const theirs = await startDockerRegistry({ root: data, port })
+    const theirs = await startDockerRegistry({ root: path.join(data, 'store'), port: ports[0] ?? 0 })
     await expectPull()
     await daemon.docker('tag', reference, `${reference}:theirs`)
     await daemon.docker('push', `${reference}:theirs`)
@@ -81,6 +80,6 @@ describe('the registry of npm start', () => {
     await npmStart()
     await expectPull()
     await daemon.docker('pull', `${reference}:theirs`)
-    expect(await eligibleBlobs(data)).toEqual([])
+    expect(await eligibleBlobs(path.join(data, 'store'))).toEqual([])
   })
 })

@@ -1,20 +1,14 @@
-import { readdirSync, readFileSync } from 'node:fs'
+import { readdirSync } from 'node:fs'
 import path from 'node:path'
 
 import { describe, expect, test } from '@jest/globals'
 
+import { UPSTREAM_HOSTS } from '#control/upstreams/upstreams.service.js'
 import { readYaml } from '#core/config/yaml-text.js'
 import { readBlock, readBlocks } from '../support/client-page.js'
 
 const ROOT = path.join(import.meta.dirname, '../../..')
 const PAGES = readdirSync(path.join(ROOT, 'docs/clients')).map((file) => path.basename(file, '.md'))
-/** What npm start mirrors. */
-const UPSTREAMS = [
-  ...readFileSync(path.join(ROOT, 'scripts/start-settings.ts'), 'utf8')
-    .replace(/^[^]*export const UPSTREAMS = \[([^]*?)\] as const[^]*$/, '$1')
-    .matchAll(/'([^']+)'/g),
-].map(([, host = '']) => host)
-
 /** What of TOML the pages use: tables, and keys with a text, a number, true, or a list of texts. */
 const TOML_LINE = /^\s*(?:\[{1,2}[\w.":/-]+\]{1,2}|[\w]+ = (?:"[^"]*"|\d+|true|\["[^"]*"(?:, "[^"]*")*\]))?$/
 
@@ -55,7 +49,7 @@ describe.each(PAGES)('docs/clients/%s.md', (page) => {
     const hosts = [...text.matchAll(/(?<![\w./-])(?:[a-z0-9-]+\.)+(?:io|com|co)(?=[/"\s:]|$)/g)].map(
       ([host]) => host,
     )
-    expect(hosts.filter((host) => ![...UPSTREAMS, 'registry-1.docker.io'].includes(host))).toEqual([])
+    expect(hosts.filter((host) => ![...UPSTREAM_HOSTS, 'registry-1.docker.io'].includes(host))).toEqual([])
   })
 })
 
