@@ -27,6 +27,11 @@ import { Sealing } from './system/sealed.js'
 
 const CORE_PROGRAM = path.join(import.meta.dirname, '..', '..', 'registry-core', 'bin', 'registry-core.js')
 
+/** Longer than nginx keeps an idle connection, so that we never close one that it is just using. */
+const KEPT_MS = 75_000
+/** Many clients at once wait for their turn, and are not refused. */
+const BACKLOG = 4096
+
 /** How changes of the configuration reach nginx and the core of this machine. */
 function applyOptions(places: BoxPlaces): ApplyOptions & { readonly nginxVersion: string } {
   const nginx = findNginx()
@@ -69,7 +74,8 @@ async function main(): Promise<void> {
     }),
   })
   await rm(places.apiSocket, { force: true }) // of a process that was killed: the data folder has one box at a time
-  controlPlane.server.listen(places.apiSocket)
+  controlPlane.server.keepAliveTimeout = KEPT_MS
+  controlPlane.server.listen({ path: places.apiSocket, backlog: BACKLOG })
   await once(controlPlane.server, 'listening')
   const stopping = new AbortController()
   for (const signal of ['SIGTERM', 'SIGINT'] as const)
