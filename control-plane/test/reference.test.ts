@@ -34,7 +34,7 @@ describe('docs/reference', () => {
 
   test('entrepot.md has every command, with what it does', () => {
     const inCode = commandsOf(makeCommands()).map(
-      ([usage, command]) => `| \`${usage}\` | ${command.description()} |`,
+      ([usage, command]) => `| \`${usage}\` | ${briefOf(command)} |`,
     )
     expect(rowsOf('entrepot.md', /^\| `/)).toEqual(inCode)
   })
@@ -55,6 +55,12 @@ function makeCommands(said: string[] = []): Command {
     ...{ ask: async () => '', read: async () => '' },
   }
   return makeProgram({ terminal, environment: {} })
+}
+
+/** The sentences of its first line; the rest is for --help. */
+function briefOf(command: Command): string {
+  const [line = ''] = command.description().split('\n')
+  return line.slice(0, line.lastIndexOf('.') + 1)
 }
 
 async function helpOf(words: readonly string[]): Promise<string> {
