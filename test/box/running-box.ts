@@ -111,6 +111,15 @@ export class RunningBox {
     return ending
   }
 
+  /** As Ctrl-C does it; `ended` says what came of it. */
+  interrupt(): void {
+    this.#process.signal('SIGINT')
+  }
+
+  ended(): Promise<Ending> {
+    return this.#process.ended
+  }
+
   /** kill -9 of what `npm start` runs, and of nothing else. */
   async kill(): Promise<void> {
     this.#process.signal('SIGKILL')

@@ -131,15 +131,22 @@ export async function runToEnd(
   return { ...ending, stdout, stderr }
 }
 
-/** A TCP port of 127.0.0.1 that was free a moment ago. */
+/** The kernel gives a port that was closed a moment ago again: two questions would have one answer. */
+const given = new Set<number>()
+
+/** A TCP port of 127.0.0.1 that was free a moment ago, another one each time. */
 export async function freePort(): Promise<number> {
-  const server = net.createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  server.close()
-  await once(server, 'close')
-  if (address === null || typeof address === 'string') throw new Error('a TCP server without a port')
-  return address.port
+  for (;;) {
+    const server = net.createServer().listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const address = server.address()
+    server.close()
+    await once(server, 'close')
+    if (address === null || typeof address === 'string') throw new Error('a TCP server without a port')
+    if (given.has(address.port)) continue
+    given.add(address.port)
+    return address.port
+  }
 }
 
 /** Processor time that a process has used so far, in user and system mode: what a busy machine does not stretch. */

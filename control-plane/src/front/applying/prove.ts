@@ -8,6 +8,8 @@ import type { ApplyPlaces } from './places.js'
 /** From the swap on; with the way back it is less than five seconds. */
 const PROVE_MS = 3000
 const BACK_MS = 1500
+/** What a listener answers for so long, nginx having settled, it goes on answering. */
+const RETRY_MS = 2000
 const POLL_MS = 40
 /** So many answers in a row: workers of before go on accepting until they have heard of it. */
 const SETTLED = 5
@@ -91,16 +93,20 @@ async function untilTaken(
   return undefined
 }
 
-/** Workers of before may take a connection until they have heard of it: what is wrong is asked again. */
+/** The core may just be taking what it was told, and the machine be busy: what is wrong is asked again for a while. */
 async function probeUntil(
   probe: Probe,
   { clock, ...how }: { readonly hasCore: boolean; readonly clock: Clock; readonly signal: AbortSignal },
 ): Promise<string | undefined> {
+  const endMs = clock.elapsedMs() + RETRY_MS
+  let wrong: string | undefined
   for (;;) {
     const found = await probeOnce(probe, how)
     if (found === undefined) return undefined
+    if (how.signal.aborted) return wrong ?? found // what cut the question short says nothing of the listener
+    wrong = found
+    if (clock.elapsedMs() > endMs) return wrong
     await clock.sleep(POLL_MS)
-    if (how.signal.aborted) return found
   }
 }
 
