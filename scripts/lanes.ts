@@ -183,7 +183,7 @@ export const LANES: readonly Lane[] = [
       ...OWN_MACHINES,
     ],
     queue: 'core',
-    minutes: 10,
+    minutes: 20,
     testSeconds: 180,
   },
   {
