@@ -3,6 +3,8 @@ export interface Lane {
   readonly name: string
   /** Folders, relative to the repository: the lane runs every test below them. */
   readonly folders: readonly string[]
+  /** Folders or files below these that another lane has. */
+  readonly except?: readonly string[]
   /** Needs root, daemons or the network: with CI=true only, so that `npm test` changes nothing on a stranger's machine. */
   readonly ciOnly: boolean
   /** Commands that the lane cannot do without. */
@@ -19,6 +21,18 @@ const DAEMONS_AND_TOOLS = ['dockerd', 'docker', 'containerd', 'skopeo', 'buildah
 /** For the folder of Debian sid, and for daemons with a network of their own. */
 const OWN_MACHINES = ['mmdebstrap', 'busybox', 'iptables', 'slirp4netns'] as const
 
+/** Servers and programs of the control plane that are started, killed and started again, by the dozen. */
+const CONTROL_PLANE_PROGRAMS = [
+  ...['control-plane/test/postgres', 'control-plane/test/box'],
+  ...['control-plane/test/cli.test.ts', 'control-plane/test/backup.test.ts'],
+] as const
+
+/** A thousand daemons before nginx, and changes of its configuration killed at each step. */
+const CROWDS_AND_KILLS = [
+  ...['test/front/crowd.test.ts', 'test/front/applying-killed.test.ts'],
+  'test/front/applying-under-load.test.ts',
+] as const
+
 export const LANES: readonly Lane[] = [
   {
     name: 'unit',
@@ -32,8 +46,18 @@ export const LANES: readonly Lane[] = [
   {
     name: 'control-plane',
     folders: ['control-plane'],
+    except: CONTROL_PLANE_PROGRAMS,
     ciOnly: false,
     commands: [],
+    queue: 'core',
+    minutes: 10,
+    testSeconds: 60,
+  },
+  {
+    name: 'control-plane-programs',
+    folders: CONTROL_PLANE_PROGRAMS,
+    ciOnly: true, // npm test keeps to ten minutes
+    commands: ['openssl', 'setpriv', 'unshare'],
     queue: 'core',
     minutes: 10,
     testSeconds: 60,
@@ -77,6 +101,7 @@ export const LANES: readonly Lane[] = [
   {
     name: 'front',
     folders: ['test/front'],
+    except: CROWDS_AND_KILLS,
     ciOnly: false,
     commands: ['nginx', 'openssl'],
     queue: 'core',
@@ -88,7 +113,7 @@ export const LANES: readonly Lane[] = [
     folders: ['test/serving'],
     ciOnly: false,
     commands: ['openssl', 'curl', 'docker-registry'],
-    queue: 'core',
+    queue: 'clients',
     minutes: 10,
     testSeconds: 60,
   },
@@ -97,7 +122,7 @@ export const LANES: readonly Lane[] = [
     folders: ['test/house'],
     ciOnly: false,
     commands: [],
-    queue: 'core',
+    queue: 'clients',
     minutes: 10,
     testSeconds: 60,
   },
@@ -176,7 +201,7 @@ export const LANES: readonly Lane[] = [
   },
   {
     name: 'box',
-    folders: ['test/box'],
+    folders: ['test/box', ...CROWDS_AND_KILLS],
     ciOnly: true, // real daemons, and it kills what it started
     commands: [
       ...['dockerd', 'docker', 'containerd', 'nginx', 'openssl', 'curl', 'flock', 'setpriv'],

@@ -41,8 +41,12 @@ function isDeep(source: string): boolean {
   return source.endsWith('.deep.test.ts')
 }
 
-function isBelow(source: string, folders: readonly string[]): boolean {
-  return folders.some((folder) => source.startsWith(`${folder}/`))
+function isBelow(source: string, places: readonly string[]): boolean {
+  return places.some((place) => source === place || source.startsWith(`${place}/`))
+}
+
+function isOf({ folders, except = [] }: Lane, source: string): boolean {
+  return isBelow(source, folders) && !isBelow(source, except)
 }
 
 export interface Assignment {
@@ -55,7 +59,7 @@ export function assignTests(lanes: readonly Lane[], deep: Lane): Assignment {
   const files = new Map<Lane, TestFile[]>([...lanes, deep].map((lane) => [lane, []]))
   const faults: string[] = []
   for (const file of findTestFiles()) {
-    const takers = isDeep(file.source) ? [deep] : lanes.filter(({ folders }) => isBelow(file.source, folders))
+    const takers = isDeep(file.source) ? [deep] : lanes.filter((lane) => isOf(lane, file.source))
     if (takers.length !== 1)
       faults.push(`${file.source} must be in one lane of scripts/lanes.ts, it is in ${takers.length}`)
     for (const lane of takers.slice(0, 1)) files.get(lane)?.push(file)

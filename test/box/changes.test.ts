@@ -4,7 +4,7 @@ import { StateFolder } from '../support/state-folder.js'
 import { changeUnderTraffic } from './changes.js'
 import { RunningBox } from './running-box.js'
 
-/** a second each; `changes.deep.test.ts` makes a thousand. */
+/** A second each; `changes.deep.test.ts` makes a thousand. */
 const CHANGES = 40
 
 let state: StateFolder
