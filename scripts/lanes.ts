@@ -216,7 +216,7 @@ export const LANES: readonly Lane[] = [
     folders: ['test/models'],
     ciOnly: true, // npm test keeps to ten minutes
     commands: ['spin', 'cc'],
-    queue: 'core',
+    queue: 'clients',
     minutes: 15,
     testSeconds: 60,
   },
