@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import type { Socket } from 'node:net'
+import os from 'node:os'
 import path from 'node:path'
 
 import { afterEach, beforeEach, expect, test } from '@jest/globals'
@@ -20,7 +21,7 @@ const START_MS = 90_000
 let folder: string
 let data: string
 beforeEach(() => {
-  folder = mkdtempSync('/tmp/e-')
+  folder = mkdtempSync(path.join(os.tmpdir(), 'e-'))
   data = path.join(folder, 'data')
 })
 afterEach(() => {

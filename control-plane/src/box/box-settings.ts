@@ -2,7 +2,7 @@ import net from 'node:net'
 import os from 'node:os'
 import path from 'node:path'
 import { z } from 'zod'
-import { isHost } from './host-name.js'
+import { isName } from '../front/certificates/names.js'
 import { StartRefused } from './start-refused.js'
 
 /** What `npm start` reads from the environment, as typed values; docs/reference/settings.md lists the same names. */
@@ -85,7 +85,7 @@ const VARIABLES = z.object({
   ENTREPOT_NAMES: z
     .string()
     .transform((text) => listOf(text.toLowerCase()))
-    .refine((list) => list.every(isHost), {
+    .refine((list) => list.every(isName), {
       message:
         'it must be names of hosts or addresses with commas between, such as registry.example.com,10.0.0.5',
     })

@@ -1,12 +1,15 @@
 import fs from 'node:fs'
 import path from 'node:path'
+import { openApplyScript } from '../front/applying/apply-script.js'
+import { findGeneration } from '../front/applying/places.js'
 import { announcement, secretLines } from './announce.js'
+import { applyPlacesOf } from './apply-places.js'
 import { findConfiguration, rememberAsked } from './asked.js'
 import { type BoxOptions, openBox } from './box.js'
 import type { FirstStart } from './box-message.js'
 import { controlPlanePart, corePart, nginxPart } from './children.js'
-import { goBackToLastGood } from './last-good.js'
 import type { Part } from './part.js'
+import type { BoxPlaces } from './places.js'
 import { postgresPart } from './postgres-part.js'
 import { startPostgres } from './postgres/start-postgres.js'
 import { type Prepared, type PrepareOptions, prepareBox } from './prepare-box.js'
@@ -99,4 +102,19 @@ function versionOf(root: string): string {
     fs.readFileSync(path.join(root, 'package.json'), 'utf8'),
   )
   return version
+}
+
+/**
+ * A box that was killed in the midst of a change has a configuration in force that nobody has proved: nginx and
+ * registry-core start on the one before it, which served. The control plane brings what is meant into force again.
+ */
+async function goBackToLastGood(places: BoxPlaces, say: (line: string) => void): Promise<void> {
+  const front = applyPlacesOf(places)
+  const proved = await findGeneration(front, 'applied')
+  const current = await findGeneration(front, 'current')
+  if (proved === undefined || proved === current) return
+  say(
+    `A change of the configuration was cut off (${current ?? 'none'}): starting with the last good one, ${proved}.`,
+  )
+  await openApplyScript(front).swap(proved)
 }

@@ -32,6 +32,17 @@ export function parseName(text: string, options: NameOptions = {}): CertificateN
   return host as CertificateName
 }
 
+/** Whether `parseName` takes it. */
+export function isName(text: string): boolean {
+  try {
+    parseName(text)
+    return true
+  } catch (error) {
+    if (error instanceof CertificateRefused) return false
+    throw error
+  }
+}
+
 /**
  * Reads a list, in its order and without repetitions.
  * @throws CertificateRefused for the first name that is none, and for a list without any
