@@ -19,7 +19,7 @@ import { Core } from './core/core.js'
 import { Database } from './database/database.js'
 import { CertificatesController } from './front/certificates.controller.js'
 import { Certificates } from './front/certificates.service.js'
-import { Box } from './front/configuration.js'
+import { Generations } from './front/generations.js'
 import { ConfigurationController } from './front/configuration.controller.js'
 import { Configurations } from './front/configurations.service.js'
 import { NginxSettingsController } from './front/nginx-settings.controller.js'
@@ -43,7 +43,7 @@ import { Upstreams } from './upstreams/upstreams.service.js'
 export interface Foundations {
   readonly database: Database
   readonly core: Core
-  readonly box: Box
+  readonly generations: Generations
   readonly site: Site
   readonly sealing: Sealing
   readonly clock: ClockProvider
@@ -54,7 +54,7 @@ export interface Foundations {
 /** Every area: one module, since the areas share one database and one configuration. */
 @Module({})
 export class AppModule {
-  static on({ database, core, box, site, sealing, clock, random, log }: Foundations): DynamicModule {
+  static on({ database, core, generations, site, sealing, clock, random, log }: Foundations): DynamicModule {
     const invalid = (issues: Parameters<typeof fieldProblems>[0]) =>
       new ProductError('invalid', { fields: fieldProblems(issues) })
     return {
@@ -68,7 +68,7 @@ export class AppModule {
       providers: [
         { provide: Database, useValue: database },
         { provide: Core, useValue: core },
-        { provide: Box, useValue: box },
+        { provide: Generations, useValue: generations },
         { provide: Site, useValue: site },
         { provide: LOG, useValue: log },
         { provide: Sealing, useValue: sealing },

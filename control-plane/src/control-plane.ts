@@ -15,7 +15,7 @@ import { Audit } from './audit/audit.service.js'
 import { Restores } from './backup/restores.service.js'
 import { ConfigurationEntity } from './front/configuration.entity.js'
 import { Configurations } from './front/configurations.service.js'
-import type { Applied } from './front/configuration.js'
+import type { Applied } from './front/generations.js'
 import { THE_BOX } from './http/caller.js'
 import { openApi } from './http/openapi.js'
 import { ProblemsFilter } from './http/problems.filter.js'
@@ -93,7 +93,7 @@ async function start(app: NestExpressApplication, adminToken: string | undefined
   const accounts = app.get(Accounts)
   const upstreams = app.get(Upstreams)
   let first: FirstStart = { adminToken: undefined, account: undefined }
-  const applied = await app.get(Configurations).reconcile(async (manager) => {
+  const applied = await app.get(Configurations).putInForce(async (manager) => {
     await app.get(Restores).settle(manager)
     const isFirst = (await manager.count(ConfigurationEntity)) === 0
     const token = await tokens.ensureFirst(manager, adminToken)

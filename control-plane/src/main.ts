@@ -18,8 +18,8 @@ import type { ApplyOptions } from './front/applying/apply-generation.js'
 import { countDraining } from './front/applying/draining.js'
 import { reconcile } from './front/applying/reconcile.js'
 import { openReloadPace } from './front/applying/reload-pace.js'
-import type { Applied } from './front/configuration.js'
-import { LocalBox } from './front/local-box.js'
+import type { Applied } from './front/generations.js'
+import { LocalGenerations } from './front/local-generations.js'
 import { siteOf } from './front/site.js'
 import { systemClock as clock } from './system/clock.js'
 import { systemRandom as random } from './system/random.js'
@@ -63,7 +63,7 @@ async function main(): Promise<void> {
   const controlPlane = await openControlPlane({
     ...{ database, sealing, clock, random, log },
     ...{ site, core: coreAt(places) },
-    box: new LocalBox({
+    generations: new LocalGenerations({
       ...{ site, sealing, clock, random, applying, nginxVersion, workersUser: workersUser() },
       ...{ bind: settings.bind, httpBind: settings.httpBind, storeRoot: places.store },
       sockets: {

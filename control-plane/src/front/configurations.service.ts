@@ -7,7 +7,7 @@ import type { Caller } from '../http/caller.js'
 import { cutPage, type Page, type PageQuery } from '../http/paging.js'
 import { ProductError } from '../http/product-error.js'
 import { ClockProvider } from '../system/providers.js'
-import { type Applied, Box, type Rendered } from './configuration.js'
+import { type Applied, Generations, type Rendered } from './generations.js'
 import { ConfigurationEntity } from './configuration.entity.js'
 import type { ConfigurationDiff, ConfigurationRow } from './configuration.schema.js'
 import { hideHashes } from './hide-hashes.js'
@@ -65,7 +65,7 @@ export class Configurations {
   constructor(
     private readonly database: Database,
     private readonly audit: Audit,
-    private readonly box: Box,
+    private readonly generations: Generations,
     private readonly clock: ClockProvider,
   ) {}
 
@@ -138,12 +138,12 @@ export class Configurations {
   }
 
   /** What is meant comes into force: at every start, since a kill may have come between files and database. */
-  async reconcile(ensure: (manager: EntityManager) => Promise<void>): Promise<Applied> {
+  async putInForce(ensure: (manager: EntityManager) => Promise<void>): Promise<Applied> {
     return this.database.alone(async (manager) => {
       await ensure(manager)
       const intent = await readIntent(manager)
-      const rendered = await this.box.render(intent)
-      const applied = await this.box.apply(rendered)
+      const rendered = await this.generations.render(intent)
+      const applied = await this.generations.apply(rendered)
       const last = await latestApplied(manager)
       const isNew = last === undefined || unifiedDiff(last.files, textsOf(rendered)) !== ''
       if (isNew)
@@ -161,11 +161,11 @@ export class Configurations {
   async refresh(reason: string): Promise<void> {
     await this.database.alone(async (manager) => {
       const intent = await readIntent(manager)
-      const rendered = await this.box.render(intent)
+      const rendered = await this.generations.render(intent)
       const last = await latestApplied(manager)
       const isNew = last === undefined || unifiedDiff(last.files, textsOf(rendered)) !== ''
       if (!isNew && !this.#isInDoubt) return
-      const applied = await this.box.apply(rendered)
+      const applied = await this.generations.apply(rendered)
       this.#isInDoubt = false
       if (!isNew) return
       await this.#keep(manager, { author: 'entrepot', reason }, { intent, rendered }, applied)
@@ -210,8 +210,8 @@ export class Configurations {
 
   async #apply(manager: EntityManager, kept: { author: string; reason: string }): Promise<void> {
     const intent = await readIntent(manager)
-    const rendered = await this.box.render(intent)
-    const applied = await this.box.apply(rendered)
+    const rendered = await this.generations.render(intent)
+    const applied = await this.generations.apply(rendered)
     if (applied.outcome === 'refused') throw new Refused(applied, { intent, rendered })
     await this.#keep(manager, kept, { intent, rendered }, applied)
   }

@@ -3,7 +3,7 @@ import { Injectable } from '@nestjs/common'
 import { Core } from '../core/core.js'
 import { Database } from '../database/database.js'
 import { Certificates } from '../front/certificates.service.js'
-import { Box } from '../front/configuration.js'
+import { Generations } from '../front/generations.js'
 import type { Health, Part } from './health.schema.js'
 
 /** Asks every part. */
@@ -12,7 +12,7 @@ export class HealthService {
   constructor(
     private readonly database: Database,
     private readonly core: Core,
-    private readonly box: Box,
+    private readonly generations: Generations,
     private readonly certificates: Certificates,
   ) {}
 
@@ -37,7 +37,7 @@ export class HealthService {
   }
 
   async #front(): Promise<Part> {
-    const { current, running, drift } = await this.box.look()
+    const { current, running, drift } = await this.generations.look()
     const detail = { current, running }
     if (running === undefined) return { state: 'down', cause: 'nginx does not answer', detail }
     if (drift.length === 0) return { state: 'up', detail }

@@ -3,7 +3,7 @@ import { expect, test } from '@jest/globals'
 import { parse } from 'yaml'
 
 import { ACCOUNT_ROUTES as ACCOUNTS } from '#control/access/account.schema.js'
-import type { RememberingBox } from '../support/remembering-box.js'
+import type { RememberingGenerations } from '../support/remembering-generations.js'
 import { describeOn, type OpenStage } from './suite.js'
 
 const PUSH = [{ repositories: ['team-web/**'], actions: ['pull', 'push'] }]
@@ -85,7 +85,7 @@ export function testAccounts(open: OpenStage): void {
   })
 }
 
-function hashOf(box: RememberingBox, name: string): string {
+function hashOf(box: RememberingGenerations, name: string): string {
   const { accounts } = parse(box.last('registry.yml')) as {
     readonly accounts: readonly { readonly name: string; readonly secretHash: string }[]
   }

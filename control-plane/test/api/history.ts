@@ -2,7 +2,7 @@ import { expect, test } from '@jest/globals'
 
 import { ACCOUNT_ROUTES as ACCOUNTS } from '#control/access/account.schema.js'
 import { AUDIT_ROUTES as AUDIT } from '#control/audit/audit.schema.js'
-import type { Rendered } from '#control/front/configuration.js'
+import type { Rendered } from '#control/front/generations.js'
 import {
   CONFIGURATION_ROUTES as HISTORY,
   type ConfigurationRow,

@@ -19,7 +19,7 @@ import { systemRandom } from '#control/system/random.js'
 import { Sealing } from '#control/system/sealed.js'
 import { Api, readDocument } from './api.js'
 import { MovedClock } from './moved-clock.js'
-import { RememberingBox } from './remembering-box.js'
+import { RememberingGenerations } from './remembering-generations.js'
 
 /** The admin token of every stage. */
 export const ADMIN_TOKEN = 'environment-token-of-the-tests'
@@ -31,7 +31,7 @@ export interface ApiStage {
   readonly base: string
   /** The same over TLS, by a certificate of the box's own authority. */
   readonly tls: { readonly base: string; readonly caFile: string; readonly fingerprint: string }
-  readonly box: RememberingBox
+  readonly box: RememberingGenerations
   readonly clock: MovedClock
   readonly log: readonly string[]
   /** The folder of certificates. */
@@ -42,7 +42,7 @@ export interface ApiStage {
 export interface StageOptions {
   readonly url: string
   /** Where two control planes are one box's. */
-  readonly box?: RememberingBox
+  readonly box?: RememberingGenerations
   /** Another box has another key. */
   readonly key?: number
 }
@@ -67,13 +67,13 @@ export async function openApiStage({ url, box: given, key = 7 }: StageOptions): 
   const clock = new MovedClock()
   const random: RandomProvider = systemRandom
   const sealing = new Sealing(Buffer.alloc(32, key), random)
-  const box = given ?? new RememberingBox(sealing)
+  const box = given ?? new RememberingGenerations(sealing)
   const site = siteIn(path.join(folder, 'certificates'))
   const own = await ensureOwnCertificates({ folder: site.certificates, names: site.names, clock, random })
   const controlPlane = await openControlPlane({
     database: new Database({ url, clock }),
     core: new Core({ socket: path.join(folder, 'control.sock'), program: CORE_PROGRAM, configuration }),
-    ...{ sealing, box, site, clock, random, log: pino({ level: 'trace' }, keptIn(log)) },
+    ...{ sealing, generations: box, site, clock, random, log: pino({ level: 'trace' }, keptIn(log)) },
   })
   const server = await listen(controlPlane.server, 0)
   await controlPlane.start(ADMIN_TOKEN)

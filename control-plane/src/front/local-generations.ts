@@ -17,14 +17,14 @@ import { applyGeneration, type ApplyOptions } from './applying/apply-generation.
 import { probesOf, runningGeneration } from './applying/ask-nginx.js'
 import { findDrift } from './applying/generation-files.js'
 import { findGeneration, generationFolder } from './applying/places.js'
-import type { Applied, Box, BoxState, Rendered } from './configuration.js'
+import type { Applied, Generations, Standing, Rendered } from './generations.js'
 import type { Intent } from './intent.js'
 import { nginxSettings } from './nginx-settings.schema.js'
 import { chooseCertificate, type ServedCertificate } from './served-certificate.js'
 import type { Site } from './site.js'
 
 /** Where the parts of a box on this machine meet; sockets and folders are absolute. */
-export interface LocalBoxOptions {
+export interface LocalGenerationsOptions {
   readonly site: Site
   /** Addresses of the TLS listeners, and of the plain ones. */
   readonly bind: readonly string[]
@@ -50,10 +50,10 @@ export interface LocalBoxOptions {
 const LOOK_MS = 2000
 
 /** nginx and the core on this machine, in force by files and reloads. */
-export class LocalBox implements Box {
-  readonly #options: LocalBoxOptions
+export class LocalGenerations implements Generations {
+  readonly #options: LocalGenerationsOptions
 
-  constructor(options: LocalBoxOptions) {
+  constructor(options: LocalGenerationsOptions) {
     this.#options = options
   }
 
@@ -80,7 +80,7 @@ export class LocalBox implements Box {
     return applyGeneration({ id, files: [...files, ...secrets], probes }, this.#options.applying)
   }
 
-  async look(): Promise<BoxState> {
+  async look(): Promise<Standing> {
     const { places } = this.#options.applying
     const current = await findGeneration(places, 'current')
     const drift = current === undefined ? [] : await findDrift(places, current)

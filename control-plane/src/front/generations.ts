@@ -20,7 +20,7 @@ export type Applied =
   | { readonly outcome: 'refused'; readonly stage: string; readonly reason: string }
 
 /** What stands on the machine, as far as it can be seen from outside. */
-export interface BoxState {
+export interface Standing {
   /** The generation that nginx and the core are told to read; undefined before the first one. */
   readonly current: string | undefined
   /** The one that nginx runs, by its own word: an older one where they are the same to nginx. */
@@ -29,11 +29,11 @@ export interface BoxState {
   readonly drift: readonly string[]
 }
 
-/** The box below the control plane: turns what is meant into files, and puts files in force. */
-export abstract class Box {
+/** What nginx and the core run on: turns what is meant into files, and puts files in force. */
+export abstract class Generations {
   /** @throws ProductError `invalid` for what cannot be rendered */
   abstract render(intent: Intent): Promise<Rendered>
   /** Tests, swaps, reloads, and probes; what is refused has changed nothing. */
   abstract apply(rendered: Rendered): Promise<Applied>
-  abstract look(): Promise<BoxState>
+  abstract look(): Promise<Standing>
 }

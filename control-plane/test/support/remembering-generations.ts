@@ -1,12 +1,12 @@
 import { stringify } from 'yaml'
 
-import { type Applied, Box, type BoxState, type Rendered } from '#control/front/configuration.js'
+import { type Applied, Generations, type Standing, type Rendered } from '#control/front/generations.js'
 import type { Intent } from '#control/front/intent.js'
 import type { Sealing } from '#control/system/sealed.js'
 import { ownerOf } from '#control/upstreams/upstreams.service.js'
 
 /** A box that keeps what it was given instead of putting it in force, and refuses when it is told to. */
-export class RememberingBox extends Box {
+export class RememberingGenerations extends Generations {
   /** Every configuration that was tried, the last one at the end. */
   readonly tried: Rendered[] = []
   /** What became of the next ones. */
@@ -58,7 +58,7 @@ export class RememberingBox extends Box {
   }
 
   /** What was tried last is in force. */
-  look(): Promise<BoxState> {
+  look(): Promise<Standing> {
     const id = this.tried.at(-1)?.id
     return Promise.resolve({ current: id, running: id, drift: [] })
   }
