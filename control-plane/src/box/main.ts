@@ -2,7 +2,6 @@ import path from 'node:path'
 import { CertificateRefused } from '../front/certificates/certificate-refused.js'
 import { systemClock } from '../system/clock.js'
 import { systemRandom } from '../system/random.js'
-import { BoxRefused } from './box-refused.js'
 import { runBox } from './run-box.js'
 import { StartRefused } from './start-refused.js'
 
@@ -19,8 +18,7 @@ async function main(): Promise<number> {
       say: (text) => void process.stdout.write(`${text}\n`),
     })
   } catch (error) {
-    const isForPeople =
-      error instanceof StartRefused || error instanceof BoxRefused || error instanceof CertificateRefused
+    const isForPeople = error instanceof StartRefused || error instanceof CertificateRefused
     if (!isForPeople) throw error
     process.stderr.write(`Entrepot does not start: ${error.message}\n`)
     return 1

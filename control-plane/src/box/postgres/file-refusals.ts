@@ -1,4 +1,4 @@
-import { BoxRefused } from '../box-refused.js'
+import { PostgresRefused } from './postgres-refused.js'
 
 /** Runs what touches files below a folder; a full disk and missing rights come out as sentences. */
 export async function refusingIn<T>(folder: string, act: () => Promise<T>): Promise<T> {
@@ -7,10 +7,10 @@ export async function refusingIn<T>(folder: string, act: () => Promise<T>): Prom
   } catch (error) {
     const { code } = error as { code?: string }
     if (code === 'ENOSPC' || code === 'EDQUOT')
-      throw new BoxRefused('disk-full', { folder }, { cause: error })
+      throw new PostgresRefused('disk-full', { folder }, { cause: error })
     const reason = REASONS[code ?? '']
     if (reason !== undefined)
-      throw new BoxRefused('folder-not-writable', { folder, reason }, { cause: error })
+      throw new PostgresRefused('folder-not-writable', { folder, reason }, { cause: error })
     throw error
   }
 }

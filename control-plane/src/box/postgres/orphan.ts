@@ -2,7 +2,7 @@ import { readdir, readFile, readlink, realpath, rm } from 'node:fs/promises'
 import path from 'node:path'
 
 import type { Clock } from '../../system/clock.js'
-import { BoxRefused } from '../box-refused.js'
+import { PostgresRefused } from './postgres-refused.js'
 import { refusingIn } from './file-refusals.js'
 import type { PostgresPlaces } from './places.js'
 
@@ -12,7 +12,7 @@ const LOOK_AGAIN_MS = 25
 /**
  * After kill -9 of the box its server lives on; after kill -9 of the server its sessions do, for a moment. Ends the one
  * and waits for the others, so that there are never two servers on one data directory.
- * @throws BoxRefused when they do not end
+ * @throws PostgresRefused when they do not end
  */
 export async function endOrphan(
   { data, socketFolder }: PostgresPlaces,
@@ -30,7 +30,7 @@ export async function endOrphan(
   if (!(await haveEnded(folder, clock, ENDS_WITHIN_MS))) {
     if (pid !== undefined) signal(pid, 'SIGQUIT') // immediate shutdown: the next start recovers
     if (!(await haveEnded(folder, clock, ENDS_WITHIN_MS)))
-      throw new BoxRefused('postgres-still-running', { folder, pids: await processesIn(folder) })
+      throw new PostgresRefused('postgres-still-running', { folder, pids: await processesIn(folder) })
   }
   // Locks whose number is another program's by now would keep the server from starting, and so would the number of a
   // server that ended and that nobody waited for: process 1 of a container often waits for none.

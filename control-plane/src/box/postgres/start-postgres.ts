@@ -3,7 +3,7 @@ import path from 'node:path'
 
 import type { Clock } from '../../system/clock.js'
 import { type Random, systemRandom } from '../../system/random.js'
-import { BoxRefused } from '../box-refused.js'
+import { PostgresRefused } from './postgres-refused.js'
 import type { Account } from './account.js'
 import { chooseAccount, giveTo } from './choose-account.js'
 import { refusingIn } from './file-refusals.js'
@@ -44,7 +44,7 @@ export interface Postgres {
 /**
  * Starts the PostgreSQL that npm brought, on data that survives: the first time it makes the database, after a kill -9
  * of the box it ends the server that was left, after a kill -9 of the server it recovers.
- * @throws BoxRefused when it cannot run here
+ * @throws PostgresRefused when it cannot run here
  */
 export async function startPostgres(options: PostgresOptions): Promise<Postgres> {
   const {
@@ -61,7 +61,7 @@ export async function startPostgres(options: PostgresOptions): Promise<Postgres>
   await makeFolders(places)
   const cluster = await findCluster(places)
   if (cluster !== undefined && cluster.major !== found.major)
-    throw new BoxRefused('postgres-other-major', {
+    throw new PostgresRefused('postgres-other-major', {
       folder: places.cluster,
       found: cluster.major,
       brought: found.major,
@@ -110,11 +110,11 @@ async function run(
   }
 }
 
-async function didNotStart({ folder }: PostgresPlaces, server: ServerProcess): Promise<BoxRefused> {
+async function didNotStart({ folder }: PostgresPlaces, server: ServerProcess): Promise<PostgresRefused> {
   const how = await server.exited
   const lines = server.lastLines()
   if (lines.some((line) => line.includes('No space left on device')))
-    return new BoxRefused('disk-full', { folder })
+    return new PostgresRefused('disk-full', { folder })
   const errors = lines.filter((line) => /^(FATAL|PANIC|ERROR|HINT)|error/.test(line))
-  return new BoxRefused('postgres-did-not-start', { folder, reason: errors.join('\n') || how })
+  return new PostgresRefused('postgres-did-not-start', { folder, reason: errors.join('\n') || how })
 }

@@ -1,3 +1,5 @@
+import { StartRefused } from '../start-refused.js'
+
 /** What each refusal holds. */
 interface Details {
   'postgres-unknown-platform': { platform: string }
@@ -61,14 +63,14 @@ const SENTENCES: { readonly [R in keyof Details]: (detail: Details[R]) => string
     'choose a shorter folder with ENTREPOT_DATA=/path.',
 }
 
-/** Why the box does not start: a sentence for the person who typed `npm start`. The list is closed. */
-export class BoxRefused<R extends keyof Details = keyof Details> extends Error {
+/** Why the embedded PostgreSQL does not start. The list is closed. */
+export class PostgresRefused<R extends keyof Details = keyof Details> extends StartRefused {
   readonly refusal: R
   readonly detail: Details[R]
 
   constructor(refusal: R, detail: Details[R], options?: ErrorOptions) {
     super(SENTENCES[refusal](detail), options)
-    this.name = 'BoxRefused'
+    this.name = 'PostgresRefused'
     this.refusal = refusal
     this.detail = detail
   }
