@@ -1,10 +1,10 @@
 import { execFile } from 'node:child_process'
 import path from 'node:path'
 
-import { Client } from 'undici'
 import { z } from 'zod'
 
 import { ProductError } from '../http/product-error.js'
+import { askOverSocket } from '../system/ask-over-socket.js'
 
 const ANSWER_MS = 10_000
 /** Several addresses, each with its own time-outs. */
@@ -46,17 +46,14 @@ export class Core {
 
   /** What the core tells of itself and its upstreams. @throws ProductError `core-unavailable` */
   async status(): Promise<CoreStatus> {
-    const client = new Client('http://core', {
-      socketPath: this.#options.socket,
-      headersTimeout: ANSWER_MS,
-    })
+    const { socket } = this.#options
     try {
-      const { body } = await client.request({ method: 'GET', path: '/status', bodyTimeout: ANSWER_MS })
-      return status.parse(await body.json())
+      const signal = AbortSignal.timeout(ANSWER_MS)
+      const answer = await askOverSocket(socket, { path: '/status', signal })
+      if (answer === undefined) throw new Error(`nobody listens on ${socket}`)
+      return status.parse(JSON.parse(answer.text))
     } catch (error) {
       throw unavailable(error)
-    } finally {
-      await client.close()
     }
   }
 

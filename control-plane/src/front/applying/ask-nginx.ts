@@ -3,8 +3,9 @@ import { readFile } from 'node:fs/promises'
 import http from 'node:http'
 import https from 'node:https'
 import { TLSSocket } from 'node:tls'
-import { text } from 'node:stream/consumers'
 import type { FrontSettings, Listener } from '@entrepot/front'
+
+import { askOverSocket } from '../../system/ask-over-socket.js'
 
 /** What a listener must answer through a new configuration before it is kept. */
 export interface Probe {
@@ -98,14 +99,9 @@ export async function runningGeneration(
   generationSocket: string,
   signal: AbortSignal,
 ): Promise<string | undefined> {
-  const { promise, resolve, reject } = Promise.withResolvers<string | undefined>()
-  const headers = { connection: 'close', host: 'localhost' }
-  const asked = http.get(
-    { socketPath: generationSocket, path: '/', headers, agent: false, signal },
-    (response) => {
-      text(response).then(resolve, reject)
-    },
-  )
-  asked.on('error', () => resolve(undefined))
-  return promise
+  try {
+    return (await askOverSocket(generationSocket, { path: '/', signal }))?.text
+  } catch {
+    return undefined
+  }
 }
