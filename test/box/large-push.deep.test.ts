@@ -1,11 +1,10 @@
 import { createHash, randomBytes } from 'node:crypto'
 
-import { afterAll, beforeAll, expect, test } from '@jest/globals'
+import { expect, test } from '@jest/globals'
 
 import { watchMemory } from '../support/memory.js'
 import { expectStatus, locationOf, withDigest } from '../support/registry-client.js'
-import { StateFolder } from '../support/state-folder.js'
-import { RunningBox } from './running-box.js'
+import { useRunningBox } from './use-running-box.js'
 
 const MIB = 1024 * 1024
 const PUSHED_MIB = 2048
@@ -14,19 +13,10 @@ const GROWTH_MIB = 128
 /** Sessions and workers of PostgreSQL end when they like; nothing of a push goes by them. */
 const COMES_AND_GOES = /^postgres: /
 
-let state: StateFolder
-let box: RunningBox
-
-beforeAll(async () => {
-  state = new StateFolder()
-  box = await RunningBox.open(state.join('box'))
-})
-afterAll(async () => {
-  await box.stop()
-  await state.destroy()
-})
+const running = useRunningBox()
 
 test('a push of 2 GiB by TLS leaves the memory of every part as it was', async () => {
+  const box = running()
   const client = box.client('tls', box.account)
   const watched = box
     .processes()

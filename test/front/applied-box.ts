@@ -2,6 +2,7 @@ import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync 
 import os from 'node:os'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { afterAll, beforeAll } from '@jest/globals'
 
 import { type Applied, applyGeneration, type Candidate } from '#control/front/applying/apply-generation.js'
 import { type ApplyPrograms, nginxCommand } from '#control/front/applying/apply-script.js'
@@ -42,6 +43,22 @@ export interface AppliedBox {
   readonly nginx: RunningProcess
   readonly core: RunningProcess
   stop(): Promise<void>
+}
+
+/** A box that serves its first generation, for the tests of one `describe`. */
+export function useAppliedBox(program: NginxProgram | undefined): () => AppliedBox {
+  let box: AppliedBox | undefined
+  beforeAll(async () => {
+    if (program === undefined) throw new Error('nginx missing: apt-get install nginx-light')
+    box = await makeBox(program)
+    await box.apply('first')
+    await box.start()
+  })
+  afterAll(() => box?.stop())
+  return () => {
+    if (!box) throw new Error('the box is not there yet')
+    return box
+  }
 }
 
 /** A box on free ports, in a folder of its own; nothing runs in it yet. */

@@ -1,8 +1,9 @@
+import { findProgram } from '#control/box/find-program.js'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
-import { afterAll, beforeAll, expect, test } from '@jest/globals'
+import { expect, test } from '@jest/globals'
 
 import { generationFolder } from '#control/front/applying/places.js'
 import { reconcile, type Reconciled } from '#control/front/applying/reconcile.js'
@@ -10,27 +11,14 @@ import { systemClock } from '#control/system/clock.js'
 import { APPLY_SCRIPT } from '#front/render.js'
 import { describeNeeding } from '../support/needs.js'
 import { nginxPrograms } from '../support/nginx-programs.js'
-import { findProgram } from '../support/processes.js'
-import { type AppliedBox, makeBox } from './applied-box.js'
+import { useAppliedBox } from './applied-box.js'
 import { NEEDS } from './suite.js'
 
 const PROGRAM = path.join(import.meta.dirname, '../programs/apply.js')
 const [program] = await nginxPrograms()
 
 describeNeeding(NEEDS, 'an apply that is killed', () => {
-  const made: { box?: AppliedBox } = {}
-  const box = (): AppliedBox => {
-    if (!made.box) throw new Error('the box is not there yet')
-    return made.box
-  }
-
-  beforeAll(async () => {
-    if (program === undefined) throw new Error('nginx missing: apt-get install nginx-light')
-    made.box = await makeBox(program)
-    await box().apply('first')
-    await box().start()
-  })
-  afterAll(() => made.box?.stop())
+  const box = useAppliedBox(program)
 
   /** A program that kills the whole group of processes it is one of, the applying one too, when `where` says so. */
   function killing(name: string, real: string, where: string): string {

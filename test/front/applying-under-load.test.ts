@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto'
-import { afterAll, beforeAll, expect, test } from '@jest/globals'
+import { expect, test } from '@jest/globals'
 
 import { applyGeneration } from '#control/front/applying/apply-generation.js'
 import { countDraining } from '#control/front/applying/draining.js'
@@ -9,7 +9,7 @@ import { eventually } from '../support/eventually.js'
 import { describeNeeding } from '../support/needs.js'
 import { nginxPrograms } from '../support/nginx-programs.js'
 import { RegistryClient } from '../support/registry-client.js'
-import { type AppliedBox, makeBox } from './applied-box.js'
+import { useAppliedBox } from './applied-box.js'
 import { NEEDS } from './suite.js'
 
 const MIB = 1024 * 1024
@@ -20,20 +20,8 @@ function digestOf(bytes: Uint8Array): string {
 }
 
 describeNeeding(NEEDS, 'changes under running transfers', () => {
-  const made: { box?: AppliedBox } = {}
-  const box = (): AppliedBox => {
-    if (!made.box) throw new Error('the box is not there yet')
-    return made.box
-  }
+  const box = useAppliedBox(program)
   const url = (): string => `http://127.0.0.1:${box().ports.local}`
-
-  beforeAll(async () => {
-    if (program === undefined) throw new Error('nginx missing: apt-get install nginx-light')
-    made.box = await makeBox(program)
-    await box().apply('first')
-    await box().start()
-  })
-  afterAll(() => made.box?.stop())
 
   async function push(bytes: Uint8Array): Promise<void> {
     const client = new RegistryClient(url())

@@ -122,15 +122,20 @@ describe('a right to names of this registry', () => {
 })
 
 describe('an upstream that has no account any more', () => {
-  test('shows nobody what only the account could see', async () => {
+  /** A hub that shows one image to its account only, and another one to everybody. */
+  async function openWithAccount() {
     const upstream = { auth: 'bearer', users: { me: 'secret' }, privateRepositories: ['acme'] } as const
     const scene = await openScene({ hosts: { [HUB]: { upstream, settings: login } }, config: ACCESS })
+    const { [HUB]: hub } = scene.upstreams
+    const [secret, open] = [makeImage(), makeImage()]
+    hub.hold('acme/app', secret, 'v1')
+    hub.hold('open/app', open, 'v1')
+    return { scene, hub, secret, open, owner: scene.mirror.connect({ headers: passwordOf('owner') }) }
+  }
+
+  test('shows nobody what only the account could see', async () => {
+    const { scene, hub, secret, open, owner } = await openWithAccount()
     try {
-      const { [HUB]: hub } = scene.upstreams
-      const [secret, open] = [makeImage(), makeImage()]
-      hub.hold('acme/app', secret, 'v1')
-      hub.hold('open/app', open, 'v1')
-      const owner = scene.mirror.connect({ headers: passwordOf('owner') })
       await pullImage(owner, ['acme/app', 'v1'], secret)
       await pullImage(owner, ['open/app', 'v1'], open)
       await scene.mirror.restart('in order', { upstreams: [{ host: HUB, at: hub }] })
@@ -148,14 +153,8 @@ describe('an upstream that has no account any more', () => {
   })
 
   test('shows nobody layers whose manifest never came', async () => {
-    const upstream = { auth: 'bearer', users: { me: 'secret' }, privateRepositories: ['acme'] } as const
-    const scene = await openScene({ hosts: { [HUB]: { upstream, settings: login } }, config: ACCESS })
+    const { scene, hub, secret, open, owner } = await openWithAccount()
     try {
-      const { [HUB]: hub } = scene.upstreams
-      const [secret, open] = [makeImage(), makeImage()]
-      hub.hold('acme/app', secret, 'v1')
-      hub.hold('open/app', open, 'v1')
-      const owner = scene.mirror.connect({ headers: passwordOf('owner') })
       const [hidden, shown] = [layerOf(secret), layerOf(open)]
       await owner.pullBlob('acme/app', hidden)
       await owner.pullBlob('open/app', shown)

@@ -1,3 +1,4 @@
+import { findProgram } from '#control/box/find-program.js'
 import { readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 
@@ -9,13 +10,7 @@ import type { FakeUpstream, FakeUpstreamOptions } from '../support/fake-upstream
 import { type Image, makeImage } from '../support/images.js'
 import type { Mirror, MirroredUpstream } from '../support/mirror.js'
 import { describeNeeding } from '../support/needs.js'
-import {
-  findProgram,
-  freePort,
-  type RunningProcess,
-  startProcess,
-  untilListening,
-} from '../support/processes.js'
+import { freePort, type RunningProcess, startProcess, untilListening } from '../support/processes.js'
 import { useOneFolder } from './one-folder.js'
 import { pullImage } from './pulls.js'
 

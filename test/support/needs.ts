@@ -1,6 +1,6 @@
 import { describe, test } from '@jest/globals'
 
-import { findProgram } from './processes.js'
+import { findProgram } from '#control/box/find-program.js'
 
 /** A program that a lane of tests cannot do without, and the Debian package that brings it. */
 export interface Need {

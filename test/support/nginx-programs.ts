@@ -2,7 +2,8 @@ import { existsSync, readdirSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 
-import { findProgram, runToEnd } from './processes.js'
+import { findProgram } from '#control/box/find-program.js'
+import { runToEnd } from './processes.js'
 
 /** An nginx that can be run here. */
 export interface NginxProgram {

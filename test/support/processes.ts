@@ -1,8 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { accessSync, constants, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import net from 'node:net'
-import path from 'node:path'
 import { text } from 'node:stream/consumers'
 
 import { systemClock } from '#core/system/clock.js'
@@ -34,21 +33,6 @@ export interface ProcessOptions {
 
 /** Where a server listens. */
 export type Address = { readonly port: number; readonly host?: string } | { readonly socket: string }
-
-/** The absolute path of a program, looked for in PATH and in the administrator's folders; `undefined` when absent. */
-export function findProgram(program: string): string | undefined {
-  const folders = [...(process.env['PATH'] ?? '').split(':'), '/usr/sbin', '/sbin', '/usr/local/sbin']
-  return folders.map((folder) => path.join(folder, program)).find(isExecutable)
-}
-
-function isExecutable(file: string): boolean {
-  try {
-    accessSync(file, constants.X_OK)
-    return true
-  } catch {
-    return false
-  }
-}
 
 /** Starts a program and collects what it writes. Throws when there is no such program. */
 export async function startProcess(

@@ -1,3 +1,4 @@
+import { findProgram } from '#control/box/find-program.js'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import type { Socket } from 'node:net'
 import os from 'node:os'
@@ -7,7 +8,6 @@ import { fileURLToPath } from 'node:url'
 import {
   connectTo,
   type Ending,
-  findProgram,
   freePort,
   type RunningProcess,
   startProcess,

@@ -1,10 +1,11 @@
-import { cp, mkdir, open, readdir, rename, rm, writeFile } from 'node:fs/promises'
+import { cp, mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 
 import { createDurably } from '../front/certificates/create-durably.js'
 import { ownCaFiles } from '../front/certificates/own-ca.js'
 import { findText } from '../front/certificates/server-certificate.js'
 import type { Random } from '../system/random.js'
+import { syncFolder } from '../system/sync-folder.js'
 import type { Entry } from './archive.js'
 
 /** Holds what was there before and what comes instead, until the database has decided which of them stays. */
@@ -143,14 +144,5 @@ async function namesOf(folder: string): Promise<readonly string[]> {
     return await readdir(folder)
   } catch {
     return [] // the first start makes it
-  }
-}
-
-async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, 'r')
-  try {
-    await handle.sync()
-  } finally {
-    await handle.close()
   }
 }

@@ -3,6 +3,7 @@ import { chmod, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promi
 import path from 'node:path'
 import type { RenderedFile } from '@entrepot/front'
 
+import { syncFolder } from '../../system/sync-folder.js'
 import { type ApplyPlaces, generationFolder } from './places.js'
 
 /** Digests of a generation's files, as `sha256sum -c` reads them. */
@@ -73,9 +74,4 @@ async function writeDurably(name: string, { mode, text }: RenderedFile): Promise
   await file.writeFile(text)
   await file.chmod(mode)
   await file.sync()
-}
-
-async function syncFolder(folder: string): Promise<void> {
-  await using handle = await open(folder, 'r')
-  await handle.sync()
 }

@@ -3,6 +3,7 @@ import path from 'node:path'
 
 import { errorCode } from '../../system/error-code.js'
 import type { Random } from '../../system/random.js'
+import { syncFolder } from '../../system/sync-folder.js'
 
 /** File systems without hard links say so in different ways. */
 const NO_LINKS = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK'])
@@ -73,14 +74,5 @@ async function isThere(file: string): Promise<boolean> {
   } catch (error) {
     if (errorCode(error) === 'ENOENT') return false
     throw error
-  }
-}
-
-async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, 'r')
-  try {
-    await handle.sync()
-  } finally {
-    await handle.close()
   }
 }
