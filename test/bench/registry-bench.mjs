@@ -8,12 +8,13 @@
 //   --pids NAME=PID,PID      server processes; their descendants count too (CPU seconds, memory)
 //   --auth NAME=USER:PASS    Basic for that target           --header NAME='K: V'  any header for that target
 //   --readonly NAME          no pushes to it: its content is there already
-//   --scenario LIST          push big-upload pull-large pull-small catalog start stampede crowd warm-mirror
+//   --scenario LIST          push big-upload pull-large pull-small catalog start api stampede crowd warm-mirror
 //   --case TEXT              only the cases whose name has TEXT
 //   --rounds N  --seconds S and --conns N (pull-small)  --clients 1,4,16 and --total-gib G (pull-large)  --blob-mib 512
 //   --push 1x512m,8x32m,200x64k  --push-modes chunked,mono  --big-gib 2
 //   --after NAME=SHELL       run after each push (not timed), e.g. to delete what was pushed; NAME may be *
 //   --start-cmd NAME=SHELL   start: runs the server in the foreground until SIGTERM
+//   --admin NAME=URL         start: where a box answers admins
 // The clients are loadgen (C, built into the work folder with cc at the first run) and wrk.
 import fs from 'node:fs'
 import os from 'node:os'
@@ -25,6 +26,7 @@ import { bigUpload, push } from './scenarios/push.mjs'
 import { pullLarge, pullSmall } from './scenarios/pull.mjs'
 import { catalog } from './scenarios/catalog.mjs'
 import { start } from './scenarios/start.mjs'
+import { adminApi } from './scenarios/api.mjs'
 import { crowd, stampede } from './scenarios/stampede.mjs'
 import { warmMirror } from './scenarios/warm-mirror.mjs'
 
@@ -35,6 +37,7 @@ const scenarios = {
   'pull-small': pullSmall,
   catalog,
   start,
+  api: adminApi,
   stampede,
   crowd,
   'warm-mirror': warmMirror,

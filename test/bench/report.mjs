@@ -4,7 +4,7 @@ import { judge } from './aims.mjs'
 
 /** The harness's JSON of one row, reduced to lines of the table; every sample stays in `raw`. */
 export function resultsOf(name, row, { date, machine, rounds, results, raw }) {
-  const [base, ours] = row.targets
+  const [base, ours = base] = row.targets
   const lines = raw.flatMap(({ scenario, case: label, samples }) => {
     const here = results.filter((r) => r.scenario === scenario && r.case === label)
     const others = othersIn(samples)
@@ -18,12 +18,13 @@ export function resultsOf(name, row, { date, machine, rounds, results, raw }) {
           median: of(target).median,
           ours: againstRound(samples, ours, target, metric),
         }))
-      const aim = judge(name, label, metric, { value: mine.median, ratio: mine.ratio })
+      const beside = Object.fromEntries(limits.map((l) => [l.target, l.ours]))
+      const aim = judge(name, label, metric, { value: mine.median, ratio: mine.ratio, beside })
       return {
         scenario,
         case: label,
         metric,
-        base: of(base).median,
+        ...(base !== ours && { base: of(base).median }),
         ours: mine.median,
         ratio: mine.ratio,
         n: mine.n,
@@ -49,7 +50,7 @@ export function printReport(all) {
       line.metric,
       format(line.base),
       format(line.ours),
-      `×${format(line.ratio)}`,
+      line.base === undefined ? '' : `×${format(line.ratio)}`,
       line.aim ? `${line.aim.text} ${line.aim.met ? 'met' : 'missed'}` : '',
       line.limits.map((l) => `${l.target} ${format(l.median)} (×${format(l.ours)})`).join(', '),
       line.others ? format(line.others.median) : '-',

@@ -26,12 +26,15 @@ import { addUploadLimits } from './stacks/upload-limits.mjs'
 import { addCatalogLimit, addCatalogPeer, catalogStore } from './stacks/catalog.mjs'
 import { addMirrors } from './stacks/mirrors.mjs'
 import { fillPageCache } from './stacks/page-cache.mjs'
+import { addBox, addLoginPeer, boxStartArgs } from './stacks/box.mjs'
 import { CORE, addCatalogOurs, addOurs, coreConfig } from './stacks/ours.mjs'
 
 const HARNESS = fileURLToPath(new URL('./registry-bench.mjs', import.meta.url))
 const parts = {
   peer: addPeers,
   ours: addOurs,
+  box: addBox,
+  'login-peer': addLoginPeer,
   'pull-limits': addPullLimits,
   'upload-limits': addUploadLimits,
   'catalog-peer': addCatalogPeer,
@@ -107,7 +110,7 @@ function startArgs(stack) {
 function tidyCommand(stack) {
   const mark = path.join(stack.work, 'mark')
   fs.writeFileSync(mark, '')
-  const stores = ['store', 'ours-store'].map((name) =>
+  const stores = ['store', 'ours-store', 'box/store'].map((name) =>
     path.join(stack.work, name, 'docker/registry/v2/blobs'),
   )
   const find = `find ${stores.join(' ')} -mindepth 3 -maxdepth 3 -newer ${mark} -exec rm -rf {} + 2>/dev/null`
@@ -128,7 +131,7 @@ async function measureRow(stack, name, options) {
   ]
   const chosen = [...row.targets, ...(options.limits ? (row.limits ?? []) : [])]
   const targets = row.starts
-    ? startArgs(stack)
+    ? await (row.starts === 'box' ? boxStartArgs(stack) : startArgs(stack))
     : ['--stacks', path.join(stack.work, 'stacks.json'), ...chosen.flatMap((target) => ['--target', target])]
   const some = options.case ? ['--case', options.case] : []
   const tidy = tidyCommand(stack)

@@ -53,7 +53,8 @@ export type PartName = keyof typeof PARTS
 export class RunningBox {
   readonly data: string
   readonly ports: Ports
-  readonly #environment: Readonly<Record<string, string>>
+  /** What it is started with, beyond this process's own. */
+  readonly environment: Readonly<Record<string, string>>
   #process: RunningProcess
   #secrets: Secrets | undefined
 
@@ -66,7 +67,7 @@ export class RunningBox {
     this.data = data
     this.ports = ports
     this.#process = first
-    this.#environment = environment
+    this.environment = environment
   }
 
   /** Starts it for the first time. */
@@ -89,14 +90,14 @@ export class RunningBox {
   /** Starts it again on what is there, and answers how long that took until it said that it serves. */
   async start(): Promise<number> {
     const from = performance.now()
-    this.#process = await startWith(this.#environment)
+    this.#process = await startWith(this.environment)
     await this.#untilAnnounced()
     return performance.now() - from
   }
 
   /** Another start on the same folder, to its end; nobody waits for an announcement. */
   async startBeside(): Promise<{ readonly code: number | null; readonly said: string }> {
-    const beside = await startWith(this.#environment)
+    const beside = await startWith(this.environment)
     const { code } = await beside.ended
     return { code, said: beside.log() }
   }
@@ -168,6 +169,16 @@ export class RunningBox {
     return this.#made.account
   }
 
+  /** Of the first admin, who may do everything. */
+  get token(): string {
+    return this.#made.token
+  }
+
+  /** What `npm start` runs; all else descends from it. */
+  get pid(): number {
+    return this.#process.pid
+  }
+
   get #made(): Secrets {
     if (this.#secrets === undefined) throw new Error('the first start has not told its secrets')
     return this.#secrets
@@ -191,7 +202,7 @@ export class RunningBox {
     body?: object,
   ): Promise<Answer> {
     const client = this.client('admin')
-    const headers = { authorization: `Bearer ${this.#made.token}`, 'content-type': 'application/json' }
+    const headers = { authorization: `Bearer ${this.token}`, 'content-type': 'application/json' }
     try {
       return await client.send({
         ...{ method, target: `/api/v1/${target}`, headers },

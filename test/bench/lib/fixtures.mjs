@@ -120,12 +120,13 @@ export async function ensureFixture(target) {
   const f = fixture()
   const has = await request(target, 'HEAD', `/v2/${f.repo}/manifests/${f.manifest}`, { headers: ACCEPT })
   if (has.status !== 200 && !target.readonly) {
-    const r = await load(target, [[f.repo, f.big.digest, f.bigFile]], { mode: 'push-mono' })
+    const pusher = { ...target, headers: target.pushHeaders }
+    const r = await load(pusher, [[f.repo, f.big.digest, f.bigFile]], { mode: 'push-mono' })
     if (r.errors)
       throw new Error(`${target.name}: fixture push: ${r.first_error} ${JSON.stringify(r.statuses)}`)
-    await putBlob(target, f.repo, f.smallBytes)
-    await putBlob(target, f.repo, f.configBytes)
-    await putManifest(target, f.repo, f.tag, f.config, [f.big, f.small])
+    await putBlob(pusher, f.repo, f.smallBytes)
+    await putBlob(pusher, f.repo, f.configBytes)
+    await putManifest(pusher, f.repo, f.tag, f.config, [f.big, f.small])
   }
   const there = await request(target, 'HEAD', `/v2/${f.repo}/blobs/${f.small.digest}`)
   if (there.status !== 200) throw new Error(`${target.name}: the fixture is not there (${there.status})`)

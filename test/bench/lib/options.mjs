@@ -30,6 +30,7 @@ export const options = {
   pushModes: list('--push-modes', 'chunked,mono'),
   bigGiB: number('--big-gib', 2),
   start: perTarget('--start-cmd'),
+  admin: perTarget('--admin'),
   after: perTarget('--after'),
   hangSeconds: number('--hang-seconds', 20),
   help: argv.includes('--help') || !all('--target').length,
@@ -39,6 +40,8 @@ const stacks = one('--stacks') ? JSON.parse(fs.readFileSync(one('--stacks'), 'ut
 const pids = perTarget('--pids')
 const auth = perTarget('--auth')
 const readonly = new Set(all('--readonly'))
+
+const basic = (login) => `Authorization: Basic ${Buffer.from(login).toString('base64')}`
 
 /** One `--target NAME=URL`; a bare NAME is looked up in the stacks file. */
 function target(spec) {
@@ -51,15 +54,19 @@ function target(spec) {
   const headers = all('--header')
     .filter((h) => h.startsWith(prefix))
     .map((h) => h.slice(prefix.length))
+  headers.push(...(known.headers ?? []))
   const login = auth[name] ?? known.auth
-  if (login) headers.push(`Authorization: Basic ${Buffer.from(login).toString('base64')}`)
+  if (login) headers.push(basic(login))
   return {
     name,
     url,
     headers,
+    /** Where only pushes need a login. */
+    pushHeaders: known.pushAuth ? [...headers, basic(known.pushAuth)] : headers,
     pids: (pids[name]?.split(',') ?? known.pids ?? []).map(Number),
     readonly: readonly.has(name) || known.kind === 'limit',
     upstreams: known.upstreams,
+    data: known.data,
   }
 }
 

@@ -57,6 +57,45 @@ const statusMiB = (pid, key) =>
     0,
   )
 
+/** The parts of a box, by what their processes are called. */
+const PARTS = [
+  ['registry-core', /registry-core\.js serve /],
+  ['control plane', /control-plane\/dist\/main\.js/],
+  ['Postgres', /\/bin\/postgres -D |^postgres: /],
+  ['nginx', /^nginx: /],
+  ['npm start', /^/],
+]
+
+/** Which processes of a tree belong to which part of a box. */
+export function partsOf(roots) {
+  const parts = new Map(PARTS.map(([name]) => [name, []]))
+  for (const pid of tree(roots)) {
+    const command = quiet(() => fs.readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' '), '')
+    const [name] = PARTS.find(([, pattern]) => pattern.test(command))
+    parts.get(name).push(pid)
+  }
+  return parts
+}
+
+/** Resident memory of each of these processes alone, in MiB; of shared pages each has its share. */
+export const proportionalMiB = (pids) =>
+  pids.reduce(
+    (sum, pid) =>
+      sum +
+      quiet(
+        () => Number(/^Pss:\s+(\d+)/m.exec(fs.readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8'))[1]) / 1024,
+        0,
+      ),
+    0,
+  )
+
+/** CPU seconds used so far by each of these processes, and by no child of theirs. */
+export const ownCpuSeconds = (pids) =>
+  pids.reduce((sum, pid) => {
+    const f = quiet(() => statFields(pid), null)
+    return f ? sum + (Number(f[11]) + Number(f[12])) / HZ : sum
+  }, 0)
+
 /** Resident memory now, in MiB: of all processes together and of the largest one. */
 export function residentMiB(roots) {
   const each = tree(roots).map((pid) => statusMiB(pid, 'VmRSS'))

@@ -10,7 +10,8 @@ const GiB = 2 ** 30
 
 async function pushLayers(target, repo, layers, mode, conc) {
   const plan = layers.map((l) => [repo, l.digest, l.file])
-  const r = await load(target, plan, { mode: `push-${mode}`, conc, timeout: 600 })
+  const pusher = { ...target, headers: target.pushHeaders }
+  const r = await load(pusher, plan, { mode: `push-${mode}`, conc, timeout: 600 })
   if (r.errors)
     throw new Error(`${target.name}: ${r.errors} errors, ${r.first_error} ${JSON.stringify(r.statuses)}`)
   return r

@@ -3,7 +3,12 @@ import fs from 'node:fs'
 import path from 'node:path'
 
 /** Writes a configuration for Distribution; answers the file's path. */
-export function registryConfig(stack, name, port, { tls = false, root = stack.store, remote } = {}) {
+export function registryConfig(
+  stack,
+  name,
+  port,
+  { tls = false, root = stack.store, remote, htpasswd } = {},
+) {
   const file = path.join(stack.work, `${name}.yml`)
   const lines = [
     'version: 0.1',
@@ -16,6 +21,7 @@ export function registryConfig(stack, name, port, { tls = false, root = stack.st
     `  addr: 127.0.0.1:${port}`,
     '  headers: { X-Content-Type-Options: [nosniff] }',
     ...(tls ? [`  tls: { certificate: ${stack.cert}, key: ${stack.key} }`] : []),
+    ...(htpasswd ? [`auth: { htpasswd: { realm: bench, path: ${htpasswd} } }`] : []),
     ...(remote ? [`proxy: { remoteurl: ${remote} }`] : []),
   ]
   fs.writeFileSync(file, lines.join('\n') + '\n')

@@ -126,13 +126,13 @@ export class Stack {
   }
 
   /** A target that is an nginx server block. */
-  server(name, { tls = false, body, kind, pids = [] }) {
+  server(name, { tls = false, body, kind, pids = [], extra }) {
     const port = this.takePort()
     const flags = tls ? ' ssl' : ''
     this.servers.push(
       `  server { # ${name}\n    listen 127.0.0.1:${port}${flags} reuseport backlog=4096;\n${body}\n  }`,
     )
-    this.plain(name, `${tls ? 'https' : 'http'}://127.0.0.1:${port}`, kind, ['nginx', ...pids])
+    this.plain(name, `${tls ? 'https' : 'http'}://127.0.0.1:${port}`, kind, ['nginx', ...pids], extra)
   }
 
   #nginxConf() {

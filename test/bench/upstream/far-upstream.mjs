@@ -136,7 +136,7 @@ class Upstream {
     return { knobs: this.#knobs }
   }
 
-  answerControl({ pathname, searchParams: query }) {
+  async answerControl({ pathname, searchParams: query }) {
     if (pathname === '/_ctl') return this.#control(query)
     if (pathname === '/_image') {
       const digest = this.#images.manifest(query.get('repo'), query.get('tag'))
@@ -152,7 +152,9 @@ const { values } = parseArgs({ options: { port: { type: 'string' }, 'ctl-port': 
 const upstream = new Upstream(Number(values.port))
 await upstream.listen()
 http
-  .createServer(async (req, res) => {
-    sendJson(res, 200, await upstream.answerControl(new URL(req.url, 'http://localhost')))
+  .createServer((req, res) => {
+    void upstream
+      .answerControl(new URL(req.url, 'http://localhost'))
+      .then((answer) => sendJson(res, 200, answer))
   })
   .listen(Number(values['ctl-port']), '127.0.0.1')
