@@ -10,6 +10,7 @@ import type { BoxMessage } from './box/box-message.js'
 import { readBoxSettings } from './box/box-settings.js'
 import { workersUser } from './box/children.js'
 import { findNginx } from './box/nginx-program.js'
+import { sayOfFullDisk } from './box/full-disk.js'
 import { type BoxPlaces, placesOf } from './box/places.js'
 import { type FirstStart, openControlPlane } from './control-plane.js'
 import { Core } from './core/core.js'
@@ -59,7 +60,9 @@ async function main(): Promise<void> {
   const log = pino({ name: 'control-plane' })
   const { nginxVersion, ...applying } = applyOptions(places)
   const site = siteOf(settings, places)
-  const database = new Database({ url: settings.databaseUrl, clock })
+  const isOurs = settings.databaseUrl.includes(encodeURIComponent(places.run))
+  const sayOfDisk = isOurs ? () => sayOfFullDisk(places.postgres) : undefined
+  const database = new Database({ url: settings.databaseUrl, clock, ...(sayOfDisk && { sayOfDisk }) })
   const controlPlane = await openControlPlane({
     ...{ database, sealing, clock, random, log },
     ...{ site, core: coreAt(places) },
@@ -84,10 +87,13 @@ async function main(): Promise<void> {
       void controlPlane.close()
     })
   try {
-    await database.open(stopping.signal, (sentence) => log.warn(sentence))
+    const say = (sentence: string): void => log.warn(sentence)
+    await database.open(stopping.signal, say)
     const left = await reconcile(applying, undefined)
     if (left.state !== 'none' && left.state !== 'settled') log.warn(left, 'an earlier change was cut off')
-    const { first, applied } = await controlPlane.start(settings.adminToken)
+    // A database that is full, or takes no writes, is one that is away: the API says so, and this goes on when it is back.
+    const start = () => controlPlane.start(settings.adminToken)
+    const { first, applied } = await database.untilKept(start, stopping.signal, say)
     if (applied.outcome === 'refused')
       log.error(applied, 'the configuration is refused: what was in force stays')
     for (const message of messagesOf(first, applied)) process.send?.(message)

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { ADMIN_TOKEN_ROUTES as TOKENS } from '#control/access/admin-token.schema.js'
 import { AUDIT_ROUTES as AUDIT, type AuditRow } from '#control/audit/audit.schema.js'
 import { type Postgres, startPostgres } from '#control/box/postgres/start-postgres.js'
-import { dataSource } from '#control/database/database.js'
+import { dataSource } from '#control/database/open-source.js'
 import { CERTIFICATE_ROUTES as CERTIFICATES } from '#control/front/certificates.schema.js'
 import { NGINX_SETTINGS_ROUTES as NGINX } from '#control/front/nginx-settings.schema.js'
 import { HEALTH_ROUTES as HEALTH } from '#control/health/health.schema.js'
@@ -15,6 +15,7 @@ import { systemClock } from '#control/system/clock.js'
 import { UPSTREAM_ROUTES as UPSTREAMS } from '#control/upstreams/upstream.schema.js'
 import { type ApiStage, openApiStage } from './support/api-stage.js'
 import { startTestPostgres, type TestPostgres } from './support/database.js'
+import { longestWait } from './support/longest-wait.js'
 
 const MINUTES_MS = 10 * 60_000
 
@@ -159,16 +160,6 @@ function start(folder: string): Promise<Postgres> {
     ...{ folder: path.join(folder, 'postgres'), runFolder: path.join(folder, 'run'), clock: systemClock },
     ...{ say: () => undefined, durable: false },
   })
-}
-
-/** The seconds that the longest statement on this database has been running. */
-async function longestWait(url: string): Promise<number> {
-  const source = await dataSource(url).initialize()
-  const [row] = await source.query<{ seconds: number | null }[]>(
-    "SELECT max(extract(epoch FROM now() - query_start))::float AS seconds FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'",
-  )
-  await source.destroy()
-  return row?.seconds ?? 0
 }
 
 async function reached(what: string, ask: () => Promise<boolean> | boolean): Promise<void> {

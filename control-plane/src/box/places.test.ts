@@ -3,6 +3,7 @@ import os from 'node:os'
 import path from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import { placesOf } from './places.js'
+import { PORT, postgresPlaces } from './postgres/places.js'
 
 let data: string
 
@@ -41,9 +42,11 @@ test('everything of a box lies below its data folder, but a secret key that is n
 })
 
 test('a folder in which no socket has a place is refused, with the length that has', () => {
-  const tooLong = `/${'x'.repeat(88)}`
-  expect(() => placesIn(tooLong)).toThrow('whose path has 88 or fewer')
-  expect(path.join(placesIn(tooLong.slice(0, 88)).run, '.s.PGSQL.65535')).toHaveLength(107)
+  const tooLong = `/${'x'.repeat(80)}`
+  expect(() => placesIn(tooLong)).toThrow('whose path has 80 or fewer')
+  const { postgres, run } = placesIn(tooLong.slice(0, 80))
+  const { socketFolder } = postgresPlaces(postgres, run) // refuses what it cannot have
+  expect(path.join(socketFolder, `.s.PGSQL.${PORT}`)).toHaveLength(107)
 })
 
 test.each([

@@ -37,7 +37,7 @@ export interface BoxPlaces {
 /** Beyond it, no socket can be bound: sun_path has 108 bytes, and a zero ends it. */
 const SOCKET_PATH_BYTES = 107
 /** The longest of the names that parts give their sockets; that of Postgres. */
-const LONGEST_SOCKET = '.s.PGSQL.65535'
+const LONGEST_SOCKET = 'postgres/.s.PGSQL.5432'
 /** What a path in nginx's configuration cannot hold; its templates refuse the same. */
 const NOT_FOR_NGINX = /[\s"';{}\\#$]/
 

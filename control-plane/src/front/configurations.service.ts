@@ -3,6 +3,7 @@ import type { EntityManager } from 'typeorm'
 
 import { Audit } from '../audit/audit.service.js'
 import { Database } from '../database/database.js'
+import { isCrossed } from '../database/unavailable.js'
 import type { Caller } from '../http/caller.js'
 import { cutPage, type Page, type PageQuery } from '../http/paging.js'
 import { ProductError } from '../http/product-error.js'
@@ -54,12 +55,16 @@ interface Waiting {
 
 /** A try of nginx and the core takes a second: what comes meanwhile is tried together. */
 const MOST_TOGETHER = 50
+/** Of changes that were in the way of another transaction. */
+const TRIES = 3
 
 /** Every change of the configuration goes through here: rendered, tried, kept with its outcome, or refused whole. */
 @Injectable()
 export class Configurations {
   /** What the box was given last may not be what is meant: the database may have gone away before it had kept that. */
   #isInDoubt = false
+  /** Those who have heard that theirs cannot be made. */
+  readonly #answered = new WeakSet<Waiting>()
   readonly #changes = new Together<Waiting>((batch) => this.#settle(batch), MOST_TOGETHER)
 
   constructor(
@@ -77,13 +82,18 @@ export class Configurations {
   }
 
   /** Tells everybody of the batch what became of it. One that the box refuses is tried again one by one. */
-  async #settle(batch: readonly Waiting[]): Promise<void> {
+  async #settle(batch: readonly Waiting[], tries = 1): Promise<void> {
     try {
       const answers = await this.database.alone((manager) => this.#changeAll(manager, batch))
       this.#isInDoubt = false
       for (const [waiting, answer] of answers) waiting.resolve(answer)
     } catch (error) {
       await takeBack(batch) // for a commit that has failed
+      if (isCrossed(Error.isError(error) ? error.cause : undefined) && tries < TRIES)
+        return this.#settle(
+          batch.filter((waiting) => !this.#answered.has(waiting)),
+          tries + 1,
+        )
       const isOfOne =
         error instanceof Refused || (error instanceof ProductError && error.failure === 'invalid')
       if (!isOfOne) this.#isInDoubt = true
@@ -108,6 +118,7 @@ export class Configurations {
         if (!(error instanceof ProductError)) throw error
         answers.delete(waiting)
         await change.takeBack?.()
+        this.#answered.add(waiting)
         reject(error)
       }
     }
