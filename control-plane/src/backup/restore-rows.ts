@@ -5,7 +5,7 @@ import { nextVersion } from '../front/intent.js'
 import { ProductError } from '../http/product-error.js'
 import { Sealing } from '../system/sealed.js'
 import { readUpstream } from '../upstreams/upstream.schema.js'
-import { ownerOf } from '../upstreams/upstreams.service.js'
+import { openSecrets, sealSecrets, type UpstreamSecrets } from '../upstreams/upstream-secrets.js'
 import { refusal, type UnpackedBackup } from './read-backup.js'
 import { configurationRow, type Table, TABLES, upstreamRow } from './tables.js'
 
@@ -112,19 +112,21 @@ function parseJson(line: string): unknown {
 
 function resealedUpstream(row: z.output<typeof upstreamRow>, { theirs, ours }: Keys, where: string): object {
   const { host, settings, sealedPassword } = row
-  const password = sealedPassword === null ? undefined : openOrRefuse(theirs, sealedPassword, host, where)
+  const secrets = openOrRefuse(theirs, sealedPassword, host, where)
+  const { password } = secrets
   try {
-    readUpstream(host, { ...settings, ...(password !== undefined && { password }) }, undefined)
+    const sent = { ...settings, ...(password !== undefined && { password }) }
+    readUpstream(host, sent, { settings, secrets })
   } catch (error) {
     if (!(error instanceof ProductError)) throw error
     throw refusal(`${where}: ${error.message}`)
   }
-  return { ...row, sealedPassword: password === undefined ? null : ours.seal(password, ownerOf(host)) }
+  return { ...row, sealedPassword: sealSecrets(ours, host, secrets) }
 }
 
-function openOrRefuse(theirs: Sealing, sealed: string, host: string, where: string): string {
+function openOrRefuse(theirs: Sealing, sealed: string | null, host: string, where: string): UpstreamSecrets {
   try {
-    return theirs.open(sealed, ownerOf(host))
+    return openSecrets(theirs, host, sealed)
   } catch (error) {
     throw refusal(`${where}: the password of ${host} cannot be opened by the key in the backup`, error)
   }
@@ -133,10 +135,10 @@ function openOrRefuse(theirs: Sealing, sealed: string, host: string, where: stri
 /** A password of the past that its own box could not open either stays as it is. */
 function resealedHistory(row: z.output<typeof configurationRow>, { theirs, ours }: Keys): object {
   const upstreams = row.intent.upstreams.map(({ sealedPassword, ...upstream }) => {
-    if (sealedPassword === null) return { ...upstream, sealedPassword }
-    const owner = ownerOf(upstream.host)
+    const { host } = upstream
     try {
-      return { ...upstream, sealedPassword: ours.seal(theirs.open(sealedPassword, owner), owner) }
+      const secrets = openSecrets(theirs, host, sealedPassword)
+      return { ...upstream, sealedPassword: sealSecrets(ours, host, secrets) }
     } catch {
       return { ...upstream, sealedPassword }
     }

@@ -12,7 +12,7 @@ import { ProductError } from '../http/product-error.js'
 import type { Clock } from '../system/clock.js'
 import type { Random } from '../system/random.js'
 import type { Sealing } from '../system/sealed.js'
-import { ownerOf } from '../upstreams/upstreams.service.js'
+import { openSecrets, withoutProxyPassword } from '../upstreams/upstream-secrets.js'
 import { applyGeneration, type ApplyOptions } from './applying/apply-generation.js'
 import { probesOf, runningGeneration } from './applying/ask-nginx.js'
 import { findDrift } from './applying/generation-files.js'
@@ -127,18 +127,22 @@ export class LocalGenerations implements Generations {
   }
 
   #upstreamsOf({ upstreams }: Intent, folder: string) {
-    const rendered = upstreams.map(({ host, settings: { ca, ...settings }, sealedPassword }) => {
+    const rendered = upstreams.map(({ host, settings: { ca, proxy, ...settings }, sealedPassword }) => {
       const name = `upstreams/${host.replaceAll(/[^a-z0-9.-]/g, '_')}`
-      const password =
-        sealedPassword === null ? undefined : this.#options.sealing.open(sealedPassword, ownerOf(host))
+      const { password, proxyPassword } = openSecrets(this.#options.sealing, host, sealedPassword)
       return {
         upstream: {
           ...{ host, ...settings },
+          ...(proxy !== undefined && { proxy: withoutProxyPassword(proxy) }),
           ...(typeof ca === 'string' && { ca: `${folder}/${name}.ca.pem` }),
           ...(password !== undefined && { passwordFile: `${folder}/${name}.password` }),
+          ...(proxyPassword !== undefined && { proxyPasswordFile: `${folder}/${name}.proxy-password` }),
         },
         files: typeof ca === 'string' ? [privateFile(`${name}.ca.pem`, ca)] : [],
-        secrets: password === undefined ? [] : [privateFile(`${name}.password`, password)],
+        secrets: [
+          ...(password === undefined ? [] : [privateFile(`${name}.password`, password)]),
+          ...(proxyPassword === undefined ? [] : [privateFile(`${name}.proxy-password`, proxyPassword)]),
+        ],
       }
     })
     return {

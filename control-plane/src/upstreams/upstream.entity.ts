@@ -10,11 +10,11 @@ export class UpstreamEntity {
   @Column('int')
   position!: number
 
-  /** As the core's own schema takes it, without secrets. */
+  /** As the core's own schema takes it, without secrets: the password of a proxy is `***` in it. */
   @Column('jsonb')
   settings!: Record<string, unknown>
 
-  /** The password, encrypted; null when there is none. */
+  /** Its passwords, encrypted: the account's and that of its proxy; null when there is none. */
   @Column('text', { nullable: true })
   sealedPassword!: string | null
 

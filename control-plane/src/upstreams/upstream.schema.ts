@@ -6,21 +6,22 @@ import { z } from 'zod'
 import { fieldProblems } from '../http/field-problems.js'
 import { mergePatchSchema } from '../http/merge-patch.js'
 import { pageOf, pageQuery } from '../http/paging.js'
-import { ProductError } from '../http/product-error.js'
+import { type FieldProblem, ProductError } from '../http/product-error.js'
 import { route } from '../http/route.js'
+import { HIDDEN, splitProxy, type UpstreamSecrets } from './upstream-secrets.js'
 
-/** As the core's own configuration has it, but for files: `ca` is PEM text, a password is sent and never read back. */
+/** As the core's own configuration has it, but for files: `ca` is PEM text, passwords are sent and never read back. */
 export type UpstreamSettings = Readonly<Record<string, unknown>>
 
 const PEM = 'PEM certificates: -----BEGIN CERTIFICATE----- and so on'
 const coreJson = z.toJSONSchema(upstreamSchema, { io: 'input', unrepresentable: 'any' })
-const { passwordFile: _file, ...coreProperties } = coreJson.properties ?? {}
+const { passwordFile: _file, proxyPasswordFile: _proxyFile, ...coreProperties } = coreJson.properties ?? {}
 const settingsJson = {
   ...coreJson,
   properties: { ...coreProperties, ca: { type: 'string', description: PEM } },
   required: [],
   description:
-    'As in mirrors.upstreams of the configuration; `ca` is PEM text here, and files are not named.',
+    'As in mirrors.upstreams of the configuration; `ca` is PEM text here, and files are not named. The password of a proxy is read as ***, and *** keeps it.',
 }
 
 const describedBy = (schema: Readonly<Record<string, unknown>>, id: string) =>
@@ -37,6 +38,8 @@ const upstream = z
 
 /** Whoever sets these anew could read a password that was sent for others. */
 const WHO_SEES_IT = ['urls', 'realms', 'proxy', 'dns', 'ca'] as const
+/** The same for the password of the proxy, whose own URL is as it was. */
+const WHO_IS_THE_PROXY = ['dns', 'ca'] as const
 
 const upstreamState = z
   .looseObject({
@@ -126,40 +129,92 @@ export const UPSTREAM_ROUTES = {
   }),
 } as const
 
+/** What an upstream was before a change. */
+export interface UpstreamBefore {
+  /** As they are read: a password of the proxy is hidden in them. */
+  readonly settings: UpstreamSettings
+  readonly secrets: UpstreamSecrets
+}
+
 /**
- * Takes the settings apart into what may be read and the password. The core's schema decides what is allowed. `before` is
- * what the password that is kept was sent with; undefined when there is none. It is kept for those whom it was meant for.
+ * Takes the settings apart into what may be read and the passwords. The core's schema decides what is allowed. What is
+ * not sent again is kept, for those whom it was meant for.
  *
  * @throws ProductError `invalid`, naming each field
  */
 export function readUpstream(
   host: string,
   body: UpstreamSettings,
-  before: UpstreamSettings | undefined,
-): { readonly host: string; readonly settings: UpstreamSettings; readonly password: string | undefined } {
+  before: UpstreamBefore | undefined,
+): { readonly host: string; readonly settings: UpstreamSettings; readonly secrets: UpstreamSecrets } {
   const { host: named = host, password, ca, ...rest } = body
-  const fields = []
-  if (named !== host && findUpstreamHost(String(named)) !== host)
-    fields.push({ field: 'host', message: `${host}, as in the path, or nothing` })
-  if ('passwordFile' in rest)
-    fields.push({ field: 'passwordFile', message: 'send password: the box keeps it encrypted' })
-  if (ca !== undefined && !(typeof ca === 'string' && /-----BEGIN CERTIFICATE-----/.test(ca)))
-    fields.push({ field: 'ca', message: PEM })
-  const keeps = password === undefined && before !== undefined && rest['username'] !== undefined
-  const moved = keeps ? WHO_SEES_IT.filter((key) => !isDeepStrictEqual(before[key], body[key])) : []
-  if (moved.length > 0)
-    fields.push({ field: 'password', message: `to be sent again, with another ${moved.join(', ')}` })
+  const proxy = splitProxy(rest['proxy'])
+  const settings = {
+    ...rest,
+    ...('proxy' in rest && { proxy: proxy.shown }),
+    ...(ca !== undefined && { ca }),
+  }
+  const keptPassword =
+    password === undefined && rest['username'] !== undefined ? before?.secrets.password : undefined
+  const fields = [
+    ...misplaced(host, named, body),
+    ...missent(settings, proxy.password, keptPassword !== undefined, before),
+  ]
   const read = upstreamSchema.safeParse({
     ...{ ...rest, host },
     ...(ca !== undefined && { ca: 'ca.pem' }),
     ...(password !== undefined && { password }),
-    ...(keeps && { password: 'kept' }),
+    ...(keptPassword !== undefined && { password: 'kept' }),
   })
   if (!read.success) fields.push(...fieldProblems(read.error.issues))
   if (fields.length > 0 || !read.success) throw new ProductError('invalid', { fields })
+  const isKept = proxy.password === HIDDEN
   return {
     host: read.data.host,
-    settings: { ...rest, ...(ca !== undefined && { ca }) },
-    password: read.data.password === undefined || keeps ? undefined : read.data.password,
+    settings,
+    secrets: {
+      password: keptPassword ?? read.data.password,
+      proxyPassword: isKept ? before?.secrets.proxyPassword : proxy.password,
+    },
   }
+}
+
+/** What has another place here than in the file of the core. */
+function misplaced(host: string, named: unknown, body: UpstreamSettings): FieldProblem[] {
+  const { ca } = body
+  const isPem = ca === undefined || (typeof ca === 'string' && /-----BEGIN CERTIFICATE-----/.test(ca))
+  return [
+    ...(named !== host && findUpstreamHost(String(named)) !== host
+      ? [{ field: 'host', message: `${host}, as in the path, or nothing` }]
+      : []),
+    ...('passwordFile' in body
+      ? [{ field: 'passwordFile', message: 'send password: the box keeps it encrypted' }]
+      : []),
+    ...('proxyPasswordFile' in body
+      ? [{ field: 'proxyPasswordFile', message: 'send it in proxy: the box keeps it encrypted' }]
+      : []),
+    ...(isPem ? [] : [{ field: 'ca', message: PEM }]),
+  ]
+}
+
+/** Passwords that were not sent again, and would go to others than before. */
+function missent(
+  settings: UpstreamSettings,
+  proxyPassword: string | undefined,
+  keepsPassword: boolean,
+  before: UpstreamBefore | undefined,
+): readonly FieldProblem[] {
+  const changed = <K extends string>(keys: readonly K[]): readonly string[] =>
+    keys.filter((key) => !isDeepStrictEqual(before?.settings[key], settings[key]))
+  const others = keepsPassword ? changed(WHO_SEES_IT) : []
+  const isOfBefore =
+    before?.secrets.proxyPassword !== undefined && changed(['proxy', ...WHO_IS_THE_PROXY]).length === 0
+  return [
+    ...(others.length === 0
+      ? []
+      : [{ field: 'password', message: `to be sent again, with another ${others.join(', ')}` }]),
+    ...(proxyPassword !== HIDDEN || isOfBefore
+      ? []
+      : [{ field: 'proxy', message: `its password to be sent again, in the place of ${HIDDEN}` }]),
+  ]
 }

@@ -16,10 +16,12 @@ import { UpstreamEntity } from './upstream.entity.js'
 import {
   readUpstream,
   type Upstream,
+  type UpstreamBefore,
   type UpstreamCheck,
   type UpstreamSettings,
   type UpstreamState,
 } from './upstream.schema.js'
+import { openSecrets, sealSecrets } from './upstream-secrets.js'
 
 /** What is mirrored as shipped; a bare name means the first. */
 export const UPSTREAM_HOSTS = [
@@ -137,26 +139,20 @@ export class Upstreams {
     row: UpstreamEntity | null,
     body: UpstreamSettings,
   ): Promise<UpstreamEntity> {
-    const { host, settings, password } = readUpstream(
-      named,
-      body,
-      row === null || row.sealedPassword === null ? undefined : row.settings,
-    )
-    const keeps = password === undefined && settings['username'] !== undefined
-    const kept = keeps ? (row?.sealedPassword ?? null) : null
+    const before = row === null ? undefined : this.#beforeOf(row)
+    const { host, settings, secrets } = readUpstream(named, body, before)
     return manager.save(UpstreamEntity, {
       host,
       settings: { ...settings },
       position: row?.position ?? (await manager.count(UpstreamEntity)),
-      sealedPassword: password === undefined ? kept : this.sealing.seal(password, ownerOf(host)),
+      sealedPassword: sealSecrets(this.sealing, host, secrets),
       version: (row?.version ?? 0) + 1,
     })
   }
-}
 
-/** Whom a sealed password belongs to. */
-export function ownerOf(host: string): string {
-  return `upstream ${host}`
+  #beforeOf({ host, settings, sealedPassword }: UpstreamEntity): UpstreamBefore {
+    return { settings, secrets: openSecrets(this.sealing, host, sealedPassword) }
+  }
 }
 
 /** `registry.example:5000` is kept as the store writes it, `registry.example_5000`. */
@@ -165,5 +161,5 @@ function canonicalHost(named: string): string {
 }
 
 function shown({ host, settings, sealedPassword }: UpstreamEntity): Upstream {
-  return { host, ...settings, hasPassword: sealedPassword !== null }
+  return { host, ...settings, hasPassword: sealedPassword !== null && settings['username'] !== undefined }
 }

@@ -29,6 +29,7 @@ export function testSecrets(open: OpenStage): void {
         expect(texts.filter((text) => text.includes(word))).toEqual([])
       expect(box.last('registry.yml')).toContain('$2y$') // it was there to be found
       expect(box.last('secrets.example.password')).toBe(CANARY)
+      expect(box.last('secrets.example.proxy-password')).toBe('canary-of-the-proxy')
     })
 
     test('the diff tells that a password was changed, and not which', async () => {
@@ -66,7 +67,10 @@ async function makeSecrets({ api, box }: ApiStage): Promise<readonly string[]> {
   const account = { path: { name } }
   const made = await api.done(ACCOUNTS.create, { body: { name } })
   const rotated = await api.done(ACCOUNTS.rotate, account)
-  const upstream = { path: { host: 'secrets.example' }, body: { username: 'robot', password: CANARY } }
+  const proxy = 'http://user:canary-of-the-proxy@proxy.example:3128'
+  const upstream = {
+    ...{ path: { host: 'secrets.example' }, body: { username: 'robot', password: CANARY, proxy } },
+  }
   await api.done(UPSTREAMS.put, upstream)
   await api.done(UPSTREAMS.patch, { ...upstream, body: { password: CANARY } })
   await api.refused(UPSTREAMS.put, { ...upstream, body: { ...upstream.body, colour: 'red' } })

@@ -87,6 +87,46 @@ export function testUpstreams(open: OpenStage): void {
       await api.done(UPSTREAMS.patch, { path, body: { maxConnections: 2 } })
     })
 
+    test('the password in a proxy can be written and not be read, and *** keeps it', async () => {
+      const { api, box } = stage()
+      const path = { host: 'proxied.example' }
+      const shown = 'http://user:***@proxy.example:3128'
+      const made = await api.done(UPSTREAMS.put, {
+        ...{ path, body: { proxy: 'http://user:proxy%20canary@proxy.example:3128/' } },
+      })
+      const kept = await api.done(UPSTREAMS.put, { path, body: { proxy: shown, freshFor: '1h' } })
+      const patched = await api.done(UPSTREAMS.patch, { path, body: { freshFor: '2h' } })
+      for (const { body } of [made, kept, patched, await api.done(UPSTREAMS.get, { path })])
+        expect(body).toMatchObject({ proxy: shown, hasPassword: false })
+      expect(box.last('proxied.example.proxy-password')).toBe('proxy canary')
+      expect(box.last('registry.yml')).not.toContain('canary')
+      await api.done(UPSTREAMS.put, { path, body: {} })
+      expect(box.last('proxied.example.proxy-password')).toBe('')
+    })
+
+    test('the password of a proxy goes to no other proxy, and none is made of three stars', async () => {
+      const { api } = stage()
+      const path = { host: 'proxied.example' }
+      const refusal = [{ field: 'proxy', message: 'its password to be sent again, in the place of ***' }]
+      const none = { path, body: { proxy: 'http://user:***@proxy.example:3128' } }
+      expect((await api.refused(UPSTREAMS.put, none)).errors).toEqual(refusal)
+      await api.done(UPSTREAMS.put, { path, body: { proxy: 'http://user:p@proxy.example:3128' } })
+      for (const body of [
+        { proxy: 'http://user:***@evil.example:3128' },
+        { proxy: 'http://other:***@proxy.example:3128' },
+        { dns: ['192.0.2.1'] },
+        { ca: PEM },
+      ])
+        expect((await api.refused(UPSTREAMS.patch, { path, body })).errors).toEqual(refusal)
+      const file = { proxyPasswordFile: '/etc/shadow' }
+      expect((await api.refused(UPSTREAMS.patch, { path, body: file })).errors?.[0]?.field).toBe(
+        'proxyPasswordFile',
+      )
+      expect(
+        (await api.refused(UPSTREAMS.patch, { path, body: { proxy: 'http://u:50%@p:3128' } })).detail,
+      ).toContain('%25')
+    })
+
     test('a host with a port is called as it was written, in every call', async () => {
       const { api } = stage()
       const path = { host: 'localhost:5005' }

@@ -3,7 +3,7 @@ import { stringify } from 'yaml'
 import { type Applied, Generations, type Standing, type Rendered } from '#control/front/generations.js'
 import type { Intent } from '#control/front/intent.js'
 import type { Sealing } from '#control/system/sealed.js'
-import { ownerOf } from '#control/upstreams/upstreams.service.js'
+import { openSecrets } from '#control/upstreams/upstream-secrets.js'
 
 /** A box that keeps what it was given instead of putting it in force, and refuses when it is told to. */
 export class RememberingGenerations extends Generations {
@@ -37,15 +37,19 @@ export class RememberingGenerations extends Generations {
         { path: 'nginx.conf', mode: 0o644, text: `# ${id}\n${stringify(nginx)}` },
         { path: 'registry.yml', mode: 0o600, text: stringify(registry, { lineWidth: 0 }) },
       ],
-      secrets: upstreams.flatMap(({ host, sealedPassword }) =>
-        sealedPassword === null ? [] : [this.#passwordFile(host, sealedPassword)],
-      ),
+      secrets: upstreams.flatMap(({ host, sealedPassword }) => this.#passwordFiles(host, sealedPassword)),
       probes: [],
     }
   }
 
-  #passwordFile(host: string, sealed: string) {
-    return { path: `${host}.password`, mode: 0o600, text: this.#sealing.open(sealed, ownerOf(host)) }
+  #passwordFiles(host: string, sealed: string | null) {
+    const { password, proxyPassword } = openSecrets(this.#sealing, host, sealed)
+    return [
+      ...(password === undefined ? [] : [{ path: `${host}.password`, mode: 0o600, text: password }]),
+      ...(proxyPassword === undefined
+        ? []
+        : [{ path: `${host}.proxy-password`, mode: 0o600, text: proxyPassword }]),
+    ]
   }
 
   async apply(rendered: Rendered): Promise<Applied> {

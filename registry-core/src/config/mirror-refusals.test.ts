@@ -51,6 +51,14 @@ describe('an upstream is refused', () => {
       'username: me, password: x, passwordFile: /y',
       `${AT}.passwordFile is not shown; allowed is one of password and passwordFile`,
     ],
+    [
+      'proxy: "http://u:50%@p:3128"',
+      `${AT}.proxy is "http://…@p:3128"; allowed is an address like http://user:password@proxy:3128, with %25 for a % in the password`,
+    ],
+    [
+      'proxy: "http://u:p@p:3128", proxyPasswordFile: /y',
+      `${AT}.proxy is "http://…@p:3128"; allowed is a proxy with a user and without a password, with proxyPasswordFile`,
+    ],
     ['noProxy: [.lan]', `${AT}.proxy is missing; allowed is proxy, with noProxy`],
     ['whenMissing: 429', `${AT}.whenMissing is 429; allowed is 404 or 503`],
     ['maxConnections: 0', `${AT}.maxConnections is 0; allowed is a number from 1 to 1000`],

@@ -150,3 +150,19 @@ describe('the authorities of an upstream', () => {
     expect(upstreamOf(`{host: quay.io, ca: ${file}}`).ca).toBe(CERTIFICATE)
   })
 })
+
+test('the password of a proxy may stand in a file, and is never a part of a refusal', () => {
+  const folder = mkdtempSync(path.join(os.tmpdir(), 'e-'))
+  try {
+    const file = path.join(folder, 'password')
+    writeFileSync(file, 'p@ss/word %\n')
+    const keys = 'host: quay.io, proxy: "http://me@proxy:3128"'
+    const { proxy } = upstreamOf(`{${keys}, proxyPasswordFile: "${file}"}`)
+    expect(decodeURIComponent(proxy?.url.password ?? '')).toBe('p@ss/word %')
+    expect(() => upstreamOf(`{${keys}, proxyPasswordFile: "${file}.gone"}`)).toThrow(
+      /proxyPasswordFile names .*gone/,
+    )
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
+})

@@ -28,7 +28,16 @@ export function toMirrors(file: string, { mirrors, proxy }: ParsedFile, readText
     const ca = upstream.ca === undefined ? undefined : readAuthorities(upstream.ca, readText)
     if (ca !== undefined && 'why' in ca)
       findings.push(`mirrors.upstreams[${at}].ca names ${upstream.ca}: ${ca.why}`)
-    return toUpstream(upstream, ca && 'text' in ca ? ca.text : undefined, mirrors?.freshFor)
+    const proxy = proxyOf(upstream, readText)
+    if (proxy !== undefined && 'why' in proxy)
+      findings.push(
+        `mirrors.upstreams[${at}].proxyPasswordFile names ${upstream.proxyPasswordFile}: ${proxy.why}`,
+      )
+    return toUpstream(upstream, {
+      ca: ca && 'text' in ca ? ca.text : undefined,
+      proxy: proxy && 'url' in proxy ? proxy : undefined,
+      freshForMs: mirrors?.freshFor,
+    })
   })
   if (findings.length > 0) throw new ConfigurationError(file, findings)
   const named = built.find(({ host, aliases }) => [host, ...aliases].includes(bare ?? 'docker.io'))
@@ -37,10 +46,9 @@ export function toMirrors(file: string, { mirrors, proxy }: ParsedFile, readText
 
 function toUpstream(
   upstream: Upstream,
-  ca: string | undefined,
-  freshForMs: number | undefined,
+  { ca, proxy, freshForMs }: Pick<UpstreamSettings, 'ca' | 'proxy'> & { freshForMs: number | undefined },
 ): UpstreamSettings {
-  const { host, dns, realms, whenMissing, expose, maxConnections, maxBytesPerSecond, proxy } = upstream
+  const { host, dns, realms, whenMissing, expose, maxConnections, maxBytesPerSecond } = upstream
   const allowAddresses = new BlockList()
   for (const { address, prefix, family } of upstream.allowAddresses)
     allowAddresses.addSubnet(address, prefix, family)
@@ -52,14 +60,26 @@ function toUpstream(
     aliases: [...new Set(aliases)].filter((alias) => alias !== host),
     urls: upstream.urls ?? [new URL(url)],
     credentials: credentialsOf(upstream),
-    ca,
-    proxy: proxy && { url: proxy, noProxy: upstream.noProxy },
+    ...{ ca, proxy },
     ...{ dns, realms, allowAddresses },
     freshFor: freshnessOf(upstream.freshFor, freshForMs),
     ...{ whenMissing, expose, maxConnections, maxBytesPerSecond },
     isConfirmed: upstream.confirmed,
     naming: 'host',
   }
+}
+
+/** Its password is read once, as `ca` is: another one is another configuration. */
+function proxyOf(
+  { proxy, noProxy, proxyPasswordFile: file }: Upstream,
+  readText: ReadText,
+): UpstreamSettings['proxy'] | { readonly why: string } {
+  if (proxy === undefined || file === undefined) return proxy && { url: proxy, noProxy }
+  const read = readText(file)
+  if ('why' in read) return read
+  const url = new URL(proxy)
+  url.password = encodeURIComponent(read.text.replace(/[\r\n]+$/, ''))
+  return { url, noProxy }
 }
 
 function credentialsOf({ username, password, passwordFile }: Upstream): UpstreamSettings['credentials'] {

@@ -57,7 +57,18 @@ export function readUpstreamUrl(text: string): URL | string {
 /** An HTTP proxy, with the user and password that it may want; a text is what is allowed instead. */
 export function readProxyUrl(text: string): URL | string {
   const url = URL.parse(text)
-  return url === null ? 'an address like http://proxy:3128' : dialable(url)
+  if (url === null) return 'an address like http://proxy:3128'
+  return isEscapedWell(`${url.username}:${url.password}`)
+    ? dialable(url)
+    : 'an address like http://user:password@proxy:3128, with %25 for a % in the password'
+}
+
+function isEscapedWell(text: string): boolean {
+  try {
+    return decodeURIComponent(text) !== ''
+  } catch {
+    return false
+  }
 }
 
 function dialable(url: URL): URL | string {

@@ -79,6 +79,10 @@ const network = {
     readProxyUrl,
     'The proxy to go through; when missing, what HTTP_PROXY, HTTPS_PROXY and NO_PROXY say.',
   ).optional(),
+  proxyPasswordFile: text(
+    'A file that holds the password of the user whom proxy names.',
+    PORTABLE_PATH,
+  ).optional(),
   noProxy: list(
     text('', 'a host, .domain, *.domain, a range of addresses, or *', /^[A-Za-z0-9.*:/_[\]-]+$/),
     'a list of hosts and ranges',
@@ -149,6 +153,8 @@ export const upstream = z
     if (username !== undefined && !hasPassword) refuse('password', 'password or passwordFile, with username')
     if (username === undefined && hasPassword) refuse('username', 'username, with password or passwordFile')
     if (each.noProxy.length > 0 && each.proxy === undefined) refuse('proxy', 'proxy, with noProxy')
+    if (each.proxyPasswordFile !== undefined && (!each.proxy?.username || each.proxy.password !== ''))
+      refuse('proxy', 'a proxy with a user and without a password, with proxyPasswordFile')
   })
 
 /** `mirrors`: the registries whose content is fetched when somebody pulls it, and kept. */
