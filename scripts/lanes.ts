@@ -204,7 +204,7 @@ export const LANES: readonly Lane[] = [
     folders: ['test/box', ...CROWDS_AND_KILLS],
     ciOnly: true, // real daemons, and it kills what it started
     commands: [
-      ...['dockerd', 'docker', 'containerd', 'nginx', 'openssl', 'curl', 'flock', 'setpriv'],
+      ...['dockerd', 'docker', 'containerd', 'podman', 'nginx', 'openssl', 'curl', 'flock', 'setpriv'],
       ...OWN_MACHINES,
     ],
     queue: 'core',

@@ -15,6 +15,7 @@ import { Backups } from './backup/backups.service.js'
 import { Restores } from './backup/restores.service.js'
 import { ClientsController } from './clients/clients.controller.js'
 import { Clients } from './clients/clients.service.js'
+import { CoreImages } from './core/core-images.js'
 import { Core } from './core/core.js'
 import { Database } from './database/database.js'
 import { CertificatesController } from './front/certificates.controller.js'
@@ -43,6 +44,7 @@ import { Upstreams } from './upstreams/upstreams.service.js'
 export interface Foundations {
   readonly database: Database
   readonly core: Core
+  readonly images: CoreImages
   readonly generations: Generations
   readonly site: Site
   readonly sealing: Sealing
@@ -51,10 +53,35 @@ export interface Foundations {
   readonly log: Logger
 }
 
+const SERVICES = [
+  Accounts,
+  AdminTokens,
+  Audit,
+  Backups,
+  Certificates,
+  Clients,
+  Configurations,
+  HealthService,
+  NginxSettingsService,
+  RenewalJob,
+  Restores,
+  Upstreams,
+]
+
 /** Every area: one module, since the areas share one database and one configuration. */
 @Module({})
 export class AppModule {
-  static on({ database, core, generations, site, sealing, clock, random, log }: Foundations): DynamicModule {
+  static on({
+    database,
+    core,
+    images,
+    generations,
+    site,
+    sealing,
+    clock,
+    random,
+    log,
+  }: Foundations): DynamicModule {
     const invalid = (issues: Parameters<typeof fieldProblems>[0]) =>
       new ProductError('invalid', { fields: fieldProblems(issues) })
     return {
@@ -68,26 +95,14 @@ export class AppModule {
       providers: [
         { provide: Database, useValue: database },
         { provide: Core, useValue: core },
+        { provide: CoreImages, useValue: images },
         { provide: Generations, useValue: generations },
         { provide: Site, useValue: site },
         { provide: LOG, useValue: log },
         { provide: Sealing, useValue: sealing },
         { provide: ClockProvider, useValue: clock },
         { provide: RandomProvider, useValue: random },
-        ...[
-          Accounts,
-          AdminTokens,
-          Audit,
-          Backups,
-          Certificates,
-          Clients,
-          Configurations,
-          HealthService,
-          NginxSettingsService,
-          RenewalJob,
-          Restores,
-          Upstreams,
-        ],
+        ...SERVICES,
         { provide: APP_GUARD, useClass: AdminGuard },
         { provide: APP_INTERCEPTOR, useClass: VersionedInterceptor },
         { provide: APP_PIPE, useValue: new StandardSchemaValidationPipe({ exceptionFactory: invalid }) },

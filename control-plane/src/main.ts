@@ -13,6 +13,8 @@ import { findNginx } from './box/nginx-program.js'
 import { sayOfFullDisk } from './box/full-disk.js'
 import { type BoxPlaces, placesOf } from './box/places.js'
 import { type FirstStart, openControlPlane } from './control-plane.js'
+import { ensureProbe } from './clients/ensure-probe.js'
+import { CoreImages } from './core/core-images.js'
 import { Core } from './core/core.js'
 import { Database } from './database/database.js'
 import type { ApplyOptions } from './front/applying/apply-generation.js'
@@ -51,6 +53,12 @@ function coreAt({ controlSocket, currentConfig }: BoxPlaces): Core {
   return new Core({ socket: controlSocket, program: CORE_PROGRAM, configuration })
 }
 
+/** Of our own Postgres we know the disk. */
+function databaseAt(url: string, { run, postgres }: BoxPlaces): Database {
+  const isOurs = url.includes(encodeURIComponent(run))
+  return new Database({ url, clock, ...(isOurs && { sayOfDisk: () => sayOfFullDisk(postgres) }) })
+}
+
 /** The control plane of a box on this machine: a process that `npm start` runs, and starts again. */
 async function main(): Promise<void> {
   const settings = readBoxSettings(process.env)
@@ -60,12 +68,11 @@ async function main(): Promise<void> {
   const log = pino({ name: 'control-plane' })
   const { nginxVersion, ...applying } = applyOptions(places)
   const site = siteOf(settings, places)
-  const isOurs = settings.databaseUrl.includes(encodeURIComponent(places.run))
-  const sayOfDisk = isOurs ? () => sayOfFullDisk(places.postgres) : undefined
-  const database = new Database({ url: settings.databaseUrl, clock, ...(sayOfDisk && { sayOfDisk }) })
+  const database = databaseAt(settings.databaseUrl, places)
+  const images = new CoreImages(places.localCoreSocket)
   const controlPlane = await openControlPlane({
     ...{ database, sealing, clock, random, log },
-    ...{ site, core: coreAt(places) },
+    ...{ site, core: coreAt(places), images },
     generations: new LocalGenerations({
       ...{ site, sealing, clock, random, applying, nginxVersion, workersUser: workersUser() },
       ...{ bind: settings.bind, httpBind: settings.httpBind, storeRoot: places.store },
@@ -97,6 +104,8 @@ async function main(): Promise<void> {
     if (applied.outcome === 'refused')
       log.error(applied, 'the configuration is refused: what was in force stays')
     for (const message of messagesOf(first, applied)) process.send?.(message)
+    const warn = (error: unknown) => log.warn(error, 'the probe image of clients could not be stored')
+    await ensureProbe({ images, mark: places.probeMark, clock, random, warn }, stopping.signal)
   } catch (error) {
     if (!stopping.signal.aborted) throw error // told to stop in the midst of it: the database is closed
   }

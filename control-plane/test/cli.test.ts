@@ -167,6 +167,7 @@ describe('entrepot', () => {
     })
     expect(await done(['certificates', 'ca'])).toBe(readFileSync(stage.tls.caFile, 'utf8'))
     expect(await done(['clients', 'show', 'docker'])).toContain('daemon.json')
+    expect(await done(['clients', 'install', 'docker'])).toMatch(/^#!\/bin\/sh\n[^]*\nmain "\$@"\n$/)
   })
 
   test('a signing request is made, listed and removed', async () => {

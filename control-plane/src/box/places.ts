@@ -26,6 +26,8 @@ export interface BoxPlaces {
   readonly coreSocket: string
   /** registry-core, asked by nginx for those of the plain listeners, who push without. */
   readonly localCoreSocket: string
+  /** Says that clients' probe image was put into the store. */
+  readonly probeMark: string
   /** registry-core, asked by the control plane. */
   readonly controlSocket: string
   /** The control plane, asked by nginx. */
@@ -68,6 +70,7 @@ export function placesOf({ data, secretKeyFile }: Pick<BoxSettings, 'data' | 'se
     currentConfig: below('config', 'current'),
     nginx: below('nginx'),
     run,
+    probeMark: below('probe-image'),
     coreSocket: path.join(run, 'core.sock'),
     localCoreSocket: path.join(run, 'core-local.sock'),
     controlSocket: path.join(run, 'control.sock'),

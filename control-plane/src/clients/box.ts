@@ -21,6 +21,8 @@ export interface ClientBox {
   readonly caPem: string
   /** SHA-256 of it, as openssl prints it: `AB:CD:…`. */
   readonly caFingerprint: string
+  /** The certificate is somebody else's, whom the system's own list knows. */
+  readonly isKnownAnyway?: boolean
   readonly upstreams: readonly { readonly host: string; readonly aliases: readonly string[] }[]
   /** Whether anybody pulls, or accounts only. */
   readonly access: 'open' | 'account'
@@ -43,6 +45,7 @@ export interface BoxView {
   readonly fingerprint: Word
   /** SHA-1 in hex without colons, as Windows calls a certificate. */
   readonly thumbprint: Word
+  readonly isKnownAnyway: boolean
   /** Upstreams and their aliases, as names of images have them. */
   readonly hosts: readonly Word[]
   readonly isMirrorOfHub: boolean
@@ -88,6 +91,7 @@ export function viewOfBox(box: ClientBox): BoxView {
     mirrorUrl: joined`https://${mirror}`,
     slug: host.replaceAll(/[^a-z0-9.-]+/gi, '-').replaceAll(/^-|-$/g, '') as Word,
     ...authority(box),
+    isKnownAnyway: box.isKnownAnyway === true,
     isMirrorOfHub,
     needsAccount: box.access === 'account',
     isOnLoopback: /^(127\.|\[::1\]$|localhost$)/.test(host),

@@ -2,8 +2,13 @@ import { z } from 'zod'
 
 import { route } from '../http/route.js'
 import { CLIENT_SYSTEMS } from './client-files.js'
+import { SCRIPTED_SYSTEMS } from './install-script.js'
 
 export const clientSystem = z.enum(CLIENT_SYSTEMS, `one of ${CLIENT_SYSTEMS.join(', ')}`)
+export const scriptedSystem = z.enum(
+  SCRIPTED_SYSTEMS,
+  `one of ${SCRIPTED_SYSTEMS.join(', ')}: the others are set up by people`,
+)
 
 const lines = z.array(z.string())
 
@@ -11,6 +16,10 @@ const clientFiles = z
   .strictObject({
     system: clientSystem,
     title: z.string(),
+    script: lines.meta({
+      description:
+        'One line that does it all on a machine of this system, for a shell of root; none where people do it.',
+    }),
     files: z.array(
       z.strictObject({
         path: z.string(),
@@ -31,6 +40,8 @@ const clientFiles = z
   })
   .meta({ id: 'ClientFiles' })
 
+export type ShownClient = z.output<typeof clientFiles>
+
 export const CLIENT_ROUTES = {
   show: route({
     ...{
@@ -40,5 +51,10 @@ export const CLIENT_ROUTES = {
       needs: 'read',
     },
     ...{ status: 200, answer: clientFiles },
+  }),
+  script: route({
+    ...{ method: 'GET', path: 'clients/:system/install.sh', needs: 'nobody' },
+    summary: 'One script that sets a client up, proves it by a pull, and undoes it',
+    ...{ status: 200, type: 'text/x-shellscript' },
   }),
 } as const

@@ -1,10 +1,15 @@
 import { Injectable } from '@nestjs/common'
 
+import { CoreImages } from '../core/core-images.js'
 import { Database } from '../database/database.js'
 import { Certificates } from '../front/certificates.service.js'
-import { readIntent } from '../front/intent.js'
+import { type Intent, readIntent } from '../front/intent.js'
 import { Site } from '../front/site.js'
-import type { ClientFiles, ClientSystem } from './client-files.js'
+import { type ClientBox, viewOfBox } from './box.js'
+import type { ClientSystem } from './client-files.js'
+import type { ShownClient } from './clients.schema.js'
+import { hasInstallScript, installScript, type ScriptedSystem } from './install-script.js'
+import { PROBE } from './probe-image.js'
 import { renderClient } from './render-client.js'
 
 /** What makes daemons and builders use this box, with its addresses, its upstreams, and its authority. */
@@ -13,22 +18,66 @@ export class Clients {
   constructor(
     private readonly database: Database,
     private readonly certificates: Certificates,
+    private readonly images: CoreImages,
     private readonly site: Site,
   ) {}
 
-  async show(system: ClientSystem): Promise<ClientFiles> {
+  async show(system: ClientSystem): Promise<ShownClient> {
+    const { box, publicKey } = await this.#box()
+    const { files, identification, install, reload, prove, undo, notes, title } = renderClient(system, box)
+    const script = hasInstallScript(system) ? [this.#oneLine(system, box, publicKey)] : []
+    return {
+      ...{ system, title, script, files: [...files], identification: [...identification] },
+      ...{
+        install: [...install],
+        reload: [...reload],
+        prove: [...prove],
+        undo: [...undo],
+        notes: [...notes],
+      },
+    }
+  }
+
+  /** For everybody: it holds no secret, and a machine that is set up has no token. */
+  async script(system: ScriptedSystem): Promise<string> {
+    return installScript(system, (await this.#box()).box)
+  }
+
+  /** The key of the box is pinned, so that a machine that trusts nobody yet runs no script of a stranger's. */
+  #oneLine(system: ScriptedSystem, box: ClientBox, publicKey: string): string {
+    const { host } = viewOfBox(box)
+    const url = `https://${host}:${this.site.ports.admin}/api/v1/clients/${system}/install.sh`
+    const curl = `curl -fsSk --pinnedpubkey 'sha256//${publicKey}' ${url}`
+    return `${curl} | sh -s -- --fingerprint ${box.caFingerprint}`
+  }
+
+  async #box(): Promise<{ readonly box: ClientBox; readonly publicKey: string }> {
     const { upstreams } = await this.database.transaction(readIntent)
-    const { authority } = await this.certificates.show()
+    const { caPem, fingerprint, isKnownAnyway, publicKey } = await this.certificates.trusted()
     const { registry, mirror, tls, mirrorTls } = this.site.ports
-    return renderClient(system, {
+    const box: ClientBox = {
       host: this.site.host,
       ports: { registryTls: tls, mirrorTls, registryHttp: registry, mirrorHttp: mirror },
-      caPem: await this.certificates.authority(),
-      caFingerprint: authority.fingerprint,
-      upstreams: upstreams.map(({ host, settings }) => ({ host, aliases: listOf(settings['aliases']) })),
+      ...{ caPem, caFingerprint: fingerprint, isKnownAnyway },
+      upstreams: namesOf(upstreams),
       access: 'open',
-    })
+      ...((await this.#hasProbe()) && { probe: `${PROBE.repository}:${PROBE.tag}` }),
+    }
+    return { box, publicKey }
   }
+
+  /** Somebody may have removed it, or the core may not run: then clients prove themselves by an image of Docker Hub. */
+  async #hasProbe(): Promise<boolean> {
+    try {
+      return await this.images.has(PROBE.repository, PROBE.tag)
+    } catch {
+      return false
+    }
+  }
+}
+
+function namesOf(upstreams: Intent['upstreams']): ClientBox['upstreams'] {
+  return upstreams.map(({ host, settings }) => ({ host, aliases: listOf(settings['aliases']) }))
 }
 
 /** The core's schema has passed it: a list of texts, or nothing. */

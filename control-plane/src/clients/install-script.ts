@@ -23,11 +23,12 @@ export function installScript(system: ScriptedSystem, box: ClientBox): string {
   const view = viewOfBox(box)
   const { files, title } = renderClient(system, box)
   const { template, ...part } = partOf(system, files)
-  const { probe, fingerprint, caPem, host, mirrorUrl, slug } = view
+  const { probe, fingerprint, caPem, host, mirrorUrl, slug, isKnownAnyway } = view
   return renderTemplate('install', {
     ...{ host, mirrorUrl, slug, caPem, fingerprint, title: title as Word, system: system as Word },
     probeImage: probe.isKnown ? probe.image : NOTHING,
     ...{ probePath: probe.path, probeTag: probe.tag, probeIsOnlyHere: flag(probe.isOnlyHere) },
+    isKnownAnyway: flag(isKnownAnyway),
     login: LOGIN_PLACE,
     trust: trustFolders(system),
     systemPart: renderTemplate(template, part) as Word,

@@ -1,3 +1,4 @@
+import { createHash, X509Certificate } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 
 import { Injectable } from '@nestjs/common'
@@ -54,6 +55,18 @@ export class Certificates {
   /** PEM; it needs no database, so that clients can be set up while there is none. */
   async authority(): Promise<string> {
     return readFile(ownCaFiles(this.site.certificates).certificate, 'utf8')
+  }
+
+  /** Whom clients have to trust for what is shown now, and its key as curl pins it: base64 of SHA-256. */
+  async trusted() {
+    const { authority, ca, server } = await this.#served()
+    const caPem = authority ?? ca.pem
+    const key = new X509Certificate(server.pem).publicKey.export({ type: 'spki', format: 'der' })
+    return {
+      ...{ caPem, fingerprint: new X509Certificate(caPem).fingerprint256 },
+      isKnownAnyway: authority === undefined,
+      publicKey: createHash('sha256').update(key).digest('base64'),
+    }
   }
 
   /** @throws ProductError `invalid` in clear words for what clients would refuse */

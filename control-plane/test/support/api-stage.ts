@@ -10,6 +10,7 @@ import { Writable } from 'node:stream'
 import { pino } from 'pino'
 
 import { openControlPlane } from '#control/control-plane.js'
+import { CoreImages } from '#control/core/core-images.js'
 import { Core } from '#control/core/core.js'
 import { Database } from '#control/database/database.js'
 import { ensureOwnCertificates, type OwnCertificates } from '#control/front/certificates/own-certificates.js'
@@ -73,6 +74,7 @@ export async function openApiStage({ url, box: given, key = 7 }: StageOptions): 
   const controlPlane = await openControlPlane({
     database: new Database({ url, clock }),
     core: new Core({ socket: path.join(folder, 'control.sock'), program: CORE_PROGRAM, configuration }),
+    images: new CoreImages(path.join(folder, 'core-local.sock')), // nobody listens there
     ...{ sealing, generations: box, site, clock, random, log: pino({ level: 'trace' }, keptIn(log)) },
   })
   const server = await listen(controlPlane.server, 0)

@@ -1,7 +1,8 @@
 import type { Command } from 'commander'
 
-import { CLIENT_SYSTEMS, type ClientFiles } from '../../clients/client-files.js'
-import { CLIENT_ROUTES as ROUTES } from '../../clients/clients.schema.js'
+import { CLIENT_SYSTEMS } from '../../clients/client-files.js'
+import { CLIENT_ROUTES as ROUTES, type ShownClient } from '../../clients/clients.schema.js'
+import { SCRIPTED_SYSTEMS } from '../../clients/install-script.js'
 import { apiCommand, group, type Run } from '../command.js'
 import type { Shown } from '../output.js'
 
@@ -13,19 +14,23 @@ export function addClients(program: Command, run: Run): void {
     examples: ['entrepot clients show docker', 'entrepot clients show containerd -o yaml'],
     run: async ({ call, args: [system = ''] }) => shown(await call(ROUTES.show, { path: { system } })),
   })
+  apiCommand(clients, run, {
+    usage: 'install <system>',
+    description: `Writes a script that sets a machine up, proves it by a pull, and undoes it, for one of ${SCRIPTED_SYSTEMS.join(', ')}.`,
+    examples: [
+      'entrepot clients install docker > install.sh',
+      'entrepot clients install containerd | ssh root@node sh -s -- --fingerprint AB:CD:…',
+    ],
+    run: async ({ call, args: [system = ''] }) => {
+      const script = await call(ROUTES.script, { path: { system } })
+      return { value: { script }, text: script.trimEnd() }
+    },
+  })
 }
 
-type Files = Pick<ClientFiles, 'title' | 'install' | 'reload' | 'prove' | 'undo' | 'notes'> & {
-  readonly files: readonly {
-    readonly path: string
-    readonly text: string
-    readonly only?: string | undefined
-  }[]
-}
-
-function shown(client: Files): Shown {
-  const { title, files, install, reload, prove, undo, notes } = client
-  const lists = Object.entries({ install, reload, prove, undo, notes })
+function shown(client: ShownClient): Shown {
+  const { title, script, files, install, reload, prove, undo, notes } = client
+  const lists = Object.entries({ script, install, reload, prove, undo, notes })
   const text = [
     title,
     ...files.flatMap(({ path, text: content, only }) => [
