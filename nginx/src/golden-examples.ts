@@ -58,6 +58,7 @@ function box(nginxVersion: string): FrontSettings {
         { ...pair, kind: 'admin', address: each, port: 5445, apiSocket: `${GOLDEN_FOLDER}/run/api.sock` },
       ]),
       { kind: 'authority', address, port: 5080 },
+      { kind: 'challenge', address, port: 5081, folder: `${GOLDEN_FOLDER}/challenges` },
     ],
   }
 }

@@ -16,6 +16,7 @@ export { RegistryRefused, type RegistrySettings, renderRegistry } from './regist
 export type {
   AdminListener,
   AuthorityListener,
+  ChallengeListener,
   FrontSettings,
   Generation,
   Listener,

@@ -1,6 +1,6 @@
 import { findUpstreamHost, UPSTREAM_HOST_FORM } from '@entrepot/registry-core/contract'
 
-import { file } from './checked-values.js'
+import { file, folder } from './checked-values.js'
 import { type DirectiveValue, directiveValue, SettingRefused } from './directive-value.js'
 import { listenPlaces } from './listen-places.js'
 import type {
@@ -43,11 +43,16 @@ export type AdminView = PlaceView & { readonly api: DirectiveValue }
 /** The server block of a listener that offers the authority alone. */
 export type AuthorityView = { readonly listen: DirectiveValue }
 
+/** The server block of a listener for an ACME server's questions. */
+export type ChallengeView = { readonly listen: DirectiveValue; readonly folder: DirectiveValue }
+
 /** All server blocks. */
 export type ServerViews = {
   readonly servers: readonly ServerView[]
   readonly adminServers: readonly AdminView[]
   readonly authorityServers: readonly AuthorityView[]
+  readonly challengeServers: readonly ChallengeView[]
+  readonly hasChallenges: boolean
 }
 
 interface Context {
@@ -65,6 +70,7 @@ export function serverViews(listeners: readonly Listener[], context: Context): S
   const servers: ServerView[] = []
   const adminServers: AdminView[] = []
   const authorityServers: AuthorityView[] = []
+  const challengeServers: ChallengeView[] = []
   for (const [at, listen] of listenPlaces(listeners).entries()) {
     const listener = listeners[at]
     switch (listener?.kind) {
@@ -82,10 +88,14 @@ export function serverViews(listeners: readonly Listener[], context: Context): S
           throw new SettingRefused('authority', '', 'a certificate, for a listener that offers it')
         authorityServers.push({ listen })
         break
+      case 'challenge':
+        challengeServers.push({ listen, folder: folder('folder', listener.folder) })
+        break
       case undefined:
     }
   }
-  return { servers, adminServers, authorityServers }
+  const hasChallenges = challengeServers.length > 0
+  return { servers, adminServers, authorityServers, challengeServers, hasChallenges }
 }
 
 function placeView(

@@ -45,7 +45,7 @@ export interface VirtualHost {
 }
 
 /** An address that nginx listens on, and what its clients get. */
-export type Listener = RegistryListener | AdminListener | AuthorityListener
+export type Listener = RegistryListener | AdminListener | AuthorityListener | ChallengeListener
 
 /** For clients of registries. */
 export type RegistryListener = PlainListener | TlsListener
@@ -92,6 +92,15 @@ export interface AuthorityListener {
   readonly kind: 'authority'
   readonly address: string
   readonly port: number
+}
+
+/** Plain HTTP with what an ACME server looks for (HTTP-01) and nothing else: port 80, as a rule. */
+export interface ChallengeListener {
+  readonly kind: 'challenge'
+  readonly address: string
+  readonly port: number
+  /** The folder whose files are the answers, absolute; each is called as its token. */
+  readonly folder: string
 }
 
 export const DEFAULT_MAX_UPLOAD_SIZE = '16384m'

@@ -81,3 +81,15 @@ test.each([
 ])('%s is found', (_, from, to, trap) => {
   expect(findTraps(changed(from, to))).toEqual(expect.arrayContaining([expect.stringMatching(trap)]))
 })
+
+test('challenges are files for anybody by the name of a token only', () => {
+  const [front] = renderFront({
+    ...settings,
+    listeners: [{ kind: 'challenge', address: '127.0.0.1', port: 80, folder: '/srv/challenges' }],
+  })
+  const conf = front?.text ?? ''
+  expect(findTraps(conf)).toEqual([])
+  const guard = 'if ($challenge_refused) { return 404; }'
+  expect(conf).toContain(guard)
+  expect(findTraps(conf.replace(guard, ''))).toEqual([expect.stringMatching(/served to anybody/)])
+})

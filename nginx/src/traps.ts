@@ -84,9 +84,14 @@ function locationTraps({ args, block, line }: Directive): readonly string[] {
     if (!place.endsWith('/') || !alias.args[0]?.endsWith('/')) {
       found.push(`line ${alias.line}: location and alias end with a slash, or ".." leads out of the folder`)
     }
-    if (!has('internal')) found.push(`line ${line}: files are served to anybody`)
+    if (!has('internal') && !isGuardedByTokens(block)) found.push(`line ${line}: files are served to anybody`)
   }
   return [...found, ...proxyTraps(block)]
+}
+
+/** Nothing but the name of a token, compared with what the client sent. */
+function isGuardedByTokens([first]: readonly Directive[]): boolean {
+  return first?.name === 'if' && first.args.join(' ') === '($challenge_refused)'
 }
 
 function proxyTraps(block: readonly Directive[]): readonly string[] {

@@ -91,7 +91,8 @@ function anyListener(pair: { readonly certificate: string; readonly key: string 
     .record({ address, port, apiSocket: place })
     .map((one) => ({ ...one, certificate: pair.certificate, key: pair.key, kind: 'admin' }) as const)
   const authority = fc.record({ kind: fc.constant('authority'), address, port })
-  return fc.oneof(plain, tls, admin, authority) as fc.Arbitrary<Listener>
+  const challenge = fc.record({ kind: fc.constant('challenge'), address, port, folder: place })
+  return fc.oneof(plain, tls, admin, authority, challenge) as fc.Arbitrary<Listener>
 }
 
 /** Settings of which most are right, and each part is wrong now and then. */

@@ -43,6 +43,8 @@ function questionsOf(listener: Listener): readonly Omit<Probe, 'address' | 'port
       return [{ path: '/api/v1/health', certificate: listener.certificate, isCores: false }]
     case 'authority':
       return [{ path: '/ca.pem', statuses: [200], isCores: false }]
+    case 'challenge':
+      return [{ path: '/.well-known/acme-challenge/entrepot-probe', statuses: [404], isCores: false }]
   }
 }
 
