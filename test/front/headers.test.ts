@@ -121,4 +121,28 @@ describeFront('the access log', { tls: false }, (front) => {
     expect(entries.at(-1)).toMatchObject({ request_id: requestId, method: 'GET', target: '/v2/a/tags/list' })
     expect(JSON.stringify(entries) + front.nginx.errorLog()).not.toMatch(/Y2FuYXJ5|canary/)
   })
+
+  test('names the account that the core has verified, which no client is told', async () => {
+    front.core.next((_, response) => {
+      response.writeHead(200, { 'x-entrepot-account': 'ci-web' }).end()
+    })
+    const answer = await front.ask('/v2/')
+    expect(answer.header('x-entrepot-account')).toBeUndefined()
+    expect(front.nginx.accessLog().at(-1)).toMatchObject({ account: 'ci-web' })
+    await front.ask('/v2/', 'X-Entrepot-Account: forged')
+    expect(front.nginx.accessLog().at(-1)).toMatchObject({ account: '' })
+  })
+
+  test('names it for a blob that nginx sends itself', async () => {
+    const digest = front.core.put(Buffer.from('sent'))
+    front.core.next((_, response) => {
+      const hex = digest.slice('sha256:'.length)
+      const headers = { 'x-accel-redirect': `/_blobs/sha256/${hex.slice(0, 2)}/${hex}/data` }
+      response.writeHead(200, { ...headers, 'x-entrepot-account': 'ci-web' }).end()
+    })
+    const answer = await front.ask(`/v2/a/blobs/${digest}`)
+    expect(answer.body.toString()).toBe('sent')
+    expect(answer.header('x-entrepot-account')).toBeUndefined()
+    expect(front.nginx.accessLog().at(-1)).toMatchObject({ account: 'ci-web' })
+  })
 })

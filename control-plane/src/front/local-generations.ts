@@ -162,6 +162,8 @@ export class LocalGenerations implements Generations {
         { socket: sockets.localCore, anonymous: 'push' },
       ],
       internalSocket: sockets.control,
+      // nginx writes a line for each request; what fails is written here, too.
+      further: { log: { accesslog: { disabled: true } } },
       mirrors: { upstreams: [...upstreams] },
       access: {
         accounts: accounts.map(({ name, secretHash, settings }) => ({ ...settings, name, secretHash })),

@@ -130,6 +130,8 @@ function send(answer: Answer, further: readonly string[], sending: Sending): Pro
   const own = ['X-Entrepot-Origin', origin, 'X-Cache', cache, 'X-Request-Id', context.peer.requestId]
   const headers = [...options.headers, ...own, ...further]
   const { isBehindNginx } = sending
+  const { account } = context.peer.caller
+  if (isBehindNginx && account !== '') headers.push('X-Entrepot-Account', encodeURI(account)) // for its log alone
   const ending = endingOf(body, request, { isDraining: options.isDraining(), isBehindNginx })
   if (ending !== 'keep') headers.push('Connection', 'close')
   if (!body.isOver) body.discard()
