@@ -34,9 +34,13 @@ import { fieldProblems } from './http/field-problems.js'
 import { ProblemsFilter } from './http/problems.filter.js'
 import { ProductError } from './http/product-error.js'
 import { VersionedInterceptor } from './http/versioned.interceptor.js'
+import { MetricsController } from './metrics/metrics.controller.js'
+import { MetricsService } from './metrics/metrics.service.js'
 import { LOG } from './system/log.js'
 import { ClockProvider, RandomProvider } from './system/providers.js'
 import { Sealing } from './system/sealed.js'
+import { SeenController } from './traffic/seen.controller.js'
+import { Traffic } from './traffic/traffic.js'
 import { UpstreamsController } from './upstreams/upstreams.controller.js'
 import { Upstreams } from './upstreams/upstreams.service.js'
 
@@ -48,6 +52,8 @@ export interface Foundations {
   readonly generations: Generations
   readonly site: Site
   readonly sealing: Sealing
+  /** What nginx logs, followed: started and stopped with the API. */
+  readonly traffic: Traffic
   readonly clock: ClockProvider
   readonly random: RandomProvider
   readonly log: Logger
@@ -62,6 +68,7 @@ const SERVICES = [
   Clients,
   Configurations,
   HealthService,
+  MetricsService,
   NginxSettingsService,
   RenewalJob,
   Restores,
@@ -78,6 +85,7 @@ export class AppModule {
     generations,
     site,
     sealing,
+    traffic,
     clock,
     random,
     log,
@@ -89,8 +97,9 @@ export class AppModule {
       imports: [ScheduleModule.forRoot()],
       controllers: [
         ...[AccountsController, AdminTokensController, AuditController, BackupController],
-        ...[CertificatesController, ClientsController, ConfigurationController],
-        ...[HealthController, NginxSettingsController, UpstreamsController],
+        // `clients/seen` before `clients/:system`
+        ...[CertificatesController, SeenController, ClientsController, ConfigurationController],
+        ...[HealthController, MetricsController, NginxSettingsController, UpstreamsController],
       ],
       providers: [
         { provide: Database, useValue: database },
@@ -100,6 +109,7 @@ export class AppModule {
         { provide: Site, useValue: site },
         { provide: LOG, useValue: log },
         { provide: Sealing, useValue: sealing },
+        { provide: Traffic, useValue: traffic },
         { provide: ClockProvider, useValue: clock },
         { provide: RandomProvider, useValue: random },
         ...SERVICES,

@@ -1,4 +1,4 @@
-import type { Server } from 'node:http'
+import type { IncomingMessage, Server } from 'node:http'
 
 import { NestFactory } from '@nestjs/core'
 import type { NestExpressApplication } from '@nestjs/platform-express'
@@ -13,6 +13,7 @@ import { AdminTokens } from './access/admin-tokens.service.js'
 import { AppModule, type Foundations } from './app.module.js'
 import { Audit } from './audit/audit.service.js'
 import { Restores } from './backup/restores.service.js'
+import { PROBE } from './front/applying/ask-nginx.js'
 import { ConfigurationEntity } from './front/configuration.entity.js'
 import { Configurations } from './front/configurations.service.js'
 import type { Applied } from './front/generations.js'
@@ -25,6 +26,8 @@ import { chooseRequestId } from './http/request-id.js'
 import { UPSTREAM_HOSTS, Upstreams } from './upstreams/upstreams.service.js'
 
 const LARGEST_BODY = '1mb'
+/** Where a scraper looks that was told a host alone. */
+const METRICS = '/metrics'
 
 /** What is shown once, to whoever started the box for the first time. */
 export interface FirstStart {
@@ -41,14 +44,19 @@ export interface ControlPlane {
 
 /** The admin API on its foundations; it answers before Postgres does. Listening is for the caller. */
 export async function openControlPlane(foundations: Foundations): Promise<ControlPlane> {
-  const { log, database, random } = foundations
+  const { log, database, random, traffic } = foundations
   const app = await NestFactory.create<NestExpressApplication>(AppModule.on(foundations), {
     ...{ logger: false, bodyParser: false, abortOnError: false },
   })
   app.setGlobalPrefix(API)
+  app.use((request: Request, _response: Response, next: NextFunction) => {
+    if (request.path === METRICS) request.url = `/${API}${METRICS}`
+    next()
+  })
   app.use(
     pinoHttp({
       logger: log,
+      autoLogging: { ignore: isProbe },
       genReqId: (request) => chooseRequestId(request, random),
       // Nothing else of a request: its headers hold the token.
       serializers: {
@@ -65,15 +73,22 @@ export async function openControlPlane(foundations: Foundations): Promise<Contro
   })
   SwaggerModule.setup('api/docs', app, () => openApi(app), { jsonDocumentUrl: 'api/openapi.json' })
   await app.init()
+  await traffic.start()
   answerTheRest(app, new ProblemsFilter(log))
   return {
     server: app.getHttpServer() as Server,
     start: (adminToken) => start(app, adminToken),
     close: async () => {
       await app.close()
+      await traffic.stop()
       await database.close()
     },
   }
+}
+
+/** The box asks every listener again and again, by nobody: its own log need not tell. */
+function isProbe({ method, headers }: IncomingMessage): boolean {
+  return method === 'GET' && headers['user-agent'] === PROBE && headers.authorization === undefined
 }
 
 /** Nest looks after what is below its prefix, express would answer the rest in HTML. */

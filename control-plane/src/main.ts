@@ -3,7 +3,7 @@ import { rm } from 'node:fs/promises'
 import { once } from 'node:events'
 import path from 'node:path'
 
-import { pino } from 'pino'
+import { type Logger, pino } from 'pino'
 
 import { applyPlacesOf } from './box/apply-places.js'
 import type { BoxMessage } from './box/box-message.js'
@@ -17,6 +17,7 @@ import { ensureProbe } from './clients/ensure-probe.js'
 import { CoreImages } from './core/core-images.js'
 import { Core } from './core/core.js'
 import { Database } from './database/database.js'
+import { openApplyScript } from './front/applying/apply-script.js'
 import type { ApplyOptions } from './front/applying/apply-generation.js'
 import { countDraining } from './front/applying/draining.js'
 import { reconcile } from './front/applying/reconcile.js'
@@ -27,6 +28,7 @@ import { siteOf } from './front/site.js'
 import { systemClock as clock } from './system/clock.js'
 import { systemRandom as random } from './system/random.js'
 import { Sealing } from './system/sealed.js'
+import { Traffic } from './traffic/traffic.js'
 
 const CORE_PROGRAM = path.join(import.meta.dirname, '..', '..', 'registry-core', 'bin', 'registry-core.js')
 
@@ -59,6 +61,15 @@ function databaseAt(url: string, { run, postgres }: BoxPlaces): Database {
   return new Database({ url, clock, ...(isOurs && { sayOfDisk: () => sayOfFullDisk(postgres) }) })
 }
 
+/** nginx's logs, followed and kept small. */
+function trafficOf(places: BoxPlaces, { places: front, programs }: ApplyOptions, log: Logger): Traffic {
+  const script = openApplyScript(front, programs)
+  return new Traffic({
+    ...{ folder: path.join(places.nginx, 'logs'), stateFile: places.traffic, clock, log },
+    rotate: (limit) => script.rotate(limit),
+  })
+}
+
 /** The control plane of a box on this machine: a process that `npm start` runs, and starts again. */
 async function main(): Promise<void> {
   const settings = readBoxSettings(process.env)
@@ -72,7 +83,7 @@ async function main(): Promise<void> {
   const images = new CoreImages(places.localCoreSocket)
   const controlPlane = await openControlPlane({
     ...{ database, sealing, clock, random, log },
-    ...{ site, core: coreAt(places), images },
+    ...{ site, core: coreAt(places), images, traffic: trafficOf(places, applying, log) },
     generations: new LocalGenerations({
       ...{ site, sealing, clock, random, applying, nginxVersion, workersUser: workersUser() },
       ...{ bind: settings.bind, httpBind: settings.httpBind, storeRoot: places.store },

@@ -8,6 +8,8 @@ import { CONFIGURATION_ROUTES } from './front/configuration.schema.js'
 import { NGINX_SETTINGS_ROUTES } from './front/nginx-settings.schema.js'
 import { HEALTH_ROUTES } from './health/health.schema.js'
 import type { RouteSpec } from './http/route.js'
+import { METRICS_ROUTES } from './metrics/metrics.schema.js'
+import { SEEN_ROUTES } from './traffic/seen.schema.js'
 import { UPSTREAM_ROUTES } from './upstreams/upstream.schema.js'
 
 /** Every route of the admin API, as `area.verb`. Tests hold the served document, the reference page, and themselves against it. */
@@ -18,9 +20,11 @@ export const ROUTES: ReadonlyMap<string, RouteSpec> = new Map(
     audit: AUDIT_ROUTES,
     backup: BACKUP_ROUTES,
     certificates: CERTIFICATE_ROUTES,
+    'clients/seen': SEEN_ROUTES,
     clients: CLIENT_ROUTES,
     config: CONFIGURATION_ROUTES,
     health: HEALTH_ROUTES,
+    metrics: METRICS_ROUTES,
     'settings/nginx': NGINX_SETTINGS_ROUTES,
     upstreams: UPSTREAM_ROUTES,
   }).flatMap(([area, routes]) =>

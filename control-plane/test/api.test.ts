@@ -9,6 +9,7 @@ import { testBackups } from './api/backups.js'
 import { testContract } from './api/contract.js'
 import { testHistory } from './api/history.js'
 import { testHostileRequests } from './api/hostile.js'
+import { testMetrics } from './api/metrics.js'
 import { testNginxSettings } from './api/nginx-settings.js'
 import { testSecrets } from './api/secrets.js'
 import { testServerCertificate } from './api/server-certificate.js'
@@ -46,5 +47,6 @@ testCertificatesAndClients(open)
 testServerCertificate(open)
 testSecrets(open)
 testBackups(open)
+testMetrics(open)
 testHostileRequests(open)
 testContract(open)

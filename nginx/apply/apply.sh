@@ -6,6 +6,7 @@
 #   apply.sh test ID     would nginx and the core start with this generation?
 #   apply.sh swap ID     make it the one that both read; atomic, and durable
 #   apply.sh reload      nginx reads it. "stopped" on stdout when there is no nginx to be told
+#   apply.sh rotate LOG KEPT  close access.log or error.log: nginx begins another one, of older ones so many are kept
 #   apply.sh keep ID     it has proved itself: what a later start goes back to
 #   apply.sh run         run nginx itself, in this process
 #
@@ -17,7 +18,7 @@
 set -eu
 
 usage() {
-    echo "usage: apply.sh test|swap|keep ID, apply.sh reload|run" >&2
+    echo "usage: apply.sh test|swap|keep ID, apply.sh rotate LOG KEPT, apply.sh reload|run" >&2
     exit 2
 }
 
@@ -70,7 +71,7 @@ master() {
     case $pid in
         '' | *[!0-9]*) return 1 ;;
     esac
-    # What has this front's error log open is this front's nginx.
+    # What has this front's error log open is this front's nginx; it may be just about to begin another one.
     prefix=$(cd -P "$ENTREPOT_FRONT_PREFIX" && pwd)
     # shellcheck disable=SC2012 # the links' targets are wanted, find -printf is not POSIX
     ls -l "/proc/$pid/fd" 2>/dev/null | grep -qF -- "-> $prefix/logs/error.log" || return 1
@@ -84,6 +85,27 @@ reload() {
     else
         echo stopped
     fi
+}
+
+# The master is looked for first: it is known by its error log. A worker that is late goes on in the renamed file.
+rotate() {
+    case $1 in
+        access.log | error.log) ;;
+        *) usage ;;
+    esac
+    case $2 in
+        [1-9]) ;;
+        *) usage ;;
+    esac
+    pid=$(master) || pid=
+    log=$ENTREPOT_FRONT_PREFIX/logs/$1
+    kept=$2
+    while [ "$kept" -gt 1 ]; do
+        [ ! -e "$log.$((kept - 1))" ] || mv -f "$log.$((kept - 1))" "$log.$kept"
+        kept=$((kept - 1))
+    done
+    mv -f "$log" "$log.1"
+    [ -z "$pid" ] || kill -USR1 "$pid"
 }
 
 run() {
@@ -105,6 +127,7 @@ case $step/$# in
     test/1) test_generation "$1" ;;
     swap/1) point current "$1" ;;
     keep/1) point applied "$1" ;;
+    rotate/2) rotate "$1" "$2" ;;
     reload/0) reload ;;
     run/0) run ;;
     *) usage ;;

@@ -46,7 +46,7 @@ describe('the page about the front', () => {
   })
 
   test('lists the fields of the access log', () => {
-    const conf = readFileSync(path.join(ROOT, 'nginx/templates/log.hbs'), 'utf8')
+    const conf = readFileSync(path.join(ROOT, 'nginx/templates/log-format.hbs'), 'utf8')
     const fields = [...conf.matchAll(/"(\w+)":/g)].map(([, field]) => `\`${field}\``)
     expect(fields.length).toBeGreaterThan(10)
     expect(fields.filter((field) => !PAGE.includes(field))).toEqual([])

@@ -20,6 +20,8 @@ export interface BoxPlaces {
   readonly currentConfig: string
   /** nginx's own folder: logs, temporary files, pid. */
   readonly nginx: string
+  /** How far nginx's log is read, and who has pulled. */
+  readonly traffic: string
   /** The sockets, and who has the folder. */
   readonly run: string
   /** registry-core, asked by nginx for clients who push with an account. */
@@ -69,6 +71,7 @@ export function placesOf({ data, secretKeyFile }: Pick<BoxSettings, 'data' | 'se
     config: below('config'),
     currentConfig: below('config', 'current'),
     nginx: below('nginx'),
+    traffic: below('nginx', 'traffic.json'),
     run,
     probeMark: below('probe-image'),
     coreSocket: path.join(run, 'core.sock'),

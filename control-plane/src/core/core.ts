@@ -46,12 +46,21 @@ export class Core {
 
   /** What the core tells of itself and its upstreams. @throws ProductError `core-unavailable` */
   async status(): Promise<CoreStatus> {
+    return this.#read('/status', (text) => status.parse(JSON.parse(text)))
+  }
+
+  /** In Prometheus' text format. @throws ProductError `core-unavailable` */
+  async metrics(): Promise<string> {
+    return this.#read('/metrics', (text) => text)
+  }
+
+  async #read<T>(place: string, read: (text: string) => T): Promise<T> {
     const { socket } = this.#options
     try {
       const signal = AbortSignal.timeout(ANSWER_MS)
-      const answer = await askOverSocket(socket, { path: '/status', signal })
+      const answer = await askOverSocket(socket, { path: place, signal })
       if (answer === undefined) throw new Error(`nobody listens on ${socket}`)
-      return status.parse(JSON.parse(answer.text))
+      return read(answer.text)
     } catch (error) {
       throw unavailable(error)
     }

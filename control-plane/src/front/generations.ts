@@ -27,6 +27,8 @@ export interface Standing {
   readonly running: string | undefined
   /** What somebody changed by hand: `registry.yml changed`. */
   readonly drift: readonly string[]
+  /** Generations of nginx's workers that only end what they have begun. */
+  readonly draining: number
 }
 
 /** What nginx and the core run on: turns what is meant into files, and puts files in force. */

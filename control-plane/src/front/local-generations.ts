@@ -15,6 +15,7 @@ import type { Sealing } from '../system/sealed.js'
 import { openSecrets, withoutProxyPassword } from '../upstreams/upstream-secrets.js'
 import { applyGeneration, type ApplyOptions } from './applying/apply-generation.js'
 import { probesOf, runningGeneration } from './applying/ask-nginx.js'
+import { countDraining } from './applying/draining.js'
 import { findDrift } from './applying/generation-files.js'
 import { findGeneration, generationFolder } from './applying/places.js'
 import type { Applied, Generations, Standing, Rendered } from './generations.js'
@@ -87,6 +88,7 @@ export class LocalGenerations implements Generations {
     return {
       current,
       running: await runningGeneration(places.generationSocket, AbortSignal.timeout(LOOK_MS)),
+      draining: await countDraining(places.prefix),
       drift: drift.map(({ path, what }) => `${path} ${what}`),
     }
   }

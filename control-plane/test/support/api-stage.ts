@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
 import { createServer as createSecureServer, type Server as SecureServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
@@ -18,6 +18,7 @@ import type { Site } from '#control/front/site.js'
 import type { RandomProvider } from '#control/system/providers.js'
 import { systemRandom } from '#control/system/random.js'
 import { Sealing } from '#control/system/sealed.js'
+import { Traffic } from '#control/traffic/traffic.js'
 import { Api, readDocument } from './api.js'
 import { MovedClock } from './moved-clock.js'
 import { RememberingGenerations } from './remembering-generations.js'
@@ -37,6 +38,8 @@ export interface ApiStage {
   readonly log: readonly string[]
   /** The folder of certificates. */
   readonly certificates: string
+  /** Where nginx would log. */
+  readonly accessLog: string
   close(): Promise<void>
 }
 
@@ -64,6 +67,8 @@ export async function openApiStage({ url, box: given, key = 7 }: StageOptions): 
   const core = await listen(coreByHand(), path.join(folder, 'control.sock'))
   const configuration = path.join(folder, 'registry.yml')
   writeFileSync(configuration, CORE_CONFIGURATION)
+  const logs = path.join(folder, 'logs')
+  mkdirSync(logs)
   const log: string[] = []
   const clock = new MovedClock()
   const random: RandomProvider = systemRandom
@@ -76,6 +81,15 @@ export async function openApiStage({ url, box: given, key = 7 }: StageOptions): 
     core: new Core({ socket: path.join(folder, 'control.sock'), program: CORE_PROGRAM, configuration }),
     images: new CoreImages(path.join(folder, 'core-local.sock')), // nobody listens there
     ...{ sealing, generations: box, site, clock, random, log: pino({ level: 'trace' }, keptIn(log)) },
+    traffic: new Traffic({
+      ...{
+        folder: logs,
+        stateFile: path.join(folder, 'traffic.json'),
+        clock,
+        log: pino({ level: 'silent' }),
+      },
+      rotate: async () => undefined,
+    }),
   })
   const server = await listen(controlPlane.server, 0)
   await controlPlane.start(ADMIN_TOKEN)
@@ -86,6 +100,7 @@ export async function openApiStage({ url, box: given, key = 7 }: StageOptions): 
   }
   return {
     ...{ base, tls, box, clock, log, certificates: site.certificates },
+    accessLog: path.join(logs, 'access.log'),
     api: new Api(base, await readDocument(base), ADMIN_TOKEN),
     async close() {
       for (const each of [server, secure]) each.closeAllConnections()
@@ -114,12 +129,14 @@ function siteIn(certificates: string): Site {
   }
 }
 
+/** Without a newline at its end: what comes behind it must not stand on this line. */
+const CORE_METRICS = '# HELP registry_x X\n# TYPE registry_x gauge\nregistry_x 7'
 const CORE_STATUS = { upstreams: [{ host: 'docker.io', breaker: 'closed', sentence: 'is asked' }] }
 
 function coreByHand(): Server {
   return createServer((request, response) => {
     const answer = request.url === '/status' ? CORE_STATUS : { outcome: 'reloaded' }
-    response.end(JSON.stringify(answer))
+    response.end(request.url === '/metrics' ? CORE_METRICS : JSON.stringify(answer))
   })
 }
 

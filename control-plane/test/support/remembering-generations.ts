@@ -64,7 +64,7 @@ export class RememberingGenerations extends Generations {
   /** What was tried last is in force. */
   look(): Promise<Standing> {
     const id = this.tried.at(-1)?.id
-    return Promise.resolve({ current: id, running: id, drift: [] })
+    return Promise.resolve({ current: id, running: id, drift: [], draining: 0 })
   }
 
   /** The text of a file of the last configuration that was tried; empty when it had none of that name. */

@@ -25,7 +25,8 @@ export function openReporter(options: {
       const code = storageCode(error)
       if (code !== undefined) metrics.countStorageError(code)
     }
-    if (hasAccessLog() || status >= 500 || error !== undefined) logRequest(log, outcome)
+    if ((hasAccessLog() && !isProbe(outcome)) || status >= 500 || error !== undefined)
+      logRequest(log, outcome)
   }
   const reportRefusal = ({ status, remoteAddress, why }: Refusal): void => {
     metrics.countRequest({
@@ -40,6 +41,16 @@ export function openReporter(options: {
     if (hasAccessLog()) log.info(fields, 'what is no request was refused')
   }
   return { report, reportRefusal }
+}
+
+/** Whoever watches over the box asks each listener again and again, under this name. */
+const PROBE = 'entrepot-probe'
+
+/** A question that gives and changes nothing, by nobody: whoever takes the name for another one is logged all the same. */
+function isProbe({ request, call }: Outcome): boolean {
+  const { 'user-agent': program, authorization } = request.headers
+  if (program !== PROBE || authorization !== undefined || request.method !== 'GET') return false
+  return call?.kind === 'version' || call?.kind === 'healthz' || call?.kind === 'readyz'
 }
 
 const METHODS = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'])

@@ -4,7 +4,8 @@ import { CLIENT_SYSTEMS } from '../../clients/client-files.js'
 import { CLIENT_ROUTES as ROUTES, type ShownClient } from '../../clients/clients.schema.js'
 import { SCRIPTED_SYSTEMS } from '../../clients/install-script.js'
 import { apiCommand, group, type Run } from '../command.js'
-import type { Shown } from '../output.js'
+import { SEEN_ROUTES } from '../../traffic/seen.schema.js'
+import { pageShown, type Shown } from '../output.js'
 
 export function addClients(program: Command, run: Run): void {
   const clients = group(program, 'clients', 'What makes daemons and builders use the box.')
@@ -25,6 +26,19 @@ export function addClients(program: Command, run: Run): void {
       const script = await call(ROUTES.script, { path: { system } })
       return { value: { script }, text: script.trimEnd() }
     },
+  })
+  apiCommand(clients, run, {
+    usage: 'seen',
+    description: 'Lists who has pulled, the last one first: from where, with what, by which listener.',
+    examples: ['entrepot clients seen', 'entrepot clients seen -o json'],
+    run: async ({ call }) =>
+      pageShown(
+        await call(SEEN_ROUTES.list),
+        ['LAST PULL', 'ADDRESS', 'PROGRAM', 'LISTENER', 'PULLS'],
+        ({ lastPull, address, program, view, scheme, pulls }) => [
+          ...[lastPull, address, program, `${view} ${scheme}`, String(pulls)],
+        ],
+      ),
   })
 }
 

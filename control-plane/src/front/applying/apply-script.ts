@@ -27,6 +27,8 @@ export interface ApplyScript {
   swap(id: string): Promise<void>
   /** `stopped`: there is no nginx to be told. */
   reload(): Promise<'reloaded' | 'stopped'>
+  /** Closes a log of nginx, which begins another one; of older ones so many are kept. */
+  rotate(log: { readonly name: string; readonly kept: number }): Promise<void>
   /** Makes it the one that a later start goes back to. */
   keep(id: string): Promise<void>
 }
@@ -46,6 +48,7 @@ export function openApplyScript(places: ApplyPlaces, programs: ApplyPrograms = {
     },
     swap: async (id) => void outputOf(await run('swap', id), 'swap'),
     reload: async () => (outputOf(await run('reload'), 'reload') === 'stopped' ? 'stopped' : 'reloaded'),
+    rotate: async ({ name, kept }) => void outputOf(await run('rotate', name, String(kept)), 'rotate'),
     keep: async (id) => void outputOf(await run('keep', id), 'keep'),
   }
 }

@@ -23,6 +23,8 @@ export interface Probe {
 
 /** The core may want a login, let nobody in, or be unwell already: all come from it, through nginx. */
 const CORES_ANSWERS = [200, 401, 403, 503]
+/** Under this name the box asks its own listeners; neither core nor control plane logs what it asks. */
+export const PROBE = 'entrepot-probe'
 const DIALLED: Readonly<Record<string, string>> = { '0.0.0.0': '127.0.0.1', '::': '::1' }
 
 /** Every listener of a front: its handshake, and an answer. */
@@ -80,7 +82,7 @@ interface Answer {
 /** On a connection of its own; whom it trusts is decided by the fingerprint, which is more than a name. */
 function ask({ address, port, path, certificate }: Probe, signal: AbortSignal): Promise<Answer> {
   const { promise, resolve, reject } = Promise.withResolvers<Answer>()
-  const headers = { 'user-agent': 'entrepot-probe', connection: 'close', host: 'localhost' }
+  const headers = { 'user-agent': PROBE, connection: 'close', host: 'localhost' }
   const options = { host: address, port, path, headers, signal, agent: false } as const
   const answered = (response: http.IncomingMessage): void => {
     const { socket } = response

@@ -1,0 +1,75 @@
+import { z } from 'zod'
+
+import { PROBE } from '../front/applying/ask-nginx.js'
+import type { LoggedRequest } from './log-line.js'
+
+const seenClient = z.strictObject({
+  address: z.string(),
+  program: z.string().meta({ description: 'The first word of its User-Agent: docker, containerd, libpod.' }),
+  view: z.string().meta({ description: 'What the listener is for: registry, mirror or upstream.' }),
+  scheme: z.enum(['http', 'https']),
+  lastPull: z.iso.datetime(),
+  pulls: z.int().meta({ description: 'Manifests that it was given, since it is in this list.' }),
+  userAgent: z.string(),
+})
+
+export const seenClientSchema = seenClient.meta({ id: 'SeenClient' })
+export type SeenClient = z.output<typeof seenClient>
+
+/** What was seen before, as it was kept; nothing where that cannot be read. */
+export function readSeenClients(value: unknown): readonly SeenClient[] {
+  return z.array(seenClient).safeParse(value).data ?? []
+}
+
+const MOST_CLIENTS = 1000
+const LONGEST_USER_AGENT = 200
+/** A manifest by tag or digest, or a blob: the end of its target. */
+const MANIFEST = /^\/v2\/.+\/manifests\/[^/?]+(?:\?|$)/
+const BLOB = /^\/v2\/.+\/blobs\/[^/?]+(?:\?|$)/
+const PULLED: ReadonlySet<number> = new Set([200, 206, 304])
+
+/** Who has pulled last, and by which way: the last 1,000 of address, program and listener. */
+export class SeenClients {
+  /** The one that was seen last is at the end. */
+  readonly #clients = new Map<string, SeenClient>()
+
+  constructor(before: readonly SeenClient[] = []) {
+    for (const client of before.toReversed()) this.#clients.set(keyOf(client), client)
+  }
+
+  /** Takes notice of a pull; anything else is none, the probes of the box among it. */
+  note(request: LoggedRequest): void {
+    const { method, status, target, userAgent, address, view, scheme, time } = request
+    if (method !== 'GET' || !PULLED.has(status) || userAgent === PROBE) return
+    const isManifest = MANIFEST.test(target)
+    const timeMs = isManifest || BLOB.test(target) ? Date.parse(time) : NaN
+    if (Number.isNaN(timeMs)) return
+    const way = { address, program: programOf(userAgent), view, scheme }
+    const key = keyOf(way)
+    const before = this.#clients.get(key)
+    this.#clients.delete(key)
+    this.#clients.set(key, {
+      ...way,
+      lastPull: new Date(timeMs).toISOString(),
+      pulls: (before?.pulls ?? 0) + (isManifest ? 1 : 0),
+      userAgent: userAgent.slice(0, LONGEST_USER_AGENT),
+    })
+    const [oldest] = this.#clients.keys()
+    if (this.#clients.size > MOST_CLIENTS && oldest !== undefined) this.#clients.delete(oldest)
+  }
+
+  /** The last one first. */
+  list(): readonly SeenClient[] {
+    return [...this.#clients.values()].toReversed()
+  }
+}
+
+function keyOf({ address, program, view, scheme }: Omit<SeenClient, 'lastPull' | 'pulls' | 'userAgent'>) {
+  return [address, program, view, scheme].join(' ')
+}
+
+/** `docker` of `docker/20.10.24 go/go1.19.8 …`, without its version, which changes while the client is the same. */
+function programOf(userAgent: string): string {
+  const [, name] = /^([A-Za-z][\w.+-]{0,39})(?:[/ ]|$)/.exec(userAgent) ?? []
+  return name?.toLowerCase() ?? 'unknown'
+}

@@ -1,0 +1,194 @@
+import { readFile, rename, stat, writeFile } from 'node:fs/promises'
+import path from 'node:path'
+
+import type { Logger } from 'pino'
+import { Registry } from 'prom-client'
+import { z } from 'zod'
+
+import { errorCode } from '../system/error-code.js'
+import type { Clock } from '../system/clock.js'
+import { LogFiles } from './log-files.js'
+import { findLoggedRequest } from './log-line.js'
+import { readSeenClients, type SeenClient, SeenClients } from './seen-clients.js'
+import { openTrafficMetrics, type TrafficMetrics } from './traffic-metrics.js'
+
+/** A log of nginx, and when it is closed and the next one begun. */
+export interface LogLimit {
+  readonly name: string
+  readonly bytes: number
+  /** Older files that are kept beside it. */
+  readonly kept: number
+}
+
+export interface TrafficOptions {
+  /** The folder of nginx's logs. */
+  readonly folder: string
+  /** What is remembered over a restart. */
+  readonly stateFile: string
+  /** Closes a log, so that nginx begins another one; the oldest of those that are kept goes. */
+  readonly rotate: (log: LogLimit) => Promise<void>
+  readonly clock: Clock
+  readonly log: Logger
+  readonly limits?: readonly LogLimit[]
+  readonly everyMs?: number
+}
+
+const MIB = 1024 * 1024
+const ACCESS_LOG = 'access.log'
+/** Together less than 400 MiB, whatever clients do. */
+const LIMITS: readonly LogLimit[] = [
+  { name: ACCESS_LOG, bytes: 64 * MIB, kept: 4 },
+  { name: 'error.log', bytes: 8 * MIB, kept: 2 },
+]
+const EVERY_MS = 1000
+const KEPT_EVERY_MS = 5000
+/** A disk that is full, or a folder that cannot be read, is no news every second. */
+const SAID_EVERY_MS = 60_000
+
+const state = z.object({ bookmarks: z.record(z.string(), z.int().min(0)), clients: z.unknown() })
+
+/**
+ * Follows what nginx logs: counts it, remembers who has pulled, and keeps the files small. It needs neither Postgres nor
+ * nginx, and what is logged while nobody reads is read later.
+ */
+export class Traffic {
+  readonly register = new Registry()
+  readonly #options: TrafficOptions
+  readonly #metrics: TrafficMetrics
+  readonly #stopping = new AbortController()
+  #files: LogFiles
+  #clients = new SeenClients()
+  #turn: Promise<unknown> = Promise.resolve()
+  #ended: Promise<void> = Promise.resolve()
+  #isChanged = false
+  #keptAtMs = -Infinity
+  #saidAtMs = -Infinity
+
+  constructor(options: TrafficOptions) {
+    this.#options = options
+    this.#metrics = openTrafficMetrics(this.register)
+    this.#files = this.#filesFrom({})
+  }
+
+  /** Goes on where it was stopped; answers once it knows where that was. */
+  async start(): Promise<void> {
+    const { bookmarks, clients } = await this.#remembered()
+    this.#files = this.#filesFrom(bookmarks)
+    this.#clients = new SeenClients(clients)
+    this.#ended = this.#follow()
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping.abort()
+    await this.#ended
+    await this.#attempt(async () => {
+      await this.catchUp()
+      await this.#keep()
+    })
+  }
+
+  /** Everything that nginx has logged so far is counted then. */
+  catchUp(): Promise<void> {
+    return this.#alone(() => this.#read())
+  }
+
+  /** Who has pulled, the last one first. */
+  seen(): readonly SeenClient[] {
+    return this.#clients.list()
+  }
+
+  async #follow(): Promise<void> {
+    const { clock, everyMs = EVERY_MS } = this.#options
+    const { signal } = this.#stopping
+    while (!signal.aborted) {
+      await this.#attempt(async () => {
+        await this.#alone(async () => {
+          await this.#read()
+          await this.#rotate()
+        })
+        if (clock.elapsedMs() - this.#keptAtMs >= KEPT_EVERY_MS) await this.#keep()
+      })
+      await clock.sleep(everyMs, signal).catch(() => undefined) // told to stop
+    }
+  }
+
+  async #read(): Promise<void> {
+    const bytes = await this.#files.read((line) => {
+      const request = findLoggedRequest(line)
+      if (request === undefined) return this.#metrics.countUnreadable()
+      this.#metrics.count(request)
+      this.#clients.note(request)
+    })
+    if (bytes > 0) this.#isChanged = true
+  }
+
+  async #rotate(): Promise<void> {
+    const { folder, limits = LIMITS, rotate } = this.#options
+    for (const limit of limits) {
+      if ((await sizeOf(path.join(folder, limit.name))) < limit.bytes) continue
+      if (limit.name === ACCESS_LOG) await this.#letGo(`${limit.name}.${limit.kept}`)
+      await rotate(limit)
+      this.#metrics.countRotation(limit.name)
+    }
+  }
+
+  /** Before it is removed: the next file may be given its number, and would be taken for it, also after a kill. */
+  async #letGo(name: string): Promise<void> {
+    await this.#files.forget(name)
+    await this.#keep()
+  }
+
+  async #keep(): Promise<void> {
+    if (!this.#isChanged) return
+    const { stateFile, clock } = this.#options
+    this.#isChanged = false
+    this.#keptAtMs = clock.elapsedMs()
+    const text = JSON.stringify({ bookmarks: this.#files.bookmarks, clients: this.#clients.list() })
+    await writeFile(`${stateFile}.new`, text, { mode: 0o600 })
+    await rename(`${stateFile}.new`, stateFile)
+  }
+
+  async #remembered() {
+    try {
+      const text = await readFile(this.#options.stateFile, 'utf8')
+      const { bookmarks, clients } = state.parse(JSON.parse(text))
+      return { bookmarks, clients: readSeenClients(clients) }
+    } catch {
+      return { bookmarks: {}, clients: [] } // the first start, or a file that somebody has spoiled: nothing that lasts
+    }
+  }
+
+  #filesFrom(bookmarks: Readonly<Record<string, number>>): LogFiles {
+    const { folder, limits = LIMITS } = this.#options
+    const mostBytes = limits.find(({ name }) => name === ACCESS_LOG)?.bytes ?? 64 * MIB
+    return new LogFiles({ folder, name: ACCESS_LOG, mostBytes }, bookmarks)
+  }
+
+  /** One at a time, in their order. */
+  #alone(run: () => Promise<void>): Promise<void> {
+    const done = this.#turn.then(run)
+    this.#turn = done.catch(() => undefined) // whoever asked hears of it
+    return done
+  }
+
+  /** What fails is tried again: the log has its own time, and serving none of it. */
+  async #attempt(run: () => Promise<void>): Promise<void> {
+    const { clock, log } = this.#options
+    try {
+      await run()
+    } catch (error) {
+      if (clock.elapsedMs() - this.#saidAtMs < SAID_EVERY_MS) return
+      this.#saidAtMs = clock.elapsedMs()
+      log.warn({ err: error }, 'the log of nginx cannot be followed: it is tried again each second')
+    }
+  }
+}
+
+async function sizeOf(file: string): Promise<number> {
+  try {
+    return (await stat(file)).size
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return 0
+    throw error
+  }
+}
