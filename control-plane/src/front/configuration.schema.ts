@@ -31,11 +31,12 @@ const configurationQuery = z.strictObject({
     .optional(),
 })
 
-export const configurationId = z.coerce
-  .number('the id of a row of the history is a number')
-  .int()
-  .min(1)
-  .max(2_147_483_647)
+/** Digits and nothing else: of two ways to write a number the audit would tell only one. */
+export const configurationId = z
+  .string()
+  .regex(/^[1-9][0-9]{0,9}$/, 'the id of a row of the history is a number')
+  .transform(Number)
+  .pipe(z.int().max(2_147_483_647))
 
 export type ConfigurationRow = z.output<typeof configurationRow>
 export type ConfigurationDiff = z.output<typeof configurationDiff>
