@@ -212,6 +212,15 @@ export const LANES: readonly Lane[] = [
     testSeconds: 180,
   },
   {
+    name: 'attacks',
+    folders: ['test/attacks'],
+    ciOnly: true, // starts whole boxes, floods them, and sends a hundred thousand targets
+    commands: ['nginx', 'openssl', 'setpriv'],
+    queue: 'clients',
+    minutes: 15,
+    testSeconds: 120,
+  },
+  {
     name: 'models',
     folders: ['test/models'],
     ciOnly: true, // npm test keeps to ten minutes

@@ -84,7 +84,12 @@ function subjectOf(target: Target): WatchedSubject {
   }
 }
 
-async function judge(title: string, outcome: Promise<void>, knownFailures: KnownFailures): Promise<void> {
+/** Passes when the outcome is as the list of differences has it. */
+export async function judge(
+  title: string,
+  outcome: Promise<void>,
+  knownFailures: KnownFailures,
+): Promise<void> {
   const known = knownFailures.get(title)
   if (known === undefined) return outcome
   const failure = await outcome.then(
