@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { describe, expect, test } from '@jest/globals'
 
+import { eventually } from '../support/eventually.js'
 import { digestOf, randomLayer } from '../support/images.js'
 import { describeNeeding } from '../support/needs.js'
 import { connectTo } from '../support/processes.js'
@@ -150,10 +151,15 @@ describeNeeding(NEEDS, 'the core behind nginx', () => {
     expect(pushed).toBeGreaterThan(3)
   })
 
-  test('names the request in its log as nginx does', async () => {
-    const answer = await product.client.get('/v2/')
-    expect(answer.status).toBe(200)
-    expect(product.nginx.accessLog().at(-1)).toMatchObject({ request_id: answer.header('x-request-id') })
+  test('has one id for a request, nginx’s own, in both logs and in the answer', async () => {
+    const answer = await product.client.get('/v2/', { 'x-request-id': 'of-the-client-0123456789' })
+    const id = answer.header('x-request-id') ?? 'none'
+    expect([answer.status, id]).toEqual([200, expect.stringMatching(/^[0-9a-f]{32}$/)])
+    await eventually('nginx has logged it', () =>
+      product.nginx.accessLog().some(({ request_id: logged }) => logged === id),
+    )
+    await eventually('the core has logged it', () => product.core.process.log().includes(id))
+    expect(product.core.process.log()).not.toContain('of-the-client')
   })
 })
 

@@ -24,6 +24,8 @@ export interface LoggedRequest {
   readonly seconds: number
   readonly isWhole: boolean
   readonly userAgent: string
+  /** Who logged in; empty for nobody. */
+  readonly account: string
 }
 
 type Fields = Readonly<Record<string, unknown>>
@@ -50,6 +52,7 @@ export function findLoggedRequest(line: string): LoggedRequest | undefined {
     seconds: numberOf(fields, 'seconds') ?? 0,
     isWhole: textOf(fields, 'completion') === 'OK',
     userAgent: textOf(fields, 'user_agent'),
+    account: textOf(fields, 'account'),
   }
 }
 

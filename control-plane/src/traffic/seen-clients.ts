@@ -10,6 +10,7 @@ const seenClient = z.strictObject({
   scheme: z.enum(['http', 'https']),
   lastPull: z.iso.datetime(),
   pulls: z.int().meta({ description: 'Manifests that it was given, since it is in this list.' }),
+  account: z.string().meta({ description: 'Who had logged in; empty for nobody.' }),
   userAgent: z.string(),
 })
 
@@ -39,7 +40,7 @@ export class SeenClients {
 
   /** Takes notice of a pull; anything else is none, the probes of the box among it. */
   note(request: LoggedRequest): void {
-    const { method, status, target, userAgent, address, view, scheme, time } = request
+    const { method, status, target, userAgent, address, view, scheme, time, account } = request
     if (method !== 'GET' || !PULLED.has(status) || userAgent === PROBE) return
     const isManifest = MANIFEST.test(target)
     const timeMs = isManifest || BLOB.test(target) ? Date.parse(time) : NaN
@@ -52,6 +53,7 @@ export class SeenClients {
       ...way,
       lastPull: new Date(timeMs).toISOString(),
       pulls: (before?.pulls ?? 0) + (isManifest ? 1 : 0),
+      account,
       userAgent: userAgent.slice(0, LONGEST_USER_AGENT),
     })
     const [oldest] = this.#clients.keys()
@@ -64,7 +66,12 @@ export class SeenClients {
   }
 }
 
-function keyOf({ address, program, view, scheme }: Omit<SeenClient, 'lastPull' | 'pulls' | 'userAgent'>) {
+function keyOf({
+  address,
+  program,
+  view,
+  scheme,
+}: Pick<SeenClient, 'address' | 'program' | 'view' | 'scheme'>): string {
   return [address, program, view, scheme].join(' ')
 }
 

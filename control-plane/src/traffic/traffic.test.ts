@@ -47,7 +47,7 @@ const PULL = {
   ...{ target: '/v2/library/alpine/manifests/latest', protocol: 'HTTP/1.1', tls: 'TLSv1.3', status: 200 },
   ...{ bytes_sent: 1000, body_bytes: 800, request_bytes: 300, seconds: 0.01, core_status: '200' },
   ...{ core_seconds: '0.009', completion: 'OK', cache: 'hit', from_disk: false },
-  user_agent: 'docker/20.10.24+dfsg1 go/go1.19.8',
+  ...{ account: 'ci', user_agent: 'docker/20.10.24+dfsg1 go/go1.19.8' },
 }
 
 function lineOf(changes: object = {}): string {
@@ -211,16 +211,22 @@ describe('the last pull seen', () => {
       await seenAfter(
         {},
         { ...blob, time: '2026-11-22T04:00:05+00:00' },
-        { view: 'registry', tls: '', user_agent: 'containerd/1.6.20~ds1', time: '2026-11-22T05:00:00+00:00' },
+        {
+          view: 'registry',
+          tls: '',
+          account: '',
+          user_agent: 'containerd/1.6.20~ds1',
+          time: '2026-11-22T05:00:00+00:00',
+        },
       ),
     ).toEqual([
       {
         ...{ address: '10.0.0.7', program: 'containerd', view: 'registry', scheme: 'http', pulls: 1 },
-        ...{ lastPull: '2026-11-22T05:00:00.000Z', userAgent: 'containerd/1.6.20~ds1' },
+        ...{ lastPull: '2026-11-22T05:00:00.000Z', userAgent: 'containerd/1.6.20~ds1', account: '' },
       },
       {
         ...{ address: '10.0.0.7', program: 'docker', view: 'mirror', scheme: 'https', pulls: 1 },
-        ...{ lastPull: '2026-11-22T04:00:05.000Z', userAgent: PULL.user_agent },
+        ...{ lastPull: '2026-11-22T04:00:05.000Z', userAgent: PULL.user_agent, account: 'ci' },
       },
     ])
   })

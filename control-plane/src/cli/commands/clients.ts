@@ -34,9 +34,9 @@ export function addClients(program: Command, run: Run): void {
     run: async ({ call }) =>
       pageShown(
         await call(SEEN_ROUTES.list),
-        ['LAST PULL', 'ADDRESS', 'PROGRAM', 'LISTENER', 'PULLS'],
-        ({ lastPull, address, program, view, scheme, pulls }) => [
-          ...[lastPull, address, program, `${view} ${scheme}`, String(pulls)],
+        ['LAST PULL', 'ADDRESS', 'PROGRAM', 'LISTENER', 'ACCOUNT', 'PULLS'],
+        ({ lastPull, address, program, view, scheme, account, pulls }) => [
+          ...[lastPull, address, program, `${view} ${scheme}`, account, String(pulls)],
         ],
       ),
   })
