@@ -88,7 +88,7 @@ async function main(): Promise<void> {
       ...{ site, sealing, clock, random, applying, nginxVersion, workersUser: workersUser() },
       ...{ bind: settings.bind, httpBind: settings.httpBind, storeRoot: places.store },
       sockets: {
-        localCore: places.localCoreSocket,
+        ...{ localCore: places.localCoreSocket, closedCore: places.closedCoreSocket },
         ...{ core: places.coreSocket, control: places.controlSocket, api: places.apiSocket },
         generation: applying.places.generationSocket,
       },

@@ -81,6 +81,11 @@ describe('entrepot', () => {
     })
   })
 
+  test('a new account logs in where the box says that its registry is', async () => {
+    const made = await done(['accounts', 'create', 'ci-port'])
+    expect(made).toContain('docker login --username ci-port --password-stdin box.example:5443\n')
+  })
+
   test('a new account is told to docker, Kubernetes and GitLab', async () => {
     const text = await done([
       'accounts',

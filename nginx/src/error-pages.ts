@@ -52,6 +52,8 @@ export function errorPages(settings: FrontSettings): readonly ErrorPage[] {
       { header: 'in all', found: 'too much', allowed: '36 KiB a line' },
       { answered: 431 },
     ),
+    page(495, 'certificate-wanted', {}, { name: 'certificate' }),
+    page(496, 'certificate-wanted', {}, { name: 'certificate' }),
     page(497, 'target-malformed', { why: 'this port speaks TLS, ask with https://' }, { name: 'plain-http' }),
     // nginx lacks connections, files or memory.
     page(500, 'server-busy', { why: "nginx's error log has the cause" }),

@@ -92,6 +92,7 @@ export const GOLDEN_EXAMPLES: Readonly<Record<string, FrontSettings>> = {
       {
         ...{ ...TLS, address: '127.0.0.1', view: 'mirror' },
         virtualHosts: [{ names: ['push.example'], view: 'registry' }],
+        clientAuthorities: `${GOLDEN_FOLDER}/tls/clients.pem`,
       },
     ],
   },

@@ -21,6 +21,8 @@ type PlaceView = {
   readonly http2Directive: boolean
   readonly certificate: DirectiveValue
   readonly key: DirectiveValue
+  readonly wantsCertificate: boolean
+  readonly clientAuthorities: DirectiveValue
 }
 
 /** One server block of the registry: what a listener answers to everybody, or to clients of some hosts. */
@@ -109,7 +111,16 @@ function placeView(
     http2InListen: isTls && !http2IsDirective,
     http2Directive: isTls && http2IsDirective,
     ...(isTls ? keyPair(listener) : { certificate: UNUSED, key: UNUSED }),
+    ...authoritiesOf(listener),
   }
+}
+
+function authoritiesOf(
+  listener: RegistryListener | AdminListener,
+): Pick<PlaceView, 'wantsCertificate' | 'clientAuthorities'> {
+  const named = listener.kind === 'tls' ? listener.clientAuthorities : undefined
+  if (named === undefined) return { wantsCertificate: false, clientAuthorities: UNUSED }
+  return { wantsCertificate: true, clientAuthorities: file('clientAuthorities', named) }
 }
 
 function keyPair({ certificate, key }: TlsListener | AdminListener): Pick<PlaceView, 'certificate' | 'key'> {

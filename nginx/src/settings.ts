@@ -74,6 +74,8 @@ export interface TlsListener extends Views {
   /** PEM files, absolute: the chain, and its key. */
   readonly certificate: string
   readonly key: string
+  /** PEM of authorities, absolute: whoever shows no certificate of theirs is refused. */
+  readonly clientAuthorities?: string
 }
 
 /** TLS for the control plane's API and console, which are on no other listener. */

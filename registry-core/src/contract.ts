@@ -9,7 +9,7 @@ export type { WrittenFile as ConfigurationFile } from './config/schema.js'
 export { findUpstreamHost, HOST_FORM as UPSTREAM_HOST_FORM } from './config/upstream-address.js'
 /** What a person may say of an account, and of an upstream: the control plane takes the same, and renders it. */
 export { account as accountSchema } from './config/schema/access.js'
-export { upstream as upstreamSchema } from './config/schema/mirrors.js'
+export { HUB_ALIASES, upstream as upstreamSchema } from './config/schema/mirrors.js'
 export { errorBody, errorStatus } from './http/errors.js'
 /** The path of an acceptable request target (everything before the question mark): anchored, for PCRE. */
 export { PATH_PATTERN as targetPattern } from './http/target.js'

@@ -57,6 +57,7 @@ describeNeeding(NEEDS, 'what is rendered', () => {
     for (const below of ['front/logs', 'front/temp', 'tls', 'run']) mkdirSync(path.join(root, below))
     cpSync(certificates.certificate, path.join(root, 'tls/server.pem'))
     cpSync(certificates.key, path.join(root, 'tls/server.key'))
+    cpSync(certificates.caFile, path.join(root, 'tls/clients.pem'))
     const conf = path.join(prefix, 'nginx.conf')
     writeFileSync(conf, readFileSync(conf, 'utf8').replaceAll(GOLDEN_FOLDER, root))
     return prefix

@@ -32,6 +32,10 @@ const madeAccount = z
   .looseObject({
     ...account.shape,
     password: z.string().optional().meta({ description: 'Shown this once, when it was just made.' }),
+    registry: z
+      .string()
+      .optional()
+      .meta({ description: 'Beside the password: what docker logs in to, host and port.' }),
   })
   .meta({ id: 'MadeAccount' })
 

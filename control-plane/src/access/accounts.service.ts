@@ -4,6 +4,7 @@ import type { EntityManager } from 'typeorm'
 
 import { Database } from '../database/database.js'
 import { Configurations } from '../front/configurations.service.js'
+import { Site } from '../front/site.js'
 import type { Caller } from '../http/caller.js'
 import { requireMatch } from '../http/entity-tag.js'
 import { mergePatch } from '../http/merge-patch.js'
@@ -34,6 +35,7 @@ export class Accounts {
   constructor(
     private readonly database: Database,
     private readonly configurations: Configurations,
+    private readonly site: Site,
     private readonly clock: ClockProvider,
     private readonly random: RandomProvider,
   ) {}
@@ -131,7 +133,9 @@ export class Accounts {
         requireMatch(ifMatch, 'account', row?.version ?? 0)
         const next = decide(row)
         const saved = await this.#save(manager, name, row, next)
-        const answer = { ...shown(saved), ...(next.password !== undefined && { password: next.password }) }
+        const registry = `${this.site.host}:${this.site.ports.tls}`
+        const made = next.password === undefined ? {} : { password: next.password, registry }
+        const answer = { ...shown(saved), ...made }
         return {
           answer: new Versioned(answer, saved.version),
           ...(row !== null && { before: shown(row) }),

@@ -26,6 +26,8 @@ export interface BoxPlaces {
   readonly run: string
   /** registry-core, asked by nginx for clients who push with an account. */
   readonly coreSocket: string
+  /** registry-core, asked by nginx where nobody may anything without an account. */
+  readonly closedCoreSocket: string
   /** registry-core, asked by nginx for those of the plain listeners, who push without. */
   readonly localCoreSocket: string
   /** Says that clients' probe image was put into the store. */
@@ -75,6 +77,7 @@ export function placesOf({ data, secretKeyFile }: Pick<BoxSettings, 'data' | 'se
     run,
     probeMark: below('probe-image'),
     coreSocket: path.join(run, 'core.sock'),
+    closedCoreSocket: path.join(run, 'core-closed.sock'),
     localCoreSocket: path.join(run, 'core-local.sock'),
     controlSocket: path.join(run, 'control.sock'),
     apiSocket: path.join(run, 'api.sock'),

@@ -1,6 +1,7 @@
 import { X509Certificate } from 'node:crypto'
 
 import { SettingRefused } from '@entrepot/front'
+import { HUB_ALIASES } from '@entrepot/registry-core/contract'
 
 import { authorityWord, hostWord, imageWord, joined, portNumber, upstreamWord, type Word } from './word.js'
 
@@ -70,8 +71,6 @@ export interface Probe {
 }
 
 export const HUB = 'docker.io'
-/** Clients turn these into docker.io themselves. */
-const HUB_ALIASES: readonly string[] = ['index.docker.io', 'registry-1.docker.io']
 
 /** @throws SettingRefused that names what cannot stand in a client's file */
 export function viewOfBox(box: ClientBox): BoxView {
@@ -80,6 +79,7 @@ export function viewOfBox(box: ClientBox): BoxView {
   const registry = authorityWord(host, portNumber('ports.registryTls', box.ports.registryTls))
   const mirror = authorityWord(mirrorHost, portNumber('ports.mirrorTls', box.ports.mirrorTls))
   const { mirrorHttp } = box.ports
+  // Clients turn these into docker.io themselves.
   const hosts = box.upstreams
     .flatMap((upstream) => [upstream.host, ...upstream.aliases])
     .filter((name) => !HUB_ALIASES.includes(name))

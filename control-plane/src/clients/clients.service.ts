@@ -4,6 +4,7 @@ import { CoreImages } from '../core/core-images.js'
 import { Database } from '../database/database.js'
 import { Certificates } from '../front/certificates.service.js'
 import { type Intent, readIntent } from '../front/intent.js'
+import { nginxSettings } from '../front/nginx-settings.schema.js'
 import { Site } from '../front/site.js'
 import { type ClientBox, viewOfBox } from './box.js'
 import type { ClientSystem } from './client-files.js'
@@ -52,7 +53,7 @@ export class Clients {
   }
 
   async #box(): Promise<{ readonly box: ClientBox; readonly publicKey: string }> {
-    const { upstreams } = await this.database.transaction(readIntent)
+    const { upstreams, nginx } = await this.database.transaction(readIntent)
     const { caPem, fingerprint, isKnownAnyway, publicKey } = await this.certificates.trusted()
     const { registry, mirror, tls, mirrorTls } = this.site.ports
     const box: ClientBox = {
@@ -60,7 +61,7 @@ export class Clients {
       ports: { registryTls: tls, mirrorTls, registryHttp: registry, mirrorHttp: mirror },
       ...{ caPem, caFingerprint: fingerprint, isKnownAnyway },
       upstreams: namesOf(upstreams),
-      access: 'open',
+      access: nginxSettings.parse(nginx).anonymousPull ? 'open' : 'account',
       ...((await this.#hasProbe()) && { probe: `${PROBE.repository}:${PROBE.tag}` }),
     }
     return { box, publicKey }

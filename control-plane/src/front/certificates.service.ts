@@ -31,8 +31,7 @@ import type {
 } from './certificates.schema.js'
 import { Configurations } from './configurations.service.js'
 import { CERTIFICATE_SETTING, readIntent } from './intent.js'
-import { nginxSettings } from './nginx-settings.schema.js'
-import { chooseCertificate, type ServedCertificate } from './served-certificate.js'
+import { chooseCertificate, namesOf, type ServedCertificate } from './served-certificate.js'
 import { SettingEntity } from './setting.entity.js'
 import { Site } from './site.js'
 
@@ -161,8 +160,7 @@ export class Certificates {
   }
 
   async #names(): Promise<readonly string[]> {
-    const { nginx } = await this.database.transaction(readIntent)
-    return [...this.site.names, ...nginxSettings.parse(nginx).names]
+    return namesOf(this.site, await this.database.transaction(readIntent))
   }
 
   #note(caller: Caller, action: string, target: string, change: { readonly after?: unknown }): Promise<void> {

@@ -1,6 +1,5 @@
 import {
   type FrontSettings,
-  type Listener,
   type RenderedFile,
   RegistryRefused,
   renderFront,
@@ -20,6 +19,7 @@ import { findDrift } from './applying/generation-files.js'
 import { findGeneration, generationFolder } from './applying/places.js'
 import type { Applied, Generations, Standing, Rendered } from './generations.js'
 import type { Intent } from './intent.js'
+import { localListeners } from './local-listeners.js'
 import { nginxSettings } from './nginx-settings.schema.js'
 import { chooseCertificate, type ServedCertificate } from './served-certificate.js'
 import type { Site } from './site.js'
@@ -38,6 +38,8 @@ export interface LocalGenerationsOptions {
     /** For clients who may push without a login: those of the plain listeners. */
     readonly localCore: string
     readonly core: string
+    /** For clients of TLS listeners where nobody may anything without a login. */
+    readonly closedCore: string
     readonly control: string
     readonly api: string
     readonly generation: string
@@ -49,6 +51,8 @@ export interface LocalGenerationsOptions {
 }
 
 const LOOK_MS = 2000
+/** The authorities of those who may use the mirror. */
+const MIRROR_CLIENTS = 'mirror-clients.pem'
 
 /** nginx and the core on this machine, in force by files and reloads. */
 export class LocalGenerations implements Generations {
@@ -66,12 +70,13 @@ export class LocalGenerations implements Generations {
       .replaceAll(/[^0-9]/g, '')
       .slice(0, 14)}-${random.bytes(4).toString('hex')}`
     const folder = generationFolder(applying.places, id)
-    const { front, served } = await this.#frontOf(intent, folder)
     const { upstreams, files, secrets } = this.#upstreamsOf(intent, folder)
     try {
+      const { front, served, clients } = await this.#frontOf(intent, folder)
       const registry = this.#registryOf(intent, upstreams)
       const ca = { path: 'ca.pem', mode: 0o644, text: served.ca.pem }
-      return { id, files: [...renderFront(front), registry, ...files, ca], secrets, probes: probesOf(front) }
+      const rendered = [...renderFront(front), ...clients, registry, ...files, ca]
+      return { id, files: rendered, secrets, probes: probesOf(front) }
     } catch (error) {
       throw refusalOf(error) ?? error
     }
@@ -96,9 +101,10 @@ export class LocalGenerations implements Generations {
   async #frontOf(
     intent: Intent,
     folder: string,
-  ): Promise<{ front: FrontSettings; served: ServedCertificate }> {
+  ): Promise<{ front: FrontSettings; served: ServedCertificate; clients: readonly RenderedFile[] }> {
     const { nginxVersion, storeRoot, workersUser, sockets, applying } = this.#options
-    const { maxUploadSize, readTimeout } = nginxSettings.parse(intent.nginx)
+    const { maxUploadSize, readTimeout, mirrorClientCa } = nginxSettings.parse(intent.nginx)
+    const clients = mirrorClientCa === '' ? [] : [{ path: MIRROR_CLIENTS, mode: 0o644, text: mirrorClientCa }]
     const served = await chooseCertificate(intent, this.#options)
     const front: FrontSettings = {
       prefix: applying.places.prefix,
@@ -107,25 +113,12 @@ export class LocalGenerations implements Generations {
       authority: served.authority ?? served.ca.pem,
       ...{ nginxVersion, storeRoot, maxUploadSize, timeoutSeconds: readTimeout },
       ...(workersUser !== undefined && { user: workersUser }),
-      listeners: this.#listeners(served),
+      listeners: localListeners(this.#options, {
+        ...{ intent, served },
+        clientAuthorities: clients.length > 0 ? `${folder}/${MIRROR_CLIENTS}` : undefined,
+      }),
     }
-    return { front, served }
-  }
-
-  #listeners({ certificate, key }: ServedCertificate): readonly Listener[] {
-    const { site, bind, httpBind, sockets } = this.#options
-    const { ports } = site
-    return [
-      ...httpBind.flatMap((address): Listener[] => [
-        { kind: 'http', address, port: ports.registry, coreSocket: sockets.localCore },
-        { kind: 'http', address, port: ports.mirror, view: 'mirror' },
-      ]),
-      ...bind.flatMap((address): Listener[] => [
-        { kind: 'tls', address, port: ports.tls, certificate, key },
-        { kind: 'tls', address, port: ports.mirrorTls, view: 'mirror', certificate, key },
-        { kind: 'admin', address, port: ports.admin, certificate, key, apiSocket: sockets.api },
-      ]),
-    ]
+    return { front, served, clients }
   }
 
   #upstreamsOf({ upstreams }: Intent, folder: string) {
@@ -161,6 +154,7 @@ export class LocalGenerations implements Generations {
       deletes: true,
       sockets: [
         { socket: sockets.core, anonymous: 'pull' },
+        { socket: sockets.closedCore, anonymous: 'none' },
         { socket: sockets.localCore, anonymous: 'push' },
       ],
       internalSocket: sockets.control,

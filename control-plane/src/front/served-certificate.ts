@@ -11,6 +11,7 @@ import {
 import type { Intent } from './intent.js'
 import { nginxSettings } from './nginx-settings.schema.js'
 import type { Site } from './site.js'
+import { virtualNamesOf } from './virtual-hosts.js'
 
 /** What the TLS listeners show, and whom clients have to trust for it. */
 export interface ServedCertificate extends ServerCertificateFiles {
@@ -22,16 +23,22 @@ export interface ServedCertificate extends ServerCertificateFiles {
   readonly source: 'own' | 'uploaded'
 }
 
+/** Every name that the box's own certificate has. */
+export function namesOf(site: Site, intent: Pick<Intent, 'nginx' | 'upstreams'>): readonly string[] {
+  return [...site.names, ...nginxSettings.parse(intent.nginx).names, ...virtualNamesOf(intent)]
+}
+
 /** Which certificate is meant; one of the own authority is issued when there is none with these names. */
 export async function chooseCertificate(
-  { nginx, certificate: chosen }: Pick<Intent, 'nginx' | 'certificate'>,
+  intent: Pick<Intent, 'nginx' | 'certificate' | 'upstreams'>,
   {
     site,
     clock,
     random,
   }: { readonly site: Site; readonly clock: Pick<Clock, 'now'>; readonly random: Random },
 ): Promise<ServedCertificate> {
-  const names = [...site.names, ...nginxSettings.parse(nginx).names]
+  const { certificate: chosen } = intent
+  const names = namesOf(site, intent)
   const own = await ensureOwnCertificates({ folder: site.certificates, names, clock, random })
   const { ca } = own
   const { server, certificate, key } = own

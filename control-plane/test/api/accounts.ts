@@ -18,7 +18,7 @@ export function testAccounts(open: OpenStage): void {
     test('one is made with a password that is shown once and that the core will take', async () => {
       const { api, box } = stage()
       const { body } = await api.done(ACCOUNTS.create, { body: { name: 'ci-web', rights: PUSH } })
-      expect(body).toMatchObject({ name: 'ci-web', rights: PUSH })
+      expect(body).toMatchObject({ name: 'ci-web', rights: PUSH, registry: 'box.example:5443' })
       expect(await verify(String(body['password']), hashOf(box, 'ci-web'))).toBe(true)
       const read = await api.done(ACCOUNTS.get, { path: { name: 'ci-web' } })
       expect(read.body).not.toHaveProperty('password')
@@ -33,7 +33,8 @@ export function testAccounts(open: OpenStage): void {
       const first = await api.done(ACCOUNTS.put, sent)
       const hash = hashOf(box, 'ci-put')
       const second = await api.done(ACCOUNTS.put, sent)
-      const { password, ...rest } = first.body
+      const { password, registry, ...rest } = first.body
+      expect(registry).toBe('box.example:5443')
       expect(await verify(String(password), hash)).toBe(true)
       expect(second.body).toEqual(rest)
       expect(hashOf(box, 'ci-put')).toBe(hash)

@@ -3,7 +3,10 @@ import { expect, test } from '@jest/globals'
 import { NGINX_SETTINGS_ROUTES as NGINX } from '#control/front/nginx-settings.schema.js'
 import { describeOn, type OpenStage } from './suite.js'
 
-const SHIPPED = { maxUploadSize: '16384m', readTimeout: 900, names: [] }
+const SHIPPED = {
+  ...{ maxUploadSize: '16384m', readTimeout: 900, names: [], anonymousPull: true, mirrorClientCa: '' },
+  ...{ virtualHosts: [], virtualHostsPort: 443, virtualHostsHttpPort: 0 },
+}
 
 export function testNginxSettings(open: OpenStage): void {
   describeOn('settings/nginx', open, (stage) => {

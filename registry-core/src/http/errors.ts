@@ -70,6 +70,7 @@ export const ERRORS: { readonly [F in Failure]: ErrorRow } = {
   'token-request-invalid': { status: 400, code: 'UNSUPPORTED' },
   'tag-immutable': { status: 403, code: 'DENIED' },
   denied: { status: 403, code: 'DENIED' },
+  'certificate-wanted': { status: 403, code: 'DENIED' }, // said by nginx, which sees the handshake
   'storage-full': { status: 507, code: 'UNAVAILABLE' },
   'storage-failing': { status: 503, code: 'UNAVAILABLE' },
   'store-refused': { status: 503, code: 'UNAVAILABLE' },

@@ -42,6 +42,7 @@ interface Details {
   'token-request-invalid': { readonly why: string }
   'tag-immutable': { readonly tag: string; readonly repository: string; readonly rule: string }
   denied: { readonly action: string; readonly name: string }
+  'certificate-wanted': object
   'storage-full': { readonly freeBytes: number; readonly neededBytes: number }
   'storage-failing': { readonly cause: string }
   'store-refused': { readonly why: string }
@@ -112,6 +113,7 @@ const SENTENCES: { readonly [F in Failure]: (detail: Details[F]) => string } = {
   'token-request-invalid': ({ why }) => `no token is made for this request: ${why}`,
   'tag-immutable': ({ tag, repository, rule }) =>
     `${repository}:${tag} is there already and may not move: access.immutable has ${rule}`,
+  'certificate-wanted': () => 'show a client certificate that an authority of this address has signed',
   denied: ({ action, name }) => `you may not ${action} ${name}`,
   'storage-full': ({ freeBytes, neededBytes }) =>
     `the disk is full: ${freeBytes} bytes are free, ${neededBytes} are needed; free some space or enlarge the disk`,

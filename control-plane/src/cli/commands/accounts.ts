@@ -10,6 +10,7 @@ import {
   type PageOptions,
   type Run,
 } from '../command.js'
+import type { Connection } from '../connection.js'
 import { asYaml, pageShown, type Shown } from '../output.js'
 import { waysToUse } from '../ways-to-use.js'
 
@@ -32,7 +33,7 @@ const RIGHTS: readonly Option[] = [
   new Option('--until <date>', 'its last day, or the moment when it ends'),
   new Option('--no-counts-as-pull', 'its pulls keep no image alive: for scanners'),
 ]
-const REGISTRY = new Option('--registry <host:port>', 'what docker calls the box (its host with 5443)')
+const REGISTRY = new Option('--registry <host:port>', 'what docker calls the box (as it calls itself)')
 
 export function addAccounts(program: Command, run: Run): void {
   const accounts = group(program, 'accounts', 'Who may push and pull.')
@@ -128,6 +129,13 @@ function shown(account: Account): Shown {
 
 function madeShown(made: MadeAccount, { connection, options }: Called<RegistryOptions>): Shown {
   const { name, password = '' } = made
-  const registry = options.registry ?? `${new URL(connection.server).hostname}:5443`
+  const registry = options.registry ?? registryOf(made, connection)
   return { value: made, text: waysToUse({ name, password, registry }) }
+}
+
+/** The box is reached from here by a name, so clients have that one too; its loopback is nobody else's. */
+function registryOf({ registry = '' }: MadeAccount, { server }: Pick<Connection, 'server'>): string {
+  const { hostname } = new URL(server)
+  const isLocal = /^(127\.|\[::1\]$|localhost$)/.test(hostname)
+  return isLocal ? registry : registry.replace(/^.*(?=:\d+$)/, hostname)
 }

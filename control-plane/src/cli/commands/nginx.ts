@@ -4,18 +4,33 @@ import { type NginxSettings, NGINX_SETTINGS_ROUTES as ROUTES } from '../../front
 import { apiCommand, group, listOption, type Run } from '../command.js'
 import { usageError } from '../failures.js'
 import { asYaml, type Shown } from '../output.js'
-import { SETTINGS_OPTIONS, type SettingsOptions, settingsOf, UNSET_OPTION } from '../settings-options.js'
+import {
+  readText,
+  SETTINGS_OPTIONS,
+  type SettingsOptions,
+  settingsOf,
+  UNSET_OPTION,
+} from '../settings-options.js'
 
 interface NginxOptions extends SettingsOptions {
   readonly maxUploadSize?: string
   readonly readTimeout?: string
   readonly name?: readonly string[]
+  readonly anonymousPull?: boolean
+  readonly mirrorClientCa?: string
+  readonly virtualHost?: readonly string[]
 }
 
 const OPTIONS: readonly Option[] = [
   new Option('--max-upload-size <size>', 'the largest layer: 32g; 0 is no limit'),
   new Option('--read-timeout <duration>', 'how long either side of a transfer may stay silent: 900s, 15m'),
   listOption('--name <name>', 'a further name or address of the box, all of them at once'),
+  new Option('--no-anonymous-pull', 'nobody pulls at the TLS ports without an account'),
+  new Option(
+    '--mirror-client-ca <file>',
+    'PEM: nobody uses the mirror by TLS without a certificate of theirs',
+  ),
+  listOption('--virtual-host <upstream>', 'clients reach it under its own name here, all of them at once'),
   UNSET_OPTION,
   ...SETTINGS_OPTIONS,
 ]
@@ -38,12 +53,18 @@ export function addNginx(program: Command, run: Run): void {
     ],
     options: OPTIONS,
     run: async ({ call, options, terminal }) => {
-      const { maxUploadSize, readTimeout, name, ...settings } = options
+      const { maxUploadSize, readTimeout, name, virtualHost, ...rest } = options
+      const { anonymousPull, mirrorClientCa, ...settings } = rest
       const body = {
         ...(await settingsOf(settings, terminal.read)),
         ...(maxUploadSize !== undefined && { maxUploadSize }),
         ...(readTimeout !== undefined && { readTimeout: secondsOf(readTimeout) }),
         ...(name !== undefined && { names: name }),
+        ...(anonymousPull === false && { anonymousPull }),
+        ...(mirrorClientCa !== undefined && {
+          mirrorClientCa: readText('--mirror-client-ca', mirrorClientCa),
+        }),
+        ...(virtualHost !== undefined && { virtualHosts: virtualHost }),
       }
       if (Object.keys(body).length === 0) throw usageError('nothing is to be set: --help shows what can be')
       return shown(await call(ROUTES.patch, { body }))

@@ -495,10 +495,9 @@ ENTREPOT_FILE_3
   want '/etc/containerd/certs.d/box.example:5443/hosts.toml' 644 own <<'ENTREPOT_FILE_4'
 # Made by Entrepot (box.example): the registry of the box, for pushes and for images by its name.
 server = "https://box.example:5443"
+ca = "../box.example:5444/ca.crt"
 
-[host."https://box.example:5443"]
-  capabilities = ["pull", "resolve", "push"]
-  ca = "../box.example:5444/ca.crt"
+[host]
 ENTREPOT_FILE_4
   [ -z "$SYSTEM_CA" ] || want_system_ca
   plan_system

@@ -1,0 +1,48 @@
+import type { Listener } from '@entrepot/front'
+
+import type { Intent } from './intent.js'
+import type { LocalGenerationsOptions } from './local-generations.js'
+import { nginxSettings } from './nginx-settings.schema.js'
+import type { ServedCertificate } from './served-certificate.js'
+import { virtualHostsOf } from './virtual-hosts.js'
+
+interface Wanted {
+  readonly intent: Intent
+  readonly served: ServedCertificate
+  /** A file with the authorities of the mirror's clients; undefined when it wants no certificates. */
+  readonly clientAuthorities: string | undefined
+}
+
+/** Every address that nginx of this machine listens on. @throws SettingRefused */
+export function localListeners(
+  { site, bind, httpBind, sockets }: LocalGenerationsOptions,
+  { intent, served, clientAuthorities }: Wanted,
+): readonly Listener[] {
+  const { ports } = site
+  const settings = nginxSettings.parse(intent.nginx)
+  const virtualHosts = virtualHostsOf(intent)
+  const pair = { certificate: served.certificate, key: served.key }
+  const core = { coreSocket: settings.anonymousPull ? sockets.core : sockets.closedCore }
+  const hasVirtual = (port: number, own: number): boolean =>
+    virtualHosts.length > 0 && port > 0 && port !== own
+  return [
+    ...httpBind.flatMap((address): Listener[] => [
+      { kind: 'http', address, port: ports.registry, coreSocket: sockets.localCore, virtualHosts },
+      { kind: 'http', address, port: ports.mirror, view: 'mirror' },
+      ...(hasVirtual(settings.virtualHostsHttpPort, ports.registry)
+        ? [{ kind: 'http', address, port: settings.virtualHostsHttpPort, virtualHosts } as const]
+        : []),
+    ]),
+    ...bind.flatMap((address): Listener[] => [
+      { kind: 'tls', address, port: ports.tls, ...core, ...pair, virtualHosts },
+      {
+        ...{ kind: 'tls', address, port: ports.mirrorTls, view: 'mirror', ...core, ...pair },
+        ...(clientAuthorities !== undefined && { clientAuthorities }),
+      },
+      ...(hasVirtual(settings.virtualHostsPort, ports.tls)
+        ? [{ kind: 'tls', address, port: settings.virtualHostsPort, ...core, ...pair, virtualHosts } as const]
+        : []),
+      { kind: 'admin', address, port: ports.admin, ...pair, apiSocket: sockets.api },
+    ]),
+  ]
+}
