@@ -25,6 +25,7 @@ const OWN_MACHINES = ['mmdebstrap', 'busybox', 'iptables', 'slirp4netns'] as con
 const CONTROL_PLANE_PROGRAMS = [
   ...['control-plane/test/postgres', 'control-plane/test/box'],
   ...['control-plane/test/cli.test.ts', 'control-plane/test/backup.test.ts'],
+  'control-plane/test/restore-killed.test.ts',
 ] as const
 
 /** A thousand daemons before nginx, and changes of its configuration killed at each step. */
@@ -205,6 +206,7 @@ export const LANES: readonly Lane[] = [
     ciOnly: true, // real daemons, and it kills what it started
     commands: [
       ...['dockerd', 'docker', 'containerd', 'podman', 'nginx', 'openssl', 'curl', 'flock', 'setpriv'],
+      'pg_ctlcluster',
       ...OWN_MACHINES,
     ],
     queue: 'core',
@@ -252,6 +254,7 @@ const PACKAGES: Readonly<Record<string, string>> = {
   'docker-compose': 'docker-compose',
   busybox: 'busybox-static',
   htpasswd: 'apache2-utils',
+  pg_ctlcluster: 'postgresql',
   ip: 'iproute2',
   'mkfs.ext4': 'e2fsprogs',
   'mkfs.xfs': 'xfsprogs',

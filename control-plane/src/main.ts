@@ -3,6 +3,7 @@ import { rm } from 'node:fs/promises'
 import { once } from 'node:events'
 import path from 'node:path'
 
+import { openLogSink } from '@entrepot/registry-core/contract'
 import { type Logger, pino } from 'pino'
 
 import { applyPlacesOf } from './box/apply-places.js'
@@ -30,6 +31,9 @@ import { systemRandom as random } from './system/random.js'
 import { Sealing } from './system/sealed.js'
 import { Traffic } from './traffic/traffic.js'
 
+/** Whoever asks the API waits for nobody who reads the log. */
+const sink = openLogSink(1)
+const LAST_LINES_MS = 500
 const CORE_PROGRAM = path.join(import.meta.dirname, '..', '..', 'registry-core', 'bin', 'registry-core.js')
 
 /** Longer than nginx keeps an idle connection, so that we never close one that it is just using. */
@@ -76,7 +80,7 @@ async function main(): Promise<void> {
   if (settings.databaseUrl === undefined) throw new Error('DATABASE_URL is missing: npm start sets it')
   const places = placesOf(settings)
   const sealing = new Sealing(Buffer.from(readFileSync(places.secretKey, 'utf8'), 'base64'), random)
-  const log = pino({ name: 'control-plane' })
+  const log = pino({ name: 'control-plane' }, sink)
   const { nginxVersion, ...applying } = applyOptions(places)
   const site = siteOf(settings, places)
   const database = databaseAt(settings.databaseUrl, places)
@@ -102,7 +106,7 @@ async function main(): Promise<void> {
   for (const signal of ['SIGTERM', 'SIGINT'] as const)
     process.once(signal, () => {
       stopping.abort()
-      void controlPlane.close()
+      void controlPlane.close().then(() => sink.close(LAST_LINES_MS))
     })
   try {
     const say = (sentence: string): void => log.warn(sentence)
@@ -130,4 +134,9 @@ function messagesOf({ account, adminToken }: FirstStart, applied: Applied): read
   return [{ kind: 'first-start', account, ...(adminToken !== undefined && { adminToken }) }, configured]
 }
 
-await main()
+try {
+  await main()
+} catch (error) {
+  await sink.close(LAST_LINES_MS)
+  throw error
+}

@@ -1,7 +1,8 @@
 /**
  * What other workspaces may import of the core: the alphabet of request targets, what upstreams are called, and the
  * bodies of its errors, so that nginx refuses what the core refuses and in the same words; its configuration file, so
- * that who writes one reads it with the core's own eyes; what its internal API answers.
+ * that who writes one reads it with the core's own eyes; what its internal API answers; where lines of a log go, so that no
+ * process of a box waits for whoever reads them.
  */
 export type { Reloaded } from './config/live.js'
 export { parseText as parseConfiguration } from './config/read-settings.js'
@@ -16,3 +17,4 @@ export { PATH_PATTERN as targetPattern } from './http/target.js'
 /** What may stand behind the question mark: anchored, for PCRE. */
 export { QUERY_PATTERN as queryPattern } from './http/query.js'
 export type { Failure, FailureDetail } from './oci/failure.js'
+export { type LogSink, openLogSink } from './system/log-sink.js'

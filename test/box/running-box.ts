@@ -127,6 +127,11 @@ export class RunningBox {
     await this.#process.ended
   }
 
+  /** Reads no more of what it says; answers what reads on. */
+  stopReading(): () => void {
+    return this.#process.stopReading()
+  }
+
   /** All that was said since the last start. */
   log(): string {
     return this.#process.log()

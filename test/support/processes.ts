@@ -21,6 +21,8 @@ export interface RunningProcess {
   /** What it wrote, stdout and stderr in order of arrival; of more than 32 MiB the beginning is dropped, by lines. */
   log(): string
   signal(name: NodeJS.Signals): void
+  /** Reads no more of what it writes, as a halted terminal; answers what reads on. */
+  stopReading(): () => void
   /** SIGTERM, then SIGKILL after `graceMs`. Answers at once when it has ended already. */
   stop(graceMs?: number): Promise<Ending>
 }
@@ -59,6 +61,11 @@ export async function startProcess(
     ended,
     log: () => written.text(),
     signal: (name) => void child.kill(name),
+    stopReading() {
+      const outputs = [child.stdout, child.stderr]
+      for (const output of outputs) output.pause()
+      return () => outputs.forEach((output) => output.resume())
+    },
     stop: (graceMs = 10_000) => stop(child, ended, graceMs),
   }
 }

@@ -31,6 +31,7 @@ function part(script: string, options: Partial<ChildOptions> = {}): Part {
     stopSignal: 'SIGTERM',
     stopWithinMs: 20_000,
     clock: systemClock,
+    say: () => undefined,
     ...options,
   })
   made.push(one)
@@ -127,4 +128,18 @@ describe('the workers of a master that was killed', () => {
     master.kill()
     await eventually(() => !isAlive(worker))
   })
+})
+
+test('what it writes is passed on in whole lines, whatever came at once', async () => {
+  const said: string[] = []
+  const last = Promise.withResolvers<void>()
+  const writes = "process.stdout.write('one\\ntw'); setTimeout(() => process.stdout.write('o\\nthree'), 50);"
+  await part(`${writes} ${SERVES} setTimeout(() => process.exit(), 150)`, {
+    say(lines) {
+      said.push(lines)
+      if (lines === 'three') last.resolve()
+    },
+  }).start(new AbortController().signal)
+  await last.promise
+  expect(said.join('|')).toBe('one|two|three')
 })

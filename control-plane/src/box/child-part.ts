@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import type { Readable } from 'node:stream'
 import type { Clock } from '../system/clock.js'
 import type { Part, RunningPart } from './part.js'
 
@@ -24,6 +25,8 @@ export interface ChildOptions {
   readonly stopWithinMs: number
   /** What the child says to its parent. A child without is no Node, and gets no channel. */
   readonly onMessage?: (message: unknown) => void
+  /** Takes whole lines of what it writes. They come by a pipe of its own: nobody can halt it by not reading ours. */
+  readonly say: (lines: string) => void
   readonly clock: Clock
 }
 
@@ -59,17 +62,30 @@ interface Child {
   readonly pid: number
 }
 
-async function started({ command, onMessage }: ChildOptions): Promise<Child> {
+async function started({ command, onMessage, say }: ChildOptions): Promise<Child> {
   const { file, args, environment } = command()
   const child = spawn(file, args, {
-    stdio: ['ignore', 'inherit', 'inherit', ...(onMessage ? (['ipc'] as const) : [])],
+    stdio: ['ignore', 'pipe', 'pipe', ...(onMessage ? (['ipc'] as const) : [])],
     env: environment,
     detached: true,
   })
+  for (const output of [child.stdout, child.stderr]) if (output !== null) passOn(output, say)
   if (onMessage) child.on('message', onMessage)
   await once(child, 'spawn')
   if (child.pid === undefined) throw new Error(`${file} has no process id`)
   return { process: child, pid: child.pid }
+}
+
+function passOn(output: Readable, say: (lines: string) => void): void {
+  let rest = ''
+  output.setEncoding('utf8')
+  output.on('data', (text: string) => {
+    const end = text.lastIndexOf('\n')
+    if (end >= 0) say(rest + text.slice(0, end))
+    rest = end >= 0 ? text.slice(end + 1) : rest + text
+  })
+  output.on('end', () => rest !== '' && say(rest))
+  output.on('error', () => undefined) // it has ended
 }
 
 async function endOf(child: ChildProcess): Promise<string> {

@@ -19,6 +19,8 @@ export interface ChildrenOptions {
   /** That of `npm start`. */
   readonly environment: NodeJS.ProcessEnv
   readonly clock: Clock
+  /** Takes the lines that they write. */
+  readonly say: (lines: string) => void
 }
 
 const GUARD = path.join(import.meta.dirname, 'end-with-parent.js')
@@ -28,11 +30,11 @@ const CLOSING_MS = 5000
 const SECRETS = ['ENTREPOT_ADMIN_TOKEN', 'DATABASE_URL']
 
 /** registry-core on the configuration in force. */
-export function corePart({ root, places, environment, clock }: ChildrenOptions): Part {
+export function corePart({ root, places, environment, clock, say }: ChildrenOptions): Part {
   const program = path.join(root, 'registry-core', 'bin', 'registry-core.js')
   return childPart({
     ...nodeChild(clock),
-    name: 'registry-core',
+    ...{ name: 'registry-core', say },
     command: () => ({
       ...node([program, 'serve', path.join(places.currentConfig, 'registry.yml')]),
       environment: without(environment, (name) => isOfRegistry2(name) || SECRETS.includes(name)),
@@ -49,11 +51,11 @@ export interface ControlPlaneOptions extends ChildrenOptions {
 
 /** The control plane, which renders what nginx and registry-core run on. */
 export function controlPlanePart(options: ControlPlaneOptions): Part {
-  const { root, places, environment, clock, databaseUrl, onMessage } = options
+  const { root, places, environment, clock, say, databaseUrl, onMessage } = options
   const program = path.join(root, 'control-plane', 'dist', 'main.js')
   return childPart({
     ...nodeChild(clock),
-    name: 'control plane',
+    ...{ name: 'control plane', say },
     command: () => ({
       ...node([program]),
       environment: {
@@ -71,10 +73,13 @@ export function controlPlanePart(options: ControlPlaneOptions): Part {
 }
 
 /** nginx on the configuration in force, by the script that also reloads it. QUIT lets transfers end. */
-export function nginxPart({ places, clock }: ChildrenOptions, { file }: Pick<NginxProgram, 'file'>): Part {
+export function nginxPart(
+  { places, clock, say }: ChildrenOptions,
+  { file }: Pick<NginxProgram, 'file'>,
+): Part {
   const pidFile = path.join(places.nginx, 'nginx.pid')
   return childPart({
-    name: 'nginx',
+    ...{ name: 'nginx', say },
     command: () => {
       fs.rmSync(pidFile, { force: true })
       const { command, environment } = nginxCommand(applyPlacesOf(places), { nginx: file })

@@ -1,4 +1,5 @@
 import path from 'node:path'
+import { openLogSink } from '@entrepot/registry-core/contract'
 import { CertificateRefused } from '../front/certificates/certificate-refused.js'
 import { systemClock } from '../system/clock.js'
 import { systemRandom } from '../system/random.js'
@@ -6,6 +7,11 @@ import { runBox } from './run-box.js'
 import { StartRefused } from './start-refused.js'
 
 const ROOT = path.join(import.meta.dirname, '..', '..', '..')
+
+/** For lines that nobody has read yet, at the end. */
+const LAST_LINES_MS = 2000
+/** A terminal that is halted, or a pipe that nobody reads, must not halt the box. */
+const [out, errors] = [openLogSink(1), openLogSink(2)]
 
 /** Runs the box of `npm start` with the variables of this process; answers the exit code. */
 async function main(): Promise<number> {
@@ -15,16 +21,17 @@ async function main(): Promise<number> {
       root: ROOT,
       clock: systemClock,
       random: systemRandom,
-      say: (text) => void process.stdout.write(`${text}\n`),
+      say: (text) => out.write(`${text}\n`),
     })
   } catch (error) {
     const isForPeople = error instanceof StartRefused || error instanceof CertificateRefused
     if (!isForPeople) throw error
-    process.stderr.write(`Entrepot does not start: ${error.message}\n`)
+    errors.write(`Entrepot does not start: ${error.message}\n`)
     return 1
   }
 }
 
 const code = await main()
+await Promise.all([out, errors].map((sink) => sink.close(LAST_LINES_MS)))
 // Not left to an empty event loop: a look at our parent is always due.
 process.exit(code)

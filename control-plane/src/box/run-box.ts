@@ -84,7 +84,7 @@ function partsOf(options: RunOptions, { settings, places, nginx }: Prepared, tal
   const embedded = postgresPart(() =>
     startPostgres({ folder: places.postgres, runFolder: places.run, clock, say, random, endsWithBox: true }),
   )
-  const children = { root, places, environment, clock }
+  const children = { root, places, environment, clock, say }
   const controlPlane = controlPlanePart({
     ...children,
     databaseUrl: () => databaseUrl ?? embedded.url(),

@@ -2,6 +2,7 @@ import { type ArgumentsHost, Catch, type ExceptionFilter, HttpException } from '
 import type { Request, Response } from 'express'
 import type { Logger } from 'pino'
 
+import { errorCode } from '../system/error-code.js'
 import type { Problem } from './problem.schema.js'
 import { ProductError } from './product-error.js'
 import { requestIdOf } from './request-id.js'
@@ -57,6 +58,8 @@ function isFailure<F extends ProductError['failure']>(
 
 function productErrorOf(thrown: unknown, { method, path }: Request): ProductError {
   if (thrown instanceof ProductError) return thrown
+  const full = findFullDisk(thrown)
+  if (full !== undefined) return full
   const status = thrown instanceof HttpException ? thrown.getStatus() : statusOf(thrown)
   if (status === 404) return new ProductError('no-such-route', { method, path })
   if (status === 413) return new ProductError('body-too-large', {})
@@ -64,6 +67,12 @@ function productErrorOf(thrown: unknown, { method, path }: Request): ProductErro
   if (status === 415) return new ProductError('other-form', { cause })
   if (status === 400) return new ProductError('not-readable', { cause })
   return new ProductError('broken', {}, { cause: thrown })
+}
+
+function findFullDisk(thrown: unknown): ProductError | undefined {
+  const { message = '' } = Error.isError(thrown) ? thrown : {}
+  const isFull = /^(?:ENOSPC|EDQUOT)$/.test(errorCode(thrown) ?? '')
+  return isFull ? new ProductError('disk-full', { cause: message }, { cause: thrown }) : undefined
 }
 
 /** What is logged of an error: drivers hang the values of a statement on it, and those may be hashes and names. */

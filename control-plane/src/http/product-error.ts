@@ -17,6 +17,7 @@ interface Details {
   refused: { readonly stage: string; readonly reason: string }
   'database-unavailable': { readonly cause: string }
   'core-unavailable': { readonly cause: string }
+  'disk-full': { readonly cause: string }
   'no-such-route': { readonly method: string; readonly path: string }
   'body-too-large': Record<never, never>
   'not-restorable': { readonly why: string }
@@ -118,6 +119,11 @@ const FAILURES: {
     status: 503,
     title: 'The registry core cannot be asked',
     sentence: ({ cause }) => cause,
+  },
+  'disk-full': {
+    status: 507,
+    title: 'The disk of the box is full',
+    sentence: ({ cause }) => `${cause}; nothing has changed, make room and try again`,
   },
 }
 
