@@ -69,6 +69,7 @@ export class FileSwap {
 
 /** What a killed process has left half done: kept when the database has kept the restore of this id, else taken back. */
 export async function settleSwaps(folder: string, keptId: string | undefined): Promise<void> {
+  for (const file of await unfinishedFiles(folder)) await rm(path.join(folder, file), { force: true })
   const names = await namesOf(folder)
   for (const name of names.filter(
     (each) => each.startsWith('unpacking-') || /^restoring-.*\.(?:draft|done)$/.test(each),
@@ -78,6 +79,12 @@ export async function settleSwaps(folder: string, keptId: string | undefined): P
     if (name === `${JOURNAL}${keptId}`) await drop(path.join(folder, name))
     else await takeBack(folder, path.join(folder, name))
   }
+}
+
+/** Of a file that was about to get its name: it may be a key. */
+async function unfinishedFiles(folder: string): Promise<readonly string[]> {
+  const names = await readdir(folder, { recursive: true })
+  return names.filter((name) => /\.[0-9a-f]{16}\.new$|^ca\.(?:pem|key)\.restored$/.test(name))
 }
 
 /**

@@ -9,6 +9,7 @@ import { Writable } from 'node:stream'
 
 import { pino } from 'pino'
 
+import { mendAuthority } from '#control/backup/file-swap.js'
 import { openControlPlane } from '#control/control-plane.js'
 import { CoreImages } from '#control/core/core-images.js'
 import { Core } from '#control/core/core.js'
@@ -49,6 +50,8 @@ export interface StageOptions {
   readonly box?: RememberingGenerations
   /** Another box has another key. */
   readonly key?: number
+  /** The folder of certificates, where it outlives the stage; otherwise it has one of its own. */
+  readonly certificates?: string
 }
 
 const CORE_PROGRAM = path.join(import.meta.dirname, '../../../../registry-core/bin/registry-core.js')
@@ -62,7 +65,12 @@ mirrors:
 `
 
 /** Opens one on this database, started, listening on a free port. */
-export async function openApiStage({ url, box: given, key = 7 }: StageOptions): Promise<ApiStage> {
+export async function openApiStage({
+  url,
+  box: given,
+  key = 7,
+  certificates,
+}: StageOptions): Promise<ApiStage> {
   const folder = mkdtempSync(path.join(os.tmpdir(), 'e-'))
   const core = await listen(coreByHand(), path.join(folder, 'control.sock'))
   const configuration = path.join(folder, 'registry.yml')
@@ -74,7 +82,8 @@ export async function openApiStage({ url, box: given, key = 7 }: StageOptions): 
   const random: RandomProvider = systemRandom
   const sealing = new Sealing(Buffer.alloc(32, key), random)
   const box = given ?? new RememberingGenerations(sealing)
-  const site = siteIn(path.join(folder, 'certificates'))
+  const site = siteIn(certificates ?? path.join(folder, 'certificates'))
+  await mendAuthority(site.certificates)
   const own = await ensureOwnCertificates({ folder: site.certificates, names: site.names, clock, random })
   const controlPlane = await openControlPlane({
     database: new Database({ url, clock }),

@@ -12,6 +12,8 @@ import { systemClock } from '#control/system/clock.js'
 export interface TestPostgres {
   /** The address of a fresh database, a copy of what `prepare` made. */
   freshDatabase(): Promise<string>
+  /** Of one to which nobody is connected. */
+  copyOf(url: string): Promise<string>
   /** Ends the server and removes its folder. Whatever still is connected is cut off. */
   stop(): Promise<void>
 }
@@ -35,12 +37,14 @@ export async function startTestPostgres(
   })
   await prepare(server.url)
   let made = 0
+  async function copy(template: string): Promise<string> {
+    const database = `test_${++made}`
+    await copyDatabase(server.url, database, template)
+    return server.url.replace('@/entrepot?', `@/${database}?`)
+  }
   return {
-    async freshDatabase() {
-      const database = `test_${++made}`
-      await copyDatabase(server.url, database)
-      return server.url.replace('@/entrepot?', `@/${database}?`)
-    },
+    freshDatabase: () => copy('entrepot'),
+    copyOf: (url) => copy(/@\/(\w+)\?/.exec(url)?.[1] ?? ''),
     async stop() {
       await server.stop()
       await remove()
@@ -48,12 +52,12 @@ export async function startTestPostgres(
   }
 }
 
-async function copyDatabase(url: string, name: string): Promise<void> {
+async function copyDatabase(url: string, name: string, template: string): Promise<void> {
   const administrator = url.replace('//entrepot:', '//postgres:').replace('@/entrepot?', '@/postgres?')
   const client = new Client({ connectionString: administrator })
   await client.connect()
   try {
-    await client.query(`CREATE DATABASE ${name} TEMPLATE entrepot OWNER entrepot STRATEGY file_copy`)
+    await client.query(`CREATE DATABASE ${name} TEMPLATE ${template} OWNER entrepot STRATEGY file_copy`)
   } finally {
     await client.end()
   }
