@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { gunzipSync, gzipSync } from 'node:zlib'
@@ -8,18 +8,16 @@ import { packTar, unpackTar } from 'modern-tar'
 
 import { ACCOUNT_ROUTES as ACCOUNTS } from '#control/access/account.schema.js'
 import { AUDIT_ROUTES as AUDIT } from '#control/audit/audit.schema.js'
-import { BACKUP_ROUTES as BACKUP, PASSPHRASE_HEADER } from '#control/backup/backup.schema.js'
-import { CERTIFICATE_ROUTES as CERTIFICATES } from '#control/front/certificates.schema.js'
+import { BACKUP_ROUTES as BACKUP } from '#control/backup/backup.schema.js'
 import { CONFIGURATION_ROUTES as HISTORY } from '#control/front/configuration.schema.js'
-import { NGINX_SETTINGS_ROUTES as NGINX } from '#control/front/nginx-settings.schema.js'
 import { UPSTREAM_ROUTES as UPSTREAMS } from '#control/upstreams/upstream.schema.js'
 import { filled, rowsIn } from './support/backup-rows.js'
 import { ADMIN_TOKEN, type ApiStage, openApiStage } from './support/api-stage.js'
 import { startTestPostgres, type TestPostgres } from './support/database.js'
 import { entrepot } from './support/entrepot.js'
+import { backup, leftOvers, live, look, PASSWORD, sent } from './support/lived-box.js'
 
 const PASSPHRASE = 'correct horse battery'
-const PASSWORD = 'canary-of-the-upstream'
 
 let postgres: TestPostgres
 const stages: ApiStage[] = []
@@ -42,42 +40,8 @@ async function open(key?: number): Promise<ApiStage & { readonly url: string }> 
 /** A box with something of everything. */
 async function lived() {
   const stage = await open()
-  const { api } = stage
-  await api.done(NGINX.patch, { body: { maxUploadSize: '32g', names: ['other.example'] } })
-  await api.done(ACCOUNTS.create, {
-    body: { name: 'ci', rights: [{ repositories: ['**'], actions: ['pull'] }] },
-  })
-  await api.done(UPSTREAMS.put, {
-    ...{ path: { host: 'quay.io' }, body: { username: 'robot', password: PASSWORD, freshFor: '1h' } },
-  })
-  await api.done(CERTIFICATES.request, { body: { key: 'p256' } })
+  await live(stage)
   return stage
-}
-
-async function backup({ api }: ApiStage, passphrase?: string): Promise<Buffer> {
-  const { bytes } = await api.done(BACKUP.backup, { body: passphrase === undefined ? {} : { passphrase } })
-  return bytes
-}
-
-function sent(stream: Uint8Array, passphrase?: string) {
-  const header =
-    passphrase === undefined ? {} : { [PASSPHRASE_HEADER]: Buffer.from(passphrase).toString('base64') }
-  return { stream, headers: header }
-}
-
-/** Everything that is meant, as the API shows it, and the files of the authority. */
-async function look({ api, certificates }: ApiStage) {
-  const answers: Record<string, unknown> = {}
-  for (const route of [ACCOUNTS.list, UPSTREAMS.list, NGINX.get, CERTIFICATES.requests])
-    answers[route.path] = (await api.done(route)).body
-  const { authority } = (await api.done(CERTIFICATES.show)).body
-  const pair = ['ca.pem', 'ca.key'].map((name) => readFileSync(path.join(certificates, name), 'utf8'))
-  return { answers, authority, pair }
-}
-
-/** Nothing of a restore is left lying about. */
-function leftOvers({ certificates }: ApiStage): readonly string[] {
-  return readdirSync(certificates).filter((name) => !/^(?:ca\.(?:pem|key)|server|requests)$/.test(name))
 }
 
 describe('a restore on an empty box', () => {

@@ -70,10 +70,16 @@ export class RunningBox {
     this.environment = environment
   }
 
-  /** Starts it for the first time. */
-  static async open(data: string, further: Readonly<Record<string, string>> = {}): Promise<RunningBox> {
+  /** Starts it for the first time; `given` are the ports of one whose place it takes. */
+  static async open(
+    data: string,
+    further: Readonly<Record<string, string>> = {},
+    given?: Ports,
+  ): Promise<RunningBox> {
     const names = Object.keys(PORTS) as (keyof Ports)[]
-    const entries = await Promise.all(names.map(async (name) => [name, await freePort()] as const))
+    const entries = await Promise.all(
+      names.map(async (name) => [name, given?.[name] ?? (await freePort())] as const),
+    )
     const ports = Object.fromEntries(entries) as Ports
     const environment = {
       ENTREPOT_DATA: data,

@@ -1,10 +1,11 @@
-import { cp, mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 
 import { createDurably } from '../front/certificates/create-durably.js'
 import { ownCaFiles } from '../front/certificates/own-ca.js'
 import { findText } from '../front/certificates/server-certificate.js'
 import type { Random } from '../system/random.js'
+import { errorCode } from '../system/error-code.js'
 import { syncFolder } from '../system/sync-folder.js'
 import type { Entry } from './archive.js'
 
@@ -42,6 +43,8 @@ export class FileSwap {
 
   /** The files are as before. Nothing happens when nothing was swapped. */
   async takeBack(): Promise<void> {
+    await rm(`${this.#journal}.draft`, { recursive: true, force: true })
+    for (const file of Object.values(ownCaFiles(this.#folder))) await rm(`${file}.restored`, { force: true })
     await takeBack(this.#folder, this.#journal)
   }
 
@@ -56,7 +59,7 @@ export class FileSwap {
     for (const kind of ['old', 'new']) await mkdir(path.join(draft, kind), { recursive: true, mode: 0o700 })
     const there = new Set(await readdir(this.#folder, { recursive: true }))
     for (const name of AUTHORITY) {
-      if (there.has(name)) await cp(path.join(this.#folder, name), path.join(draft, 'old', name))
+      if (there.has(name)) await copyDurably(path.join(this.#folder, name), path.join(draft, 'old', name))
       const bytes = files.find((file) => file.name === name)?.bytes ?? ''
       await writeFile(path.join(draft, 'new', name), bytes, { mode: 0o600, flush: true })
     }
@@ -101,17 +104,33 @@ export async function mendAuthority(folder: string): Promise<void> {
       }),
     )
     if (isNew.includes(true) && isNew.includes(false))
-      await putAuthority(folder, path.join(folder, name, 'old'))
+      await putBackAuthority(folder, path.join(folder, name, 'old'))
   }
 }
 
 async function takeBack(folder: string, journal: string): Promise<void> {
   const added = await findText(path.join(journal, ADDED))
   if (added === undefined) return
-  await putAuthority(folder, path.join(journal, 'old'))
+  await putBackAuthority(folder, path.join(journal, 'old'))
   for (const name of JSON.parse(added) as readonly string[])
     await rm(path.join(folder, name), { force: true })
   await drop(journal)
+}
+
+/** By names alone: what was full may still be. One that is not there has its name already. */
+async function putBackAuthority(folder: string, from: string): Promise<void> {
+  for (const name of AUTHORITY)
+    try {
+      await rename(path.join(from, name), path.join(folder, name))
+    } catch (error) {
+      if (errorCode(error) !== 'ENOENT') throw error
+    }
+  await syncFolder(folder)
+}
+
+async function copyDurably(file: string, to: string): Promise<void> {
+  const { mode } = await stat(file)
+  await writeFile(to, await readFile(file), { mode, flush: true })
 }
 
 /** The key first, as it is made. */

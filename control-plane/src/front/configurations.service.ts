@@ -240,8 +240,9 @@ export class Configurations {
   }
 }
 
+/** What cannot be taken back now, on a disk that fails, is at the next start; whoever waits has to hear in any case. */
 async function takeBack(batch: readonly Waiting[]): Promise<void> {
-  for (const { change } of batch.toReversed()) await change.takeBack?.()
+  for (const { change } of batch.toReversed()) await change.takeBack?.().catch(() => undefined)
 }
 
 /** What a row of history says of who changed what. */
