@@ -77,6 +77,15 @@ describe('the database', () => {
       expect(audited.toSorted()).toEqual(changes.map((_, at) => `host${at}.example`).toSorted())
     })
 
+    test('one that took a token back makes it wrong at the other within seconds', async () => {
+      const { body } = await one.api.done(TOKENS.create, { body: { name: 'elsewhere', rights: 'read' } })
+      const token = String(body['token'])
+      await other.api.done(HEALTH.get, { token })
+      await one.api.done(TOKENS.remove, { path: { name: 'elsewhere' } })
+      other.clock.move(5000)
+      expect((await other.api.refused(HEALTH.get, { token })).status).toBe(401)
+    })
+
     test('lets a change wait longer than a statement may take for the one before it', async () => {
       const { promise, resolve } = Promise.withResolvers<void>()
       one.box.gate = promise

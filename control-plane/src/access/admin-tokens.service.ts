@@ -19,6 +19,8 @@ const FORM = /^entrepot_([0-9a-f]{12})_([0-9a-f]{48})$/
 /** OWASP's smallest for argon2id: 19 MiB, two passes. */
 const COST = { algorithm: 2, memoryCost: 19_456, timeCost: 2, parallelism: 1 } as const
 const REMEMBERED_MS = 60_000
+/** Another control plane may have taken one back: what is remembered is looked up again after so long. */
+const LOOKED_UP_MS = 5000
 const REMEMBERED_TOKENS = 1000
 /** Whatever ENTREPOT_ADMIN_TOKEN says is a token of this name. */
 const FIRST = { id: 'first', name: 'first-start' } as const
@@ -28,15 +30,20 @@ interface Verified {
   readonly right: Right
 }
 
+interface Remembered extends Verified {
+  readonly id: string
+  readonly hash: string
+  readonly until: Date | null
+  readonly sinceMs: number
+  lookedUpMs: number
+}
+
 /** The tokens of the admin API: `entrepot_<id>_<secret>`, of which argon2id is kept. */
 @Injectable()
 export class AdminTokens {
   readonly #guesses: Guesses
   /** By a keyed hash of the token, since argon2id takes 30 ms: what was right a minute ago need not be computed again. */
-  readonly #remembered = new Map<
-    string,
-    Verified & { readonly sinceMs: number; readonly until: Date | null }
-  >()
+  readonly #remembered = new Map<string, Remembered>()
   /** Those that are looked at now: who asks for the same one waits for the same answer. */
   readonly #verifying = new Map<string, Promise<Verified>>()
   readonly #key: Buffer
@@ -55,7 +62,8 @@ export class AdminTokens {
   async verify(text: string, address: string): Promise<Verified> {
     const key = createHmac('sha256', this.#key).update(text).digest('base64')
     const remembered = this.#remembered.get(key)
-    if (remembered !== undefined && this.#isFresh(remembered)) return remembered
+    if (remembered !== undefined && this.#isFresh(remembered) && (await this.#isStillThere(remembered)))
+      return remembered
     const running = this.#verifying.get(key) ?? this.#look(text, key, address)
     this.#verifying.set(key, running)
     try {
@@ -81,12 +89,9 @@ export class AdminTokens {
     })
     if (found === undefined) throw new ProductError('wrong-token', {})
     forgive()
-    const verified = {
-      name: found.name,
-      right: found.rights,
-      until: found.until,
-      sinceMs: this.clock.elapsedMs(),
-    }
+    const sinceMs = this.clock.elapsedMs()
+    const { id, name, rights: right, until, hash: kept } = found
+    const verified = { ...{ id, name, right, until, sinceMs }, hash: kept, lookedUpMs: sinceMs }
     if (this.#remembered.size >= REMEMBERED_TOKENS) this.#remembered.clear()
     this.#remembered.set(key, verified)
     return verified
@@ -177,6 +182,21 @@ export class AdminTokens {
     const row = await this.database.transaction((manager) => manager.findOneBy(AdminTokenEntity, { id }))
     if (row === null || !(await verify(row.hash, text))) return undefined
     return row.until !== null && row.until <= this.clock.now() ? undefined : row
+  }
+
+  /** As the database has it; while Postgres is away, what was there is there. */
+  async #isStillThere(remembered: Remembered): Promise<boolean> {
+    const { id, hash: kept, lookedUpMs } = remembered
+    const nowMs = this.clock.elapsedMs()
+    if (nowMs - lookedUpMs < LOOKED_UP_MS) return true
+    try {
+      const row = await this.database.transaction((manager) => manager.findOneBy(AdminTokenEntity, { id }))
+      if (row?.hash !== kept) return false
+    } catch (error) {
+      if (!(error instanceof ProductError && error.failure === 'database-unavailable')) throw error
+    }
+    remembered.lookedUpMs = nowMs
+    return true
   }
 
   #isFresh({ sinceMs, until }: { readonly sinceMs: number; readonly until: Date | null }): boolean {
