@@ -1,5 +1,7 @@
+import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
+import tls from 'node:tls'
 
 import { expect, test } from '@jest/globals'
 import { parse } from 'yaml'
@@ -7,6 +9,7 @@ import { parse } from 'yaml'
 import { findTraps } from '#front/traps.js'
 
 import type { RunningBox } from '../../box/running-box.js'
+import { lines, sendRaw } from '../../support/raw-http.js'
 import { askAdmin, stateOf } from './ask-admin.js'
 
 /** What ends or bends a directive, a line, a text or a template. */
@@ -227,6 +230,17 @@ export function testBodies(box: () => RunningBox): void {
     const deep = await send('POST', 'accounts', `${'{"a":'.repeat(100_000)}1${'}'.repeat(100_000)}`)
     expect(deep.status).toBe(400)
     expect((await askAdmin(box(), { target: '/api/v1/health' })).status).toBe(200)
+  })
+
+  test('a backup that somebody without a token sends is refused before it lies on the disk', async () => {
+    const ca = readFileSync(box().caFile)
+    const socket = tls.connect({ host: '127.0.0.1', port: box().ports.admin, ca })
+    await once(socket, 'secureConnect')
+    const type = 'Content-Type: application/octet-stream'
+    const head = lines('POST /api/v1/restore HTTP/1.1', 'Host: a', type, `Content-Length: ${4000 * MIB}`)
+    const sent = Buffer.concat([Buffer.from(head), Buffer.alloc(4 * MIB)])
+    const { answers } = await sendRaw(socket, sent, { answers: 1, waitMs: 20_000 })
+    expect(answers.map(({ status }) => status)).toEqual([401])
   })
 
   test('what would write a line of a log of its own is written as a part of one', async () => {
