@@ -87,7 +87,8 @@ reload() {
     fi
 }
 
-# The master is looked for first: it is known by its error log. A worker that is late goes on in the renamed file.
+# The master is looked for first: it is known by its error log. A worker that is late goes on in the renamed file. Killed
+# between the two steps nginx goes on in it, too: with no log in its place nothing is renamed, and nginx is told again.
 rotate() {
     case $1 in
         access.log | error.log) ;;
@@ -100,11 +101,11 @@ rotate() {
     pid=$(master) || pid=
     log=$ENTREPOT_FRONT_PREFIX/logs/$1
     kept=$2
-    while [ "$kept" -gt 1 ]; do
+    while [ -e "$log" ] && [ "$kept" -gt 1 ]; do
         [ ! -e "$log.$((kept - 1))" ] || mv -f "$log.$((kept - 1))" "$log.$kept"
         kept=$((kept - 1))
     done
-    mv -f "$log" "$log.1"
+    [ ! -e "$log" ] || mv -f "$log" "$log.1"
     [ -z "$pid" ] || kill -USR1 "$pid"
 }
 

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { expect, test } from '@jest/globals'
 
@@ -34,6 +34,17 @@ describeFront(
   },
   (front) => {
     const tooLarge = ['PUT /v2/a/blobs/uploads/1 HTTP/1.1', 'Host: a', 'Connection: close']
+
+    test('is begun anew when whoever closed it was killed before nginx was told', async () => {
+      const { prefix } = front.nginx
+      const logs = path.join(prefix, 'logs')
+      renameSync(path.join(logs, 'access.log'), path.join(logs, 'access.log.1'))
+      writeFileSync(path.join(logs, 'access.log.2'), 'the one before\n')
+      const script = openApplyScript({ config: prefix, prefix, generationSocket: '/-', controlSocket: '/-' })
+      await script.rotate({ name: 'access.log', kept: 2 })
+      await eventually('nginx has begun another one', () => readdirSync(logs).includes('access.log'))
+      expect(readFileSync(path.join(logs, 'access.log.2'), 'utf8')).toBe('the one before\n')
+    })
 
     test('tells a blob that it has sent from disk, with its bytes and the word of X-Cache', async () => {
       const digest = front.core.put(randomLayer(300_000).bytes)
@@ -87,7 +98,9 @@ describeFront(
       await script.rotate({ name: 'access.log', kept: 2 })
       await script.rotate({ name: 'error.log', kept: 2 })
       expect(await script.reload()).toBe('reloaded') // it is known again, or still
-      await eventually('nginx has begun another one', () => readdirSync(logs).includes('access.log'))
+      await eventually('nginx has begun others', () =>
+        ['access.log', 'error.log'].every((name) => readdirSync(logs).includes(name)),
+      )
       release.resolve()
       await late
       const everything = () =>

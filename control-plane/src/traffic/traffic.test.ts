@@ -158,6 +158,16 @@ describe('a log', () => {
     expect(statSync(at('access.log.3'), { throwIfNoEntry: false })).toBeUndefined()
   })
 
+  test('that was renamed by somebody who was killed then is closed after all', async () => {
+    appendFileSync(at('access.log.1'), lineOf())
+    const rotated = Promise.withResolvers<string>()
+    traffic = opened({ everyMs: 5, rotate: async ({ name }) => rotated.resolve(name) })
+    await traffic.start()
+    expect(await rotated.promise).toBe('access.log')
+    await traffic.catchUp()
+    expect(await numberOf(REQUESTS)).toBe(1)
+  })
+
   test('that was emptied by hand is read from its start', async () => {
     await traffic.start()
     appendFileSync(at('access.log'), lineOf().repeat(10))

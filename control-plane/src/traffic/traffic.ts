@@ -25,7 +25,7 @@ export interface TrafficOptions {
   readonly folder: string
   /** What is remembered over a restart. */
   readonly stateFile: string
-  /** Closes a log, so that nginx begins another one; the oldest of those that are kept goes. */
+  /** Closes a log, so that nginx begins another one, and the oldest goes; where it is gone already, nginx is told. */
   readonly rotate: (log: LogLimit) => Promise<void>
   readonly clock: Clock
   readonly log: Logger
@@ -125,7 +125,14 @@ export class Traffic {
   async #rotate(): Promise<void> {
     const { folder, limits = LIMITS, rotate } = this.#options
     for (const limit of limits) {
-      if ((await sizeOf(path.join(folder, limit.name))) < limit.bytes) continue
+      const bytes = await findSize(path.join(folder, limit.name))
+      if (bytes === undefined) {
+        // Somebody was killed between renaming it and telling nginx, which writes on into the one before.
+        const before = await findSize(path.join(folder, `${limit.name}.1`))
+        if (before !== undefined) await rotate(limit)
+        continue
+      }
+      if (bytes < limit.bytes) continue
       if (limit.name === ACCESS_LOG) await this.#letGo(`${limit.name}.${limit.kept}`)
       await rotate(limit)
       this.#metrics.countRotation(limit.name)
@@ -184,11 +191,11 @@ export class Traffic {
   }
 }
 
-async function sizeOf(file: string): Promise<number> {
+async function findSize(file: string): Promise<number | undefined> {
   try {
     return (await stat(file)).size
   } catch (error) {
-    if (errorCode(error) === 'ENOENT') return 0
+    if (errorCode(error) === 'ENOENT') return undefined
     throw error
   }
 }

@@ -7,6 +7,8 @@ import { request } from 'undici'
 import { ADMIN_TOKEN_ROUTES as TOKENS } from '#control/access/admin-token.schema.js'
 import { METRICS_ROUTES as METRICS } from '#control/metrics/metrics.schema.js'
 import { SEEN_ROUTES as SEEN } from '#control/traffic/seen.schema.js'
+import { ADMIN_TOKEN } from '../support/api-stage.js'
+import { entrepot } from '../support/entrepot.js'
 import { describeOn, type OpenStage } from './suite.js'
 
 const PAGE = path.join(import.meta.dirname, '../../../../docs/reference/metrics.md')
@@ -74,6 +76,20 @@ export function testMetrics(open: OpenStage): void {
           lastPull: '2026-11-22T04:00:00.000Z',
         }),
       ])
+    })
+
+    test('are a table for people', async () => {
+      const at = {
+        ENTREPOT_SERVER: stage().base,
+        ENTREPOT_ADMIN_TOKEN: ADMIN_TOKEN,
+        HOME: stage().certificates,
+      }
+      expect(await entrepot(['clients', 'seen'], at)).toMatchObject({
+        code: 0,
+        out: expect.stringMatching(
+          /^LAST PULL +ADDRESS +PROGRAM +LISTENER +ACCOUNT +PULLS\n2026-11-22T04:00:00\.000Z +10\.0\.0\.7 +docker +mirror https +1\n$/,
+        ),
+      })
     })
   })
 }
