@@ -21,7 +21,7 @@ import { Database } from './database/database.js'
 import { openApplyScript } from './front/applying/apply-script.js'
 import type { ApplyOptions } from './front/applying/apply-generation.js'
 import { countDraining } from './front/applying/draining.js'
-import { reconcile } from './front/applying/reconcile.js'
+import { undoUnproved } from './front/applying/undo-unproved.js'
 import { openReloadPace } from './front/applying/reload-pace.js'
 import type { Applied } from './front/generations.js'
 import { LocalGenerations } from './front/local-generations.js'
@@ -111,7 +111,7 @@ async function main(): Promise<void> {
   try {
     const say = (sentence: string): void => log.warn(sentence)
     await database.open(stopping.signal, say)
-    const left = await reconcile(applying, undefined)
+    const left = await undoUnproved(applying)
     if (left.state !== 'none' && left.state !== 'settled') log.warn(left, 'an earlier change was cut off')
     // A database that is full, or takes no writes, is one that is away: the API says so, and this goes on when it is back.
     const start = () => controlPlane.start(settings.adminToken)

@@ -13,6 +13,7 @@ import { NGINX_SETTINGS_ROUTES as NGINX } from '#control/front/nginx-settings.sc
 import { HEALTH_ROUTES as HEALTH } from '#control/health/health.schema.js'
 import { systemClock } from '#control/system/clock.js'
 import { UPSTREAM_ROUTES as UPSTREAMS } from '#control/upstreams/upstream.schema.js'
+import { reached } from './support/reached.js'
 import { type ApiStage, openApiStage } from './support/api-stage.js'
 import { startTestPostgres, type TestPostgres } from './support/database.js'
 import { longestWait } from './support/longest-wait.js'
@@ -169,12 +170,4 @@ function start(folder: string): Promise<Postgres> {
     ...{ folder: path.join(folder, 'postgres'), runFolder: path.join(folder, 'run'), clock: systemClock },
     ...{ say: () => undefined, durable: false },
   })
-}
-
-async function reached(what: string, ask: () => Promise<boolean> | boolean): Promise<void> {
-  const end = systemClock.elapsedMs() + 30_000
-  while (!(await ask())) {
-    if (systemClock.elapsedMs() > end) throw new Error(`${what}: not within 30 s`)
-    await systemClock.sleep(25)
-  }
 }

@@ -6,7 +6,7 @@ import path from 'node:path'
 import { expect, test } from '@jest/globals'
 
 import { generationFolder } from '#control/front/applying/places.js'
-import { reconcile, type Reconciled } from '#control/front/applying/reconcile.js'
+import { type FoundAtStart, undoUnproved } from '#control/front/applying/undo-unproved.js'
 import { systemClock } from '#control/system/clock.js'
 import { APPLY_SCRIPT } from '#front/render.js'
 import { describeNeeding } from '../support/needs.js'
@@ -58,9 +58,9 @@ describeNeeding(NEEDS, 'an apply that is killed', () => {
     return (await Promise.all(asked)).map(({ status }) => status)
   }
 
-  function reconciled(lastApplied: string): Promise<Reconciled> {
+  function nextStart(): Promise<FoundAtStart> {
     const { places, programs } = box()
-    return reconcile({ places, programs, clock: systemClock }, lastApplied)
+    return undoUnproved({ places, programs, clock: systemClock })
   }
 
   test.each([
@@ -75,7 +75,7 @@ describeNeeding(NEEDS, 'an apply that is killed', () => {
     const id = where.replaceAll(/[^a-z]/g, '')
     await applyKilled(id + where.indexOf('|'), { applyScript: killing('apply.sh', APPLY_SCRIPT, where) })
     expect(await serves()).toEqual([200, 200])
-    expect(await reconciled('first')).toMatchObject({ state, current: 'first', drift: [] })
+    expect(await nextStart()).toMatchObject({ state, current: 'first', drift: [] })
     expect(await box().running()).toBe('first')
     expect(await serves()).toEqual([200, 200])
   })
@@ -83,7 +83,7 @@ describeNeeding(NEEDS, 'an apply that is killed', () => {
   test('in the middle of the swap leaves the link as it was', async () => {
     killing('mv', findProgram('mv') ?? '', '*|')
     await applyKilled('middle', {}, path.join(box().folder, 'killing'))
-    expect(await reconciled('first')).toMatchObject({ state: 'settled', current: 'first' })
+    expect(await nextStart()).toMatchObject({ state: 'settled', current: 'first' })
     expect(await box().running()).toBe('first')
   })
 
@@ -91,14 +91,13 @@ describeNeeding(NEEDS, 'an apply that is killed', () => {
     const unfinished = generationFolder(box().places, '.half')
     mkdirSync(unfinished)
     writeFileSync(path.join(unfinished, 'nginx.conf'), 'events {')
-    expect(await reconciled('first')).toMatchObject({ state: 'settled', current: 'first' })
+    expect(await nextStart()).toMatchObject({ state: 'settled', current: 'first' })
     expect(existsSync(unfinished)).toBe(false)
   })
 
-  test('once it is kept it is in force, and whoever starts next hears so', async () => {
+  test('once it is kept it is in force, and stays so at the next start', async () => {
     await applyKilled('kept', { applyScript: killing('apply.sh', APPLY_SCRIPT, '|keep *') })
-    expect(await reconciled('first')).toMatchObject({ state: 'finished', current: 'kept', drift: [] })
-    expect(await reconciled('kept')).toMatchObject({ state: 'settled', current: 'kept' })
+    expect(await nextStart()).toMatchObject({ state: 'settled', current: 'kept', drift: [] })
     expect(await box().running()).toBe('kept')
     expect(readFileSync(path.join(box().places.config, 'current/nginx.conf'), 'utf8')).toContain('104m')
   })

@@ -60,7 +60,7 @@ export class Restores {
     }
   }
 
-  /** At each start, under the lock of the configuration, before anybody reads the files. */
+  /** At each start, and after a commit whose answer was lost: under the lock of the configuration, before anybody reads the files. */
   async settle(manager: EntityManager): Promise<void> {
     const mark = await manager.findOneBy(SettingEntity, { name: MARK })
     const id = mark?.value['id']
@@ -95,6 +95,7 @@ export class Restores {
         return { answer, after: answer }
       },
       takeBack: () => swap.takeBack(),
+      decide: (manager) => this.settle(manager),
     })
     this.tokens.forget()
     await swap.finish()

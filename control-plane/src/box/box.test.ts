@@ -191,6 +191,30 @@ describe('the end', () => {
     await expect(started).rejects.toThrow('told to stop')
     expect(events).not.toContain('core')
   })
+
+  test.each([
+    ['postgres', 'with the Postgres of npm'],
+    ['nginx', 'with any'],
+    ['core', 'with any'],
+  ])('in the midst of a later start, while %s does not serve, ends the start too (%s)', async (hold) => {
+    const { box, events, release } = stage({ hold, clock: IMPATIENT })
+    const started = box.start().catch((error: unknown) => error)
+    await turns()
+    const stopped = box.stop()
+    await turns()
+    release()
+    await stopped
+    await started
+    expect(events).toContain(`stop ${hold}`)
+  })
+
+  test('in the midst of a later start, while a part fails again and again, ends the start too', async () => {
+    const { box } = stage({ fail: 'core' })
+    const started = box.start()
+    await turns()
+    await box.stop()
+    await expect(started).rejects.toThrow('told to stop')
+  })
 })
 
 function stageParts() {

@@ -30,7 +30,7 @@ export interface Started {
 
 /** Everything that `npm start` runs. */
 export interface Box {
-  /** Answers when clients are served. @throws StartRefused when a first start cannot come so far */
+  /** Answers when clients are served. @throws StartRefused when a first start cannot come so far, or is told to stop */
   start(): Promise<Started>
   /** Lets transfers end: each part goes before those that it needs. */
   stop(): Promise<void>
@@ -39,6 +39,7 @@ export interface Box {
 }
 
 const SOON_MS = 20_000
+const TOLD_TO_STOP = 'it was told to stop'
 
 /**
  * Clients need registry-core and nginx only, so a start that finds a configuration begins with these two, and Postgres and
@@ -51,10 +52,13 @@ export function openBox(options: BoxOptions): Box {
 class SupervisedBox implements Box {
   readonly #options: BoxOptions
   readonly #kept = new Map<Part, Supervised>()
+  /** Rejects once it is told to stop: what a start waits for may never come then. */
+  readonly #told = Promise.withResolvers<never>()
   #isStopping = false
 
   constructor(options: BoxOptions) {
     this.#options = options
+    this.#told.promise.catch(() => undefined) // told while nobody waits
   }
 
   async start(): Promise<Started> {
@@ -68,7 +72,7 @@ class SupervisedBox implements Box {
   }
 
   async stop(): Promise<void> {
-    this.#isStopping = true
+    this.#tell()
     const { nginx, controlPlane, core, postgres } = this.#options.parts
     // The control plane first, which may be in the midst of a change and needs nginx for that. Then nginx: it takes nothing
     // new and goes when the last transfer has ended, while the core that serves it is there.
@@ -78,8 +82,13 @@ class SupervisedBox implements Box {
   }
 
   kill(): void {
-    this.#isStopping = true
+    this.#tell()
     for (const supervised of this.#kept.values()) supervised.kill()
+  }
+
+  #tell(): void {
+    this.#isStopping = true
+    this.#told.reject(new StartRefused(TOLD_TO_STOP))
   }
 
   /** Postgres, then the control plane; answers why their first try did not come so far. */
@@ -94,6 +103,7 @@ class SupervisedBox implements Box {
         return error.message
       }
     }
+    if (this.#isStopping) return TOLD_TO_STOP
     const error = await this.#keep(controlPlane).firstTry
     return error && `the control plane does not start: ${error.message}`
   }
@@ -119,11 +129,11 @@ class SupervisedBox implements Box {
     const error = await supervised.firstTry
     if (error !== undefined && this.#options.configuration === 'none')
       throw new StartRefused(`${part.name} does not start: ${error.message}`)
-    await supervised.serving
+    await Promise.race([supervised.serving, this.#told.promise])
   }
 
   #keep(part: Part): Supervised {
-    if (this.#isStopping) throw new StartRefused('it was told to stop')
+    if (this.#isStopping) throw new StartRefused(TOLD_TO_STOP)
     const { clock, say, configuration } = this.#options
     const isFirstTryAll = configuration === 'none'
     const supervised = this.#kept.get(part) ?? supervise(part, { clock, say, isFirstTryAll })

@@ -5,16 +5,21 @@ import { Audit } from '../audit/audit.service.js'
 import { Database } from '../database/database.js'
 import { isCrossed } from '../database/unavailable.js'
 import type { Caller } from '../http/caller.js'
-import { cutPage, type Page, type PageQuery } from '../http/paging.js'
+import type { Page, PageQuery } from '../http/paging.js'
 import { ProductError } from '../http/product-error.js'
 import { ClockProvider } from '../system/providers.js'
+import {
+  diffConfiguration,
+  isNews,
+  listConfigurations,
+  readConfiguration,
+  textsOf,
+} from './configuration-history.js'
 import { type Applied, Generations, type Rendered } from './generations.js'
 import { ConfigurationEntity } from './configuration.entity.js'
 import type { ConfigurationDiff, ConfigurationRow } from './configuration.schema.js'
-import { hideHashes } from './hide-hashes.js'
 import { type Intent, readIntent, writeIntent } from './intent.js'
 import { Together } from './together.js'
-import { unifiedDiff } from './unified-diff.js'
 
 /** One change of what is meant: done in the transaction that is kept only when the box takes it. */
 export interface Change<T> {
@@ -26,6 +31,8 @@ export interface Change<T> {
   ): Promise<{ readonly answer: T; readonly before?: unknown; readonly after?: unknown }>
   /** Undoes what it did besides the database, when that is not kept; may be called more than once. */
   takeBack?(): Promise<void>
+  /** The same where nobody knows whether it was kept, by what the database says. */
+  decide?(manager: EntityManager): Promise<void>
 }
 
 /** Thrown inside the transaction, so that nothing of the changes stays. */
@@ -65,6 +72,8 @@ export class Configurations {
   #isInDoubt = false
   /** Those who have heard that theirs cannot be made. */
   readonly #answered = new WeakSet<Waiting>()
+  /** Whose commit may or may not have been one. */
+  readonly #undecided: Waiting[] = []
   readonly #changes = new Together<Waiting>((batch) => this.#settle(batch), MOST_TOGETHER)
 
   constructor(
@@ -83,27 +92,35 @@ export class Configurations {
 
   /** Tells everybody of the batch what became of it. One that the box refuses is tried again one by one. */
   async #settle(batch: readonly Waiting[], tries = 1): Promise<void> {
+    let isRun = false
     try {
-      const answers = await this.database.alone((manager) => this.#changeAll(manager, batch))
-      this.#isInDoubt = false
+      const answers = await this.database.alone(async (manager) => {
+        const made = await this.#changeAll(manager, batch)
+        isRun = true
+        return made
+      })
       for (const [waiting, answer] of answers) waiting.resolve(answer)
     } catch (error) {
-      await takeBack(batch) // for a commit that has failed
-      if (isCrossed(Error.isError(error) ? error.cause : undefined) && tries < TRIES)
-        return this.#settle(
-          batch.filter((waiting) => !this.#answered.has(waiting)),
-          tries + 1,
-        )
-      const isOfOne =
-        error instanceof Refused || (error instanceof ProductError && error.failure === 'invalid')
-      if (!isOfOne) this.#isInDoubt = true
-      if (isOfOne && batch.length > 1) for (const waiting of batch) await this.#settle([waiting])
-      else for (const waiting of batch) waiting.reject(await this.#refusal(error, batch))
+      const open = batch.filter((waiting) => !this.#answered.has(waiting))
+      const isUndone = isCrossed(Error.isError(error) ? error.cause : undefined)
+      // A commit whose answer was lost may have been one: the database decides later.
+      if (isRun && !isUndone) this.#undecided.push(...open)
+      else await this.#takeBack(open)
+      if (isUndone && tries < TRIES) await this.#settle(open, tries + 1)
+      else await this.#settleFailed(error, open)
     }
+  }
+
+  async #settleFailed(error: unknown, open: readonly Waiting[]): Promise<void> {
+    const isOfOne = error instanceof Refused || (error instanceof ProductError && error.failure === 'invalid')
+    if (!isOfOne) this.#isInDoubt = true
+    if (isOfOne && open.length > 1) for (const waiting of open) await this.#settle([waiting])
+    else for (const waiting of open) waiting.reject(await this.#refusal(error, open))
   }
 
   /** The answers of those that could be made; the others have heard why not. */
   async #changeAll(manager: EntityManager, batch: readonly Waiting[]): Promise<Map<Waiting, unknown>> {
+    await this.#decide(manager)
     const answers = new Map<Waiting, unknown>()
     for (const waiting of batch) {
       const { caller, change, reject } = waiting
@@ -131,9 +148,27 @@ export class Configurations {
     try {
       await this.#apply(manager, kept(batch))
     } catch (error) {
-      await takeBack(batch)
+      await this.#takeBack(batch)
       throw error
     }
+  }
+
+  /** Never throws: what cannot be taken back now is decided later. */
+  async #takeBack(batch: readonly Waiting[]): Promise<void> {
+    for (const waiting of batch.toReversed()) {
+      try {
+        await waiting.change.takeBack?.()
+      } catch {
+        this.#isInDoubt = true
+        this.#undecided.push(waiting)
+      }
+    }
+  }
+
+  /** What the database has kept of changes whose end was not seen, before anybody renders from their files. */
+  async #decide(manager: EntityManager): Promise<void> {
+    for (const { change } of this.#undecided) await change.decide?.(manager)
+    this.#undecided.length = 0
   }
 
   /** A refused one leaves a row of history, with the reason. */
@@ -155,55 +190,43 @@ export class Configurations {
       const intent = await readIntent(manager)
       const rendered = await this.generations.render(intent)
       const applied = await this.generations.apply(rendered)
-      const last = await latestApplied(manager)
-      const isNew = last === undefined || unifiedDiff(last.files, textsOf(rendered)) !== ''
-      if (isNew)
+      if (await isNews(manager, rendered))
         await this.#keep(manager, { author: 'entrepot', reason: 'start' }, { intent, rendered }, applied)
       return applied
     })
   }
 
   /** After a change that could not be kept: puts in force what is meant, which it was not. */
-  async settleDoubt(): Promise<void> {
-    if (this.#isInDoubt) await this.refresh('what was not kept is undone')
+  async settleDoubt(): Promise<Applied | undefined> {
+    return this.#isInDoubt ? this.refresh('what was not kept is undone') : undefined
   }
 
-  /** Renders what is meant again, and puts it in force when that has become something else: a renewed certificate. */
-  async refresh(reason: string): Promise<void> {
-    await this.database.alone(async (manager) => {
+  /**
+   * Renders what is meant again, and puts it in force when that has become something else: a renewed certificate.
+   * Answers what became of it; `undefined` when there was nothing to do.
+   */
+  async refresh(reason: string): Promise<Applied | undefined> {
+    return this.database.alone(async (manager) => {
+      await this.#decide(manager)
       const intent = await readIntent(manager)
       const rendered = await this.generations.render(intent)
-      const last = await latestApplied(manager)
-      const isNew = last === undefined || unifiedDiff(last.files, textsOf(rendered)) !== ''
-      if (!isNew && !this.#isInDoubt) return
+      const isNew = await isNews(manager, rendered)
+      if (!isNew && !this.#isInDoubt) return undefined
       const applied = await this.generations.apply(rendered)
+      // What is refused is tried again and again: its row of history is the log's line.
+      if (applied.outcome === 'refused') return applied
       this.#isInDoubt = false
-      if (!isNew) return
-      await this.#keep(manager, { author: 'entrepot', reason }, { intent, rendered }, applied)
+      if (isNew) await this.#keep(manager, { author: 'entrepot', reason }, { intent, rendered }, applied)
+      return applied
     })
   }
 
-  async list({ limit, after }: PageQuery): Promise<Page<ConfigurationRow>> {
-    const rows = await this.database.transaction((manager) => {
-      const query = manager
-        .createQueryBuilder(ConfigurationEntity, 'row')
-        .select(['row.id', 'row.at', 'row.author', 'row.reason', 'row.outcome', 'row.cause'])
-        .orderBy('row.id', 'DESC')
-        .take(limit + 1)
-      if (after !== undefined) query.where('row.id < :after', { after: Number(after) })
-      return query.getMany()
-    })
-    const page = cutPage(rows, limit, ({ id }) => String(id))
-    return { ...page, items: page.items.map(shown) }
+  list(query: PageQuery): Promise<Page<ConfigurationRow>> {
+    return this.database.transaction((manager) => listConfigurations(manager, query))
   }
 
-  /** Against the last one before it that was in force. */
-  async diff(id: number): Promise<ConfigurationDiff> {
-    return this.database.transaction(async (manager) => {
-      const row = await get(manager, id)
-      const earlier = await latestApplied(manager, id)
-      return { ...shown(row), diff: unifiedDiff(hideHashes(earlier?.files ?? {}), hideHashes(row.files)) }
-    })
+  diff(id: number): Promise<ConfigurationDiff> {
+    return this.database.transaction((manager) => diffConfiguration(manager, id))
   }
 
   /** What was meant then is meant again; it is a change like any other. */
@@ -212,7 +235,7 @@ export class Configurations {
       action: 'config.rollback',
       target: String(id),
       run: async (manager) => {
-        const { intent } = await get(manager, id)
+        const { intent } = await readConfiguration(manager, id)
         await writeIntent(manager, intent, this.clock.now())
         return { answer: undefined, after: { id } }
       },
@@ -224,6 +247,7 @@ export class Configurations {
     const rendered = await this.generations.render(intent)
     const applied = await this.generations.apply(rendered)
     if (applied.outcome === 'refused') throw new Refused(applied, { intent, rendered })
+    this.#isInDoubt = false
     await this.#keep(manager, kept, { intent, rendered }, applied)
   }
 
@@ -240,48 +264,10 @@ export class Configurations {
   }
 }
 
-/** What cannot be taken back now, on a disk that fails, is at the next start; whoever waits has to hear in any case. */
-async function takeBack(batch: readonly Waiting[]): Promise<void> {
-  for (const { change } of batch.toReversed()) await change.takeBack?.().catch(() => undefined)
-}
-
 /** What a row of history says of who changed what. */
 function kept(batch: readonly Waiting[]): { author: string; reason: string } {
   return {
     author: [...new Set(batch.map(({ caller }) => caller.author))].join(', '),
     reason: batch.map(({ change }) => `${change.action} ${change.target}`).join(', '),
   }
-}
-
-async function get(manager: EntityManager, id: number): Promise<ConfigurationEntity> {
-  const row = await manager.findOneBy(ConfigurationEntity, { id })
-  if (row === null) throw new ProductError('not-found', { what: 'configuration', name: String(id) })
-  return row
-}
-
-async function latestApplied(
-  manager: EntityManager,
-  before?: number,
-): Promise<ConfigurationEntity | undefined> {
-  const query = manager
-    .createQueryBuilder(ConfigurationEntity, 'row')
-    .where("row.outcome = 'applied'")
-    .orderBy('row.id', 'DESC')
-    .limit(1)
-  if (before !== undefined) query.andWhere('row.id < :before', { before })
-  return (await query.getOne()) ?? undefined
-}
-
-/** As they would be if each generation had the same folder, so that two of them can be compared; without secrets. */
-function textsOf({ id, files }: Rendered): Record<string, string> {
-  return Object.fromEntries(
-    files.map(({ path, text }) => [
-      path,
-      text.replaceAll(`/generations/${id}`, '/current').replaceAll(id, 'current'),
-    ]),
-  )
-}
-
-function shown({ id, at, author, reason, outcome, cause }: ConfigurationEntity): ConfigurationRow {
-  return { id, at: at.toISOString(), author, reason, outcome, ...(cause !== '' && { cause }) }
 }

@@ -4,6 +4,7 @@ import type { Logger } from 'pino'
 
 import { LOG } from '../system/log.js'
 import { Configurations } from './configurations.service.js'
+import type { Applied } from './generations.js'
 
 const EVERY_MS = 60 * 60 * 1000
 const DOUBT_MS = 10_000
@@ -22,7 +23,7 @@ export class RenewalJob {
   @Interval(EVERY_MS)
   async run(): Promise<void> {
     try {
-      await this.configurations.refresh('certificate renewed')
+      this.#tell(await this.configurations.refresh('certificate renewed'))
     } catch (error) {
       this.log.error({ err: error }, 'the certificate could not be looked after: the next hour tries again')
     }
@@ -31,9 +32,15 @@ export class RenewalJob {
   @Interval(DOUBT_MS)
   async settle(): Promise<void> {
     try {
-      await this.configurations.settleDoubt()
+      this.#tell(await this.configurations.settleDoubt())
     } catch (error) {
       this.log.warn({ err: error }, 'what was not kept cannot be undone yet')
     }
+  }
+
+  #tell(applied: Applied | undefined): void {
+    if (applied?.outcome !== 'refused') return
+    const { stage, reason } = applied
+    this.log.error({ stage, reason }, 'what is meant cannot be put in force: what was before serves on')
   }
 }

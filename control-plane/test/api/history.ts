@@ -10,6 +10,7 @@ import {
 import { NGINX_SETTINGS_ROUTES as NGINX } from '#control/front/nginx-settings.schema.js'
 import { UPSTREAM_ROUTES as UPSTREAMS } from '#control/upstreams/upstream.schema.js'
 import type { ApiStage } from '../support/api-stage.js'
+import { reached } from '../support/reached.js'
 import { describeOn, type OpenStage } from './suite.js'
 
 const REFUSED = { outcome: 'refused', stage: 'nginx -t', reason: 'unknown directive "colour"' } as const
@@ -122,6 +123,33 @@ export function testHistory(open: OpenStage): void {
       expect((await api.refused(HISTORY.rollback, { path: { id } })).status).toBe(422)
       box.answer = { outcome: 'applied' }
       expect(await states(stage())).toEqual(before)
+    })
+
+    test('who has heard that a change cannot be made is not tried again when the box refuses what came with it', async () => {
+      const { api, box } = stage()
+      const name = 'twice'
+      let tries: number | undefined
+      // They come together when both arrive while the box is busy with the one before.
+      for (let attempt = 0; attempt < 20 && tries === undefined; attempt++) {
+        const before = box.tried.length
+        const { promise, resolve } = Promise.withResolvers<void>()
+        box.gate = promise
+        const busy = api.refused(NGINX.patch, { body: { readTimeout: 8 } })
+        box.answer = REFUSED
+        await reached('the first change', () => box.inside === 1)
+        const both = [api.call(ACCOUNTS.put, { path: { name }, body: {} })]
+        await api.done(NGINX.get)
+        both.push(api.call(ACCOUNTS.create, { body: { name } }))
+        for (let turn = 0; turn < 3; turn++) await api.done(NGINX.get)
+        resolve()
+        await busy
+        const [put, create] = (await Promise.all(both)).map(({ status }) => status)
+        expect(put).toBe(422)
+        if (create === 409) tries = box.tried.length - before
+      }
+      box.answer = { outcome: 'applied' }
+      expect(tries).toBe(2)
+      expect((await api.refused(ACCOUNTS.get, { path: { name } })).status).toBe(404)
     })
 
     test('it comes in pages, the newest first', async () => {

@@ -36,7 +36,7 @@ const LOOK_MS = 2000
 /**
  * Writes, tests, swaps, reloads and asks every listener; what fails is taken back. What nginx serves already is no reason
  * to reload it: accounts and upstreams are the core's. One at a time: the caller's lock. Throws only when a step could not
- * be done at all (a full disk), and then what was in force is in force again.
+ * be done at all (a full disk), and then what was in force is in force again; what stands in the way of that is said too.
  */
 export async function applyGeneration(candidate: Candidate, options: ApplyOptions): Promise<Applied> {
   const { places, clock } = options
@@ -53,16 +53,16 @@ export async function applyGeneration(candidate: Candidate, options: ApplyOption
   try {
     await script.swap(id)
     applied = await prove({ id, probes, reloadsNginx }, { places, clock, script })
+    if (applied.outcome === 'applied') await script.keep(id)
   } catch (error) {
-    await takeBack(previous, { places, clock, script })
-    throw error
+    const left = await takeBack(previous, { places, clock, script }).catch((reason: unknown) => reason)
+    throw left === undefined ? error : new AggregateError([error, left], 'a change could not be taken back')
   }
   if (applied.outcome === 'refused') {
     const left = await takeBack(previous, { places, clock, script })
     return left === undefined ? applied : { ...applied, reason: `${applied.reason}; and ${left}` }
   }
-  await script.keep(id)
-  await removeOld(options)
+  await removeOld(options).catch(() => undefined) // the next change removes them
   return applied
 }
 

@@ -6,13 +6,11 @@ import { takeBack } from './prove.js'
 import { removeUnfinished } from './remove-generations.js'
 
 /** What a start finds. */
-export type Reconciled =
+export type FoundAtStart =
   /** There is no configuration yet. */
   | { readonly state: 'none' }
   /** All is as it was left. */
   | { readonly state: 'settled'; readonly current: string; readonly drift: readonly Drift[] }
-  /** A change was proved and kept, but whoever asked for it did not live to note it: it is in force. */
-  | { readonly state: 'finished'; readonly current: string; readonly drift: readonly Drift[] }
   /** A change was cut off before it was proved, and taken back; `left` is what could not be. */
   | {
       readonly state: 'undone'
@@ -25,19 +23,16 @@ export type Reconciled =
   | { readonly state: 'unproved'; readonly current: string; readonly drift: readonly Drift[] }
 
 /**
- * Finishes or undoes what a killed process left; the first thing at a start, before nginx and the core where they do not
- * run. `lastApplied` is the one that the caller's history calls applied.
+ * Undoes what a killed process left unproved; the first thing at a start. What was proved and not noted by whoever asked
+ * for it stays in force, until that one puts in force what it means.
  */
-export async function reconcile(options: ApplyOptions, lastApplied: string | undefined): Promise<Reconciled> {
+export async function undoUnproved(options: ApplyOptions): Promise<FoundAtStart> {
   const { places } = options
   await removeUnfinished(places)
   const current = await findGeneration(places, 'current')
   const applied = await findGeneration(places, 'applied')
   if (current === undefined) return { state: 'none' }
-  if (current === applied) {
-    const state = lastApplied === undefined || lastApplied === current ? 'settled' : 'finished'
-    return { state, current, drift: await findDrift(places, current) }
-  }
+  if (current === applied) return { state: 'settled', current, drift: await findDrift(places, current) }
   const script = openApplyScript(places, options.programs)
   if (applied === undefined) return { state: 'unproved', current, drift: await findDrift(places, current) }
   const left = await takeBack(applied, { ...options, script })
