@@ -205,8 +205,8 @@ export const LANES: readonly Lane[] = [
     folders: ['test/box', ...CROWDS_AND_KILLS],
     ciOnly: true, // real daemons, and it kills what it started
     commands: [
-      ...['dockerd', 'docker', 'containerd', 'podman', 'nginx', 'openssl', 'curl', 'flock', 'setpriv'],
-      'pg_ctlcluster',
+      ...['dockerd', 'docker', 'containerd', 'podman', 'skopeo', 'nginx', 'openssl', 'curl'],
+      ...['flock', 'setpriv', 'unshare', 'pg_ctlcluster'],
       ...OWN_MACHINES,
     ],
     queue: 'core',

@@ -61,6 +61,8 @@ test('two generations are one to nginx when they differ in their names and in wh
   await writeGeneration({ config }, '1', filesOf('1'))
   expect(await isSameFront({ config }, { id: '22', files: filesOf('22') }, '1')).toBe(true)
   expect(await isSameFront({ config }, { id: '22', files: filesOf('22', ' #') }, '1')).toBe(false)
+  const clients = { path: 'mirror-clients.pem', mode: 0o644, text: 'another authority' }
+  expect(await isSameFront({ config }, { id: '22', files: [...filesOf('22'), clients] }, '1')).toBe(false)
   writeFileSync(path.join(generationFolder({ config }, '1'), 'errors/400.json'), '[]')
   expect(await isSameFront({ config }, { id: '22', files: filesOf('22') }, '1')).toBe(false)
   expect(await isSameFront({ config }, { id: '22', files: filesOf('22') }, 'gone')).toBe(false)

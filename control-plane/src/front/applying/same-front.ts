@@ -5,7 +5,7 @@ import type { RenderedFile } from '@entrepot/front'
 import { type ApplyPlaces, generationFolder } from './places.js'
 
 /** What nginx reads of a generation; all else is the core's. */
-const NGINXS = /^(?:nginx\.conf$|errors\/|problems\/|authority\/)/
+const NGINXS = /^(?:nginx\.conf$|mirror-clients\.pem$|errors\/|problems\/|authority\/)/
 
 /** Whether nginx would do with these files what it does with those of the generation that it runs. */
 export async function isSameFront(
