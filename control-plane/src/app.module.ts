@@ -18,6 +18,7 @@ import { Clients } from './clients/clients.service.js'
 import { CoreImages } from './core/core-images.js'
 import { Core } from './core/core.js'
 import { Database } from './database/database.js'
+import { Acme } from './front/acme.service.js'
 import { CertificatesController } from './front/certificates.controller.js'
 import { Certificates } from './front/certificates.service.js'
 import { Generations } from './front/generations.js'
@@ -64,6 +65,7 @@ const SERVICES = [
   AdminTokens,
   Audit,
   Backups,
+  Acme,
   Certificates,
   Clients,
   Configurations,

@@ -14,6 +14,7 @@ import { AppModule, type Foundations } from './app.module.js'
 import { Audit } from './audit/audit.service.js'
 import { Restores } from './backup/restores.service.js'
 import { PROBE } from './front/applying/ask-nginx.js'
+import { Acme } from './front/acme.service.js'
 import { ConfigurationEntity } from './front/configuration.entity.js'
 import { Configurations } from './front/configurations.service.js'
 import type { Applied } from './front/generations.js'
@@ -116,6 +117,7 @@ async function start(app: NestExpressApplication, adminToken: string | undefined
     first = { adminToken: token, account: isFirst ? await accounts.ensureFirst(manager) : undefined }
     await noteFirst(app.get(Audit), manager, first, isFirst)
   })
+  void app.get(Acme).tick() // an order that was cut off goes on at once
   return { first, applied }
 }
 

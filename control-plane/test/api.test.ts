@@ -3,6 +3,7 @@ import { afterAll, beforeAll } from '@jest/globals'
 import { Database } from '#control/database/database.js'
 import { systemClock } from '#control/system/clock.js'
 import { testAccounts } from './api/accounts.js'
+import { testAcme } from './api/acme.js'
 import { testAudit } from './api/audit.js'
 import { testCertificatesAndClients } from './api/certificates-and-clients.js'
 import { testBackups } from './api/backups.js'
@@ -45,6 +46,7 @@ testHistory(open)
 testAudit(open)
 testCertificatesAndClients(open)
 testServerCertificate(open)
+testAcme(open)
 testSecrets(open)
 testBackups(open)
 testMetrics(open)

@@ -57,6 +57,7 @@ export class RunningBox {
   readonly environment: Readonly<Record<string, string>>
   #process: RunningProcess
   #secrets: Secrets | undefined
+  #trusted = ''
 
   private constructor(
     data: string,
@@ -195,6 +196,11 @@ export class RunningBox {
     return this.#secrets
   }
 
+  /** Another authority, PEM, that its clients have besides the box's own. */
+  trust(pem: string): void {
+    this.#trusted += pem
+  }
+
   /** By TLS, on the port of registry or mirror. */
   client(
     port: 'tls' | 'mirrorTls' | 'admin',
@@ -202,7 +208,7 @@ export class RunningBox {
     further: Readonly<Record<string, string>> = {},
   ): RegistryClient {
     const headers = { ...further, ...(login && { authorization: basicOf(login) }) }
-    const tls = { ca: readFileSync(this.caFile) }
+    const tls = { ca: Buffer.concat([readFileSync(this.caFile), Buffer.from(this.#trusted)]) }
     return new RegistryClient(`https://127.0.0.1:${this.ports[port]}`, { headers, tls })
   }
 

@@ -8,11 +8,11 @@ import { type AcmeOptions, orderAcmeCertificate } from '#control/front/certifica
 import { openChallengeFolder } from '#control/front/certificates/acme/challenge-folder.js'
 import { parseNames } from '#control/front/certificates/names.js'
 import { storeServerCertificate } from '#control/front/certificates/server-certificate.js'
-import type { CheckedCertificate } from '#control/front/certificates/uploaded.js'
 import { systemClock } from '#control/system/clock.js'
 import { systemRandom } from '#control/system/random.js'
 
 import { openssl } from '../support/certificates.js'
+import { eventually } from '../support/eventually.js'
 import { describeNeeding } from '../support/needs.js'
 import { type AcmeTestServer, serveChallenges, startAcmeServer } from './acme-server.js'
 
@@ -41,9 +41,9 @@ describeNeeding([{ program: 'pebble', debianPackage: 'pebble' }], 'a certificate
   async function order(
     names: readonly string[],
     options: Partial<Omit<AcmeOptions, 'names'>> = {},
-  ): Promise<CheckedCertificate> {
+  ): Promise<Awaited<ReturnType<typeof orderAcmeCertificate>>> {
     const { directoryUrl, directoryCa } = server
-    return await orderAcmeCertificate({
+    const ordered = await orderAcmeCertificate({
       folder,
       names: parseNames(names, { wildcard: true }),
       settings: { directoryUrl, directoryCa, contactMail: 'admin@registry.example' },
@@ -53,6 +53,8 @@ describeNeeding([{ program: 'pebble', debianPackage: 'pebble' }], 'a certificate
       signal: AbortSignal.timeout(40_000),
       ...options,
     })
+    await ordered.orders.drop() // as whoever takes it into force
+    return ordered
   }
 
   test('holds for all names, under the root of the authority', async () => {
@@ -95,6 +97,25 @@ describeNeeding([{ program: 'pebble', debianPackage: 'pebble' }], 'a certificate
   test('may hold for an address', async () => {
     const { certificate } = await order(['127.0.0.1'])
     expect(certificate.names).toEqual(['127.0.0.1'])
+  })
+
+  test('goes on after a process that was killed in the midst of it, whose order is kept for its owner only', async () => {
+    web?.hold()
+    const killed = new AbortController()
+    const names = ['killed.example']
+    const begun = order(names, { signal: killed.signal })
+    const asked = eventually('the authority asks', async () => (web?.asked().length ?? 0) > 0)
+    await Promise.race([asked, begun])
+    killed.abort(new Error('killed'))
+    await expect(begun).rejects.toThrow(/killed|aborted/)
+    const kept = () => readdirSync(path.join(folder, 'acme')).filter((name) => name.startsWith('order-'))
+    const [file = ''] = kept()
+    expect((statSync(path.join(folder, 'acme', file)).mode & 0o777).toString(8)).toBe('600')
+    await web?.stop()
+    web = await serveChallenges(challenges, server.httpPort)
+    const { certificate } = await order(names)
+    expect(certificate.names).toEqual(names)
+    expect(kept()).toEqual([])
   })
 
   test('is refused in the words of the authority when it does not find the box', async () => {

@@ -2,7 +2,8 @@ import { z } from 'zod'
 
 import { readAccount } from '../access/account.schema.js'
 import { RIGHTS } from '../access/right.js'
-import { CERTIFICATE_SETTING } from '../front/intent.js'
+import { ACME_STATE, acmeState } from '../front/acme-state.js'
+import { ACME_SETTING, CERTIFICATE_SETTING } from '../front/intent.js'
 import { nginxSettings } from '../front/nginx-settings.schema.js'
 import { ProductError } from '../http/product-error.js'
 
@@ -10,17 +11,32 @@ const object = z.record(z.string(), z.unknown())
 const time = z.iso.datetime({ offset: true })
 const version = z.int().min(0)
 const secretHash = z.string().regex(/^\$2[abxy]\$[0-9]{2}\$[./A-Za-z0-9]{53}$/, 'a hash of bcrypt')
-const certificate = z.strictObject({ fingerprint: z.string(), root: z.string().nullable() })
+const certificate = z.strictObject({
+  fingerprint: z.string(),
+  root: z.string().nullable(),
+  acme: z.string().optional(),
+})
+const acme = z.strictObject({
+  ...{ directory: z.string(), ca: z.string().nullable(), contact: z.string().nullable() },
+  names: z.array(z.string()),
+})
 const sealedPassword = z.string().nullable()
 
 const accountRow = z
   .strictObject({ name: z.string(), secretHash, settings: object, version, createdAt: time })
   .superRefine(({ name, settings }, context) => asIssue(context, () => readAccount(name, settings)))
 
+const SETTINGS: Readonly<Record<string, z.ZodType>> = {
+  nginx: nginxSettings,
+  [CERTIFICATE_SETTING]: certificate,
+  [ACME_SETTING]: acme,
+  [ACME_STATE]: acmeState,
+}
+
 const settingRow = z
   .strictObject({ name: z.string(), value: object, version })
   .superRefine(({ name, value }, context) => {
-    const schema = name === 'nginx' ? nginxSettings : name === CERTIFICATE_SETTING ? certificate : object
+    const schema = SETTINGS[name] ?? object
     for (const { message } of schema.safeParse(value).error?.issues ?? [])
       context.addIssue({ code: 'custom', message })
   })
@@ -41,6 +57,7 @@ export const configurationRow = z.strictObject({
   intent: z.strictObject({
     nginx: object,
     certificate: certificate.nullable(),
+    acme: acme.nullable().optional(),
     upstreams: z.array(z.strictObject({ host: z.string(), settings: object, sealedPassword })),
     accounts: z.array(z.strictObject({ name: z.string(), secretHash, settings: object })),
   }),

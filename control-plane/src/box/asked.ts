@@ -9,8 +9,8 @@ function fileOf({ run }: BoxPlaces): string {
   return path.join(run, 'asked.json')
 }
 
-function textOf({ ports, bind, httpBind, names }: BoxSettings, { store }: BoxPlaces): string {
-  return JSON.stringify({ ports, bind, httpBind, names, store })
+function textOf({ ports, acmePort, bind, httpBind, names }: BoxSettings, { store }: BoxPlaces): string {
+  return JSON.stringify({ ports, acmePort, bind, httpBind, names, store })
 }
 
 /** Whether an earlier start left a configuration, and whether it was for what is asked now: other ports are other ones. */

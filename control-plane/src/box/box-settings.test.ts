@@ -8,6 +8,7 @@ describe('without a variable', () => {
     expect(readBoxSettings({ PATH: '/bin' }, MACHINE)).toEqual({
       data: '/srv/entrepot/data',
       ports: { registry: 5000, mirror: 5001, tls: 5443, mirrorTls: 5444, admin: 5445 },
+      acmePort: 80,
       bind: ['127.0.0.1', '::1'],
       httpBind: ['127.0.0.1', '::1'],
       names: [],

@@ -10,6 +10,8 @@ export interface BoxSettings {
   /** The folder of all state, absolute. */
   readonly data: string
   readonly ports: BoxPorts
+  /** Where an ACME server asks; nobody listens there while there is none. */
+  readonly acmePort: number
   /** Addresses of the TLS listeners, in nginx's order. */
   readonly bind: readonly string[]
   /** Addresses of the plain listeners: whoever reaches them may push and delete. */
@@ -80,6 +82,7 @@ const VARIABLES = z.object({
   ENTREPOT_TLS_PORT: port(5443),
   ENTREPOT_MIRROR_TLS_PORT: port(5444),
   ENTREPOT_ADMIN_PORT: port(5445),
+  ENTREPOT_ACME_PORT: port(80),
   ENTREPOT_BIND: addresses.optional(),
   ENTREPOT_HTTP_BIND: addresses.optional(),
   ENTREPOT_NAMES: z
@@ -129,6 +132,7 @@ export function readBoxSettings(
   return {
     data: ENTREPOT_DATA === undefined ? path.join(machine.root, 'data') : absolute(ENTREPOT_DATA),
     ports: differentPorts(values),
+    acmePort: values.ENTREPOT_ACME_PORT,
     bind: ENTREPOT_BIND ?? loopback,
     httpBind: ENTREPOT_HTTP_BIND ?? loopback,
     names: values.ENTREPOT_NAMES,

@@ -68,3 +68,11 @@ test.each([
     `${variable} is 192.0.2.1: this machine has no such address`,
   )
 })
+
+test('the port of an ACME server is asked for only where one is answered', async () => {
+  const acmePort = await listen()
+  await requireFreePorts({ ...settings, acmePort })
+  await expect(requireFreePorts({ ...settings, acmePort }, { servesChallenges: true })).rejects.toThrow(
+    /^port \d+ is taken by .*: ENTREPOT_ACME_PORT=\d+ npm start$/,
+  )
+})

@@ -13,10 +13,13 @@ interface Wanted {
 }
 
 /** Taken ports are said here, in words, all of them at once: nginx would only know that it cannot listen. */
-export async function requireFreePorts(settings: BoxSettings): Promise<void> {
+export async function requireFreePorts(
+  settings: BoxSettings,
+  { servesChallenges = false }: { readonly servesChallenges?: boolean } = {},
+): Promise<void> {
   const refusals = new Map<string, string>()
   let free = Math.max(...Object.values(settings.ports))
-  for (const { variable, port, bindVariable, host } of wantedBy(settings)) {
+  for (const { variable, port, bindVariable, host } of wantedBy(settings, servesChallenges)) {
     const code = await listeningError({ host, port })
     if (code === undefined || refusals.has(variable)) continue
     if (code === 'EADDRNOTAVAIL')
@@ -32,18 +35,25 @@ export async function requireFreePorts(settings: BoxSettings): Promise<void> {
   if (refusals.size > 0) throw new StartRefused([...refusals.values()].join('; '))
 }
 
-function wantedBy({ ports, bind, httpBind }: BoxSettings): Wanted[] {
+function wantedBy({ ports, acmePort, bind, httpBind }: BoxSettings, servesChallenges: boolean): Wanted[] {
   const plain = (['registry', 'mirror'] as const).flatMap((key) =>
     httpBind.map((host) => ({ key, host, bindVariable: 'ENTREPOT_HTTP_BIND' as const })),
   )
   const tls = (['tls', 'mirrorTls', 'admin'] as const).flatMap((key) =>
     bind.map((host) => ({ key, host, bindVariable: 'ENTREPOT_BIND' as const })),
   )
-  return [...plain, ...tls].map(({ key, ...place }) => ({
-    ...place,
-    variable: PORT_VARIABLES[key],
-    port: ports[key],
+  const challenges = (servesChallenges ? bind : []).map((host) => ({
+    ...{ host, bindVariable: 'ENTREPOT_BIND' as const },
+    ...{ variable: 'ENTREPOT_ACME_PORT', port: acmePort },
   }))
+  return [
+    ...[...plain, ...tls].map(({ key, ...place }) => ({
+      ...place,
+      variable: PORT_VARIABLES[key],
+      port: ports[key],
+    })),
+    ...challenges,
+  ]
 }
 
 /** Undefined: nobody listens there, and we may. */

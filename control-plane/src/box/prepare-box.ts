@@ -40,7 +40,7 @@ export async function prepareBox({ environment, clock, random, say }: PrepareOpt
   const places = placesOf(settings)
   lockDataFolder(places, clock)
   await endLeftOverNginx(places, { clock, say })
-  await requireFreePorts(settings)
+  await requireFreePorts(settings, { servesChallenges: servesChallenges(places) })
   const nginx = await ensureNginx({ say, isRoot: process.getuid?.() === 0 })
   makeFolders(places)
   await ensureSecretKey(places, settings, random)
@@ -57,4 +57,10 @@ export async function prepareBox({ environment, clock, random, say }: PrepareOpt
 function makeFolders({ store, config, nginx }: BoxPlaces): void {
   for (const folder of [store, config, path.join(nginx, 'logs'), path.join(nginx, 'temp')])
     fs.mkdirSync(folder, { recursive: true })
+}
+
+/** The configuration that nginx will start with answers an ACME server. */
+function servesChallenges({ currentConfig }: BoxPlaces): boolean {
+  const conf = path.join(currentConfig, 'nginx.conf')
+  return fs.existsSync(conf) && fs.readFileSync(conf, 'utf8').includes('/.well-known/acme-challenge/')
 }

@@ -2,6 +2,7 @@ import { Body, Controller, Header, Param } from '@nestjs/common'
 
 import { Route } from '../http/bind-route.js'
 import { type Caller, Who } from '../http/caller.js'
+import type { AcmeWish } from './acme.schema.js'
 import {
   CERTIFICATE_ROUTES,
   type CertificateUpload,
@@ -33,6 +34,21 @@ export class CertificatesController {
   @Route(CERTIFICATE_ROUTES.reset)
   reset(@Who() caller: Caller) {
     return this.certificates.reset(caller)
+  }
+
+  @Route(CERTIFICATE_ROUTES.acme)
+  acme(@Body({ schema: CERTIFICATE_ROUTES.acme.body }) body: AcmeWish, @Who() caller: Caller) {
+    return this.certificates.useAcme(body, caller)
+  }
+
+  @Route(CERTIFICATE_ROUTES.renewAcme)
+  renewAcme(@Who() caller: Caller) {
+    return this.certificates.renewAcme(caller)
+  }
+
+  @Route(CERTIFICATE_ROUTES.dropAcme)
+  dropAcme(@Who() caller: Caller) {
+    return this.certificates.dropAcme(caller)
   }
 
   @Route(CERTIFICATE_ROUTES.requests)

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 
 import { route } from '../http/route.js'
+import { acmeShown, acmeWish } from './acme.schema.js'
 import { REQUEST_KEYS } from './certificates/csr.js'
 
 const validity = { notBefore: z.iso.datetime(), notAfter: z.iso.datetime() }
@@ -17,13 +18,14 @@ const shown = {
     })
     .meta({ description: 'The own authority; GET certificates/ca.pem gives it to everybody.' }),
   server: z.strictObject({
-    source: z.enum(['own', 'uploaded']),
+    source: z.enum(['own', 'uploaded', 'acme']),
     fingerprint: z.string(),
     issuer: z.string(),
     names: z.array(z.string()),
     ...validity,
     ...expiry,
   }),
+  acme: acmeShown.nullable().meta({ description: 'Null while certificates come from no ACME server.' }),
 }
 
 const certificates = z.strictObject(shown).meta({ id: 'Certificates' })
@@ -106,6 +108,21 @@ export const CERTIFICATE_ROUTES = {
       summary: 'Goes back to the own authority',
       needs: 'admin',
     },
+    status: 204,
+  }),
+  acme: route({
+    ...{ method: 'PUT', path: 'certificates/acme', needs: 'admin', body: acmeWish },
+    summary: 'Has certificates issued and renewed by an ACME server (HTTP-01)',
+    ...{ status: 200, answer: certificates },
+  }),
+  renewAcme: route({
+    ...{ method: 'POST', path: 'certificates/acme/renew', needs: 'operate' },
+    summary: 'Orders one of the ACME server now, without waiting for the next try',
+    ...{ status: 200, answer: certificates },
+  }),
+  dropAcme: route({
+    ...{ method: 'DELETE', path: 'certificates/acme', needs: 'admin' },
+    summary: 'Ends ACME, and goes back to the own authority',
     status: 204,
   }),
   requests: route({

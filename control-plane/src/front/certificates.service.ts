@@ -8,7 +8,6 @@ import { Database } from '../database/database.js'
 import type { Caller } from '../http/caller.js'
 import { ProductError } from '../http/product-error.js'
 import { ClockProvider, RandomProvider } from '../system/providers.js'
-import { CertificateRefused } from './certificates/certificate-refused.js'
 import {
   acceptForRequest,
   findRequest,
@@ -19,8 +18,11 @@ import {
 import { expiryOf } from './certificates/expiry.js'
 import { type CertificateName, parseNames } from './certificates/names.js'
 import { ownCaFiles } from './certificates/own-ca.js'
+import { refusedAsInvalid } from './certificates/refused-as-invalid.js'
 import { storeServerCertificate } from './certificates/server-certificate.js'
 import { type CheckedCertificate, checkUploaded } from './certificates/uploaded.js'
+import { Acme } from './acme.service.js'
+import type { AcmeWish } from './acme.schema.js'
 import type {
   CertificatesShown,
   CertificateUpload,
@@ -31,7 +33,7 @@ import type {
 } from './certificates.schema.js'
 import { Configurations } from './configurations.service.js'
 import { CERTIFICATE_SETTING, readIntent } from './intent.js'
-import { chooseCertificate, namesOf, type ServedCertificate } from './served-certificate.js'
+import { findServedCertificate, type FoundCertificate, namesOf } from './served-certificate.js'
 import { SettingEntity } from './setting.entity.js'
 import { Site } from './site.js'
 
@@ -39,16 +41,18 @@ import { Site } from './site.js'
 @Injectable()
 export class Certificates {
   constructor(
-    private readonly site: Site,
+    readonly site: Site,
     private readonly database: Database,
     private readonly configurations: Configurations,
     private readonly audit: Audit,
-    private readonly clock: ClockProvider,
+    private readonly acme: Acme,
+    readonly clock: ClockProvider,
     private readonly random: RandomProvider,
   ) {}
 
   async show(): Promise<CertificatesShown> {
-    return this.#shown(await this.#served())
+    const intent = await this.database.transaction(readIntent)
+    return { ...this.#shown(await findServedCertificate(intent, this)), acme: await this.acme.look(intent) }
   }
 
   /** PEM; it needs no database, so that clients can be set up while there is none. */
@@ -58,7 +62,10 @@ export class Certificates {
 
   /** Whom clients have to trust for what is shown now, and its key as curl pins it: base64 of SHA-256. */
   async trusted() {
-    const { authority, ca, server } = await this.#served()
+    const { authority, ca, server } = await findServedCertificate(
+      await this.database.transaction(readIntent),
+      this,
+    )
     const caPem = authority ?? ca.pem
     const key = new X509Certificate(server.pem).publicKey.export({ type: 'spki', format: 'der' })
     return {
@@ -86,9 +93,37 @@ export class Certificates {
       target: 'server',
       run: async (manager) => {
         await manager.delete(SettingEntity, { name: CERTIFICATE_SETTING })
+        await this.acme.forget(manager)
         return { answer: undefined }
       },
     })
+    await this.acme.stop()
+  }
+
+  /** The certificate may come later: `acme.state` says how it stands. */
+  async useAcme(wish: AcmeWish, caller: Caller): Promise<CertificatesShown> {
+    await this.acme.put(wish, caller)
+    return this.show()
+  }
+
+  async renewAcme(caller: Caller): Promise<CertificatesShown> {
+    await this.acme.renew(caller)
+    return this.show()
+  }
+
+  /** What was uploaded meanwhile stays. */
+  async dropAcme(caller: Caller): Promise<void> {
+    await this.configurations.change(caller, {
+      ...{ action: 'certificates.acme.drop', target: 'server' },
+      run: async (manager) => {
+        const { acme: before, certificate } = await readIntent(manager)
+        if (certificate?.acme !== undefined)
+          await manager.delete(SettingEntity, { name: CERTIFICATE_SETTING })
+        await this.acme.forget(manager)
+        return { answer: undefined, before }
+      },
+    })
+    await this.acme.stop()
   }
 
   async requests(): Promise<{ items: RequestShown[] }> {
@@ -148,15 +183,12 @@ export class Certificates {
           value,
           version: (before?.version ?? 0) + 1,
         })
+        await this.acme.forget(manager)
         return { answer: undefined, before: before?.value, after: { fingerprint } }
       },
     })
+    await this.acme.stop()
     return { ...(await this.show()), warnings: warnings.map(({ sentence }) => sentence) }
-  }
-
-  async #served(): Promise<ServedCertificate> {
-    const intent = await this.database.transaction(readIntent)
-    return chooseCertificate(intent, { site: this.site, clock: this.clock, random: this.random })
   }
 
   async #names(): Promise<readonly string[]> {
@@ -169,7 +201,7 @@ export class Certificates {
     )
   }
 
-  #shown({ ca, server, source }: ServedCertificate): CertificatesShown {
+  #shown({ ca, server, source }: FoundCertificate): Omit<CertificatesShown, 'acme'> {
     return {
       authority: { fingerprint: ca.fingerprint, ...times(ca) },
       server: {
@@ -187,19 +219,6 @@ function given({ certificate, key, allowUnknownIssuer }: CertificateUpload) {
     certificate,
     ...(key !== undefined && { key }),
     ...(allowUnknownIssuer !== undefined && { allowUnknownIssuer }),
-  }
-}
-
-async function refusedAsInvalid<T>(run: () => T | Promise<T>): Promise<T> {
-  try {
-    return await run()
-  } catch (error) {
-    if (!(error instanceof CertificateRefused)) throw error
-    throw new ProductError(
-      'invalid',
-      { fields: [{ field: error.field, message: error.message }] },
-      { cause: error },
-    )
   }
 }
 

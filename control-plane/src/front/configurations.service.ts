@@ -18,7 +18,9 @@ import {
 import { type Applied, Generations, type Rendered } from './generations.js'
 import { ConfigurationEntity } from './configuration.entity.js'
 import type { ConfigurationDiff, ConfigurationRow } from './configuration.schema.js'
+import { findServerCertificate } from './certificates/server-certificate.js'
 import { type Intent, readIntent, writeIntent } from './intent.js'
+import { Site } from './site.js'
 import { Together } from './together.js'
 
 /** One change of what is meant: done in the transaction that is kept only when the box takes it. */
@@ -81,6 +83,7 @@ export class Configurations {
     private readonly audit: Audit,
     private readonly generations: Generations,
     private readonly clock: ClockProvider,
+    private readonly site: Site,
   ) {}
 
   /** @throws ProductError `refused` with the stage and its reason; then nothing has changed */
@@ -236,10 +239,20 @@ export class Configurations {
       target: String(id),
       run: async (manager) => {
         const { intent } = await readConfiguration(manager, id)
+        await this.#requireCertificate(intent)
         await writeIntent(manager, intent, this.clock.now())
         return { answer: undefined, after: { id } }
       },
     })
+  }
+
+  /** Without it the box would show one of its own, which nobody has asked for. */
+  async #requireCertificate({ certificate }: Intent): Promise<void> {
+    if (certificate === null) return
+    const { fingerprint } = certificate
+    if ((await findServerCertificate(this.site.certificates, fingerprint)) !== undefined) return
+    const reason = `the certificate of then, ${fingerprint}, has ended and is removed: upload its successor, and change the rest as it was`
+    throw new ProductError('refused', { stage: 'certificate', reason })
   }
 
   async #apply(manager: EntityManager, kept: { author: string; reason: string }): Promise<void> {

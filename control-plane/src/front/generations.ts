@@ -38,4 +38,6 @@ export abstract class Generations {
   /** Tests, swaps, reloads, and probes; what is refused has changed nothing. */
   abstract apply(rendered: Rendered): Promise<Applied>
   abstract look(): Promise<Standing>
+  /** Files of certificates that nginx reads, or may be sent back to. */
+  abstract certificateFiles(): Promise<ReadonlySet<string>>
 }

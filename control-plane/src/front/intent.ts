@@ -4,6 +4,15 @@ import { AccountEntity } from '../access/account.entity.js'
 import { UpstreamEntity } from '../upstreams/upstream.entity.js'
 import { SettingEntity } from './setting.entity.js'
 
+/** An ACME server that the certificate comes from. */
+export interface AcmeIntent {
+  readonly directory: string
+  /** PEM of whom its own certificate is. */
+  readonly ca: string | null
+  readonly contact: string | null
+  readonly names: readonly string[]
+}
+
 /** What the admin wants, as it is kept: everything that the rendered files follow from. */
 export interface Intent {
   readonly nginx: Readonly<Record<string, unknown>>
@@ -12,7 +21,11 @@ export interface Intent {
     readonly fingerprint: string
     /** PEM of what clients install for it; null when they have it. */
     readonly root: string | null
+    /** The directory of the ACME server that has issued it; missing for what was uploaded. */
+    readonly acme?: string
   } | null
+  /** Missing in what was kept before there was any. */
+  readonly acme?: AcmeIntent | null
   readonly upstreams: readonly {
     readonly host: string
     readonly settings: Readonly<Record<string, unknown>>
@@ -26,6 +39,7 @@ export interface Intent {
 }
 
 export const CERTIFICATE_SETTING = 'certificate'
+export const ACME_SETTING = 'acme'
 
 /** Reads it as this transaction sees it. */
 export async function readIntent(manager: EntityManager): Promise<Intent> {
@@ -33,9 +47,11 @@ export async function readIntent(manager: EntityManager): Promise<Intent> {
   const upstreams = await manager.find(UpstreamEntity, { order: { position: 'ASC', host: 'ASC' } })
   const accounts = await manager.find(AccountEntity, { order: { name: 'ASC' } })
   const certificate = await manager.findOneBy(SettingEntity, { name: CERTIFICATE_SETTING })
+  const acme = await manager.findOneBy(SettingEntity, { name: ACME_SETTING })
   return {
     nginx: nginx?.value ?? {},
     certificate: (certificate?.value as Intent['certificate'] | undefined) ?? null,
+    acme: (acme?.value as AcmeIntent | undefined) ?? null,
     upstreams: upstreams.map(({ host, settings, sealedPassword }) => ({ host, settings, sealedPassword })),
     accounts: accounts.map(({ name, secretHash, settings }) => ({ name, secretHash, settings })),
   }
@@ -55,6 +71,9 @@ export async function writeIntent(manager: EntityManager, intent: Intent, now: D
       value: { ...intent.certificate },
       version,
     })
+  await manager.delete(SettingEntity, { name: ACME_SETTING })
+  if (intent.acme !== undefined && intent.acme !== null)
+    await manager.save(SettingEntity, { name: ACME_SETTING, value: { ...intent.acme }, version })
   await manager.save(
     UpstreamEntity,
     intent.upstreams.map((upstream, position) => ({ ...upstream, position, version })),

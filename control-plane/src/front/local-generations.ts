@@ -16,6 +16,7 @@ import { applyGeneration, type ApplyOptions } from './applying/apply-generation.
 import { probesOf, runningGeneration } from './applying/ask-nginx.js'
 import { countDraining } from './applying/draining.js'
 import { findDrift } from './applying/generation-files.js'
+import { namedCertificates } from './applying/named-certificates.js'
 import { findGeneration, generationFolder } from './applying/places.js'
 import type { Applied, Generations, Standing, Rendered } from './generations.js'
 import type { Intent } from './intent.js'
@@ -96,6 +97,10 @@ export class LocalGenerations implements Generations {
       draining: await countDraining(places.prefix),
       drift: drift.map(({ path, what }) => `${path} ${what}`),
     }
+  }
+
+  certificateFiles(): Promise<ReadonlySet<string>> {
+    return namedCertificates(this.#options.applying.places)
   }
 
   async #frontOf(

@@ -4,6 +4,7 @@ import type { Intent } from './intent.js'
 import type { LocalGenerationsOptions } from './local-generations.js'
 import { nginxSettings } from './nginx-settings.schema.js'
 import type { ServedCertificate } from './served-certificate.js'
+import { challengesOf } from './site.js'
 import { virtualHostsOf } from './virtual-hosts.js'
 
 interface Wanted {
@@ -23,6 +24,7 @@ export function localListeners(
   const virtualHosts = virtualHostsOf(intent)
   const pair = { certificate: served.certificate, key: served.key }
   const core = { coreSocket: settings.anonymousPull ? sockets.core : sockets.closedCore }
+  const hasAcme = intent.acme !== undefined && intent.acme !== null
   const hasVirtual = (port: number, own: number): boolean =>
     virtualHosts.length > 0 && port > 0 && port !== own
   return [
@@ -43,6 +45,9 @@ export function localListeners(
         ? [{ kind: 'tls', address, port: settings.virtualHostsPort, ...core, ...pair, virtualHosts } as const]
         : []),
       { kind: 'admin', address, port: ports.admin, ...pair, apiSocket: sockets.api },
+      ...(hasAcme
+        ? [{ kind: 'challenge', address, port: site.acmePort, folder: challengesOf(site) } as const]
+        : []),
     ]),
   ]
 }

@@ -2,12 +2,20 @@ import { Inject, Injectable } from '@nestjs/common'
 import { Interval } from '@nestjs/schedule'
 import type { Logger } from 'pino'
 
+import { Database } from '../database/database.js'
 import { LOG } from '../system/log.js'
+import { ClockProvider } from '../system/providers.js'
+import { removeUnused } from './certificates/remove-unused.js'
 import { Configurations } from './configurations.service.js'
-import type { Applied } from './generations.js'
+import { type Applied, Generations } from './generations.js'
+import { Site } from './site.js'
 
 const EVERY_MS = 60 * 60 * 1000
 const DOUBT_MS = 10_000
+/** What is chosen now, and whatever a rollback could bring back. */
+const NAMED = `SELECT DISTINCT intent->'certificate'->>'fingerprint' AS fingerprint FROM configuration
+  WHERE intent->'certificate'->>'fingerprint' IS NOT NULL
+  UNION SELECT value->>'fingerprint' FROM setting WHERE name = 'certificate'`
 
 /**
  * What the box does by itself: a certificate of the own authority is issued anew when a third of its life is left, since
@@ -17,6 +25,10 @@ const DOUBT_MS = 10_000
 export class RenewalJob {
   constructor(
     private readonly configurations: Configurations,
+    private readonly database: Database,
+    private readonly generations: Generations,
+    private readonly site: Site,
+    private readonly clock: ClockProvider,
     @Inject(LOG) private readonly log: Logger,
   ) {}
 
@@ -26,6 +38,24 @@ export class RenewalJob {
       this.#tell(await this.configurations.refresh('certificate renewed'))
     } catch (error) {
       this.log.error({ err: error }, 'the certificate could not be looked after: the next hour tries again')
+    }
+  }
+
+  /** Keys of certificates that nobody goes back to any more are a risk, and nothing else. */
+  @Interval(EVERY_MS)
+  async tidy(): Promise<void> {
+    try {
+      const removed = await this.database.alone(async (manager) => {
+        const rows = await manager.query<readonly { readonly fingerprint: string }[]>(NAMED)
+        return removeUnused(this.site.certificates, {
+          files: await this.generations.certificateFiles(),
+          fingerprints: new Set(rows.map(({ fingerprint }) => fingerprint)),
+          now: this.clock.now(),
+        })
+      })
+      if (removed > 0) this.log.info({ removed }, 'certificates that nobody needs any more are removed')
+    } catch (error) {
+      this.log.warn({ err: error }, 'unused certificates could not be removed: the next hour tries again')
     }
   }
 

@@ -46,8 +46,12 @@ export class HealthService {
   }
 
   async #certificate(): Promise<Part> {
-    const { server } = await this.certificates.show()
+    const { server, acme } = await this.certificates.show()
     const { state, days, notAfter } = server
+    if (acme?.state === 'failed') {
+      const cause = `the one in force ends on ${notAfter}, and none came by ACME: ${acme.reason ?? ''}`
+      return { state: 'degraded', cause, detail: { notAfter, nextTryAt: acme.nextTryAt } }
+    }
     if (state === 'fine' || state === 'renew') return { state: 'up', detail: { notAfter } }
     const cause = state === 'expired' ? `it ended on ${notAfter}` : `it ends in ${days} days, on ${notAfter}`
     return { state: 'degraded', cause, detail: { notAfter } }

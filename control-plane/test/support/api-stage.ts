@@ -84,6 +84,7 @@ export async function openApiStage({
   const box = given ?? new RememberingGenerations(sealing)
   const site = siteIn(certificates ?? path.join(folder, 'certificates'))
   await mendAuthority(site.certificates)
+  box.making = { site, clock, random }
   const own = await ensureOwnCertificates({ folder: site.certificates, names: site.names, clock, random })
   const controlPlane = await openControlPlane({
     database: new Database({ url, clock }),
@@ -135,6 +136,7 @@ function siteIn(certificates: string): Site {
   return {
     ...{ host: 'box.example', names: ['box.example', '127.0.0.1'], certificates },
     ports: { registry: 5000, mirror: 5001, tls: 5443, mirrorTls: 5444, admin: 5445 },
+    acmePort: 80,
   }
 }
 

@@ -2,6 +2,7 @@ import { stringify } from 'yaml'
 
 import { type Applied, Generations, type Standing, type Rendered } from '#control/front/generations.js'
 import type { Intent } from '#control/front/intent.js'
+import { chooseCertificate } from '#control/front/served-certificate.js'
 import type { Sealing } from '#control/system/sealed.js'
 import { openSecrets } from '#control/upstreams/upstream-secrets.js'
 
@@ -24,7 +25,11 @@ export class RememberingGenerations extends Generations {
     this.#sealing = sealing
   }
 
-  async render({ nginx, upstreams, accounts }: Intent): Promise<Rendered> {
+  /** Where certificates are made, as the box makes them when it renders. */
+  making: Parameters<typeof chooseCertificate>[1] | undefined
+
+  async render({ nginx, upstreams, accounts, certificate }: Intent): Promise<Rendered> {
+    if (this.making !== undefined) await chooseCertificate({ nginx, upstreams, certificate }, this.making)
     const registry = {
       upstreams: upstreams.map(({ host, settings }) => ({ host, ...settings })),
       accounts: accounts.map(({ name, secretHash, settings }) => ({ name, secretHash, ...settings })),
@@ -59,6 +64,12 @@ export class RememberingGenerations extends Generations {
     await this.gate
     this.inside -= 1
     return this.answer
+  }
+
+  /** Those that a test says. */
+  readonly certificatesNamed = new Set<string>()
+  certificateFiles(): Promise<ReadonlySet<string>> {
+    return Promise.resolve(this.certificatesNamed)
   }
 
   /** What was tried last is in force. */

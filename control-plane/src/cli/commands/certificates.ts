@@ -1,6 +1,10 @@
 import { Option, type Command } from 'commander'
 
-import { CERTIFICATE_ROUTES as ROUTES, type ChosenCertificate } from '../../front/certificates.schema.js'
+import {
+  type CertificatesShown,
+  CERTIFICATE_ROUTES as ROUTES,
+  type ChosenCertificate,
+} from '../../front/certificates.schema.js'
 import { apiCommand, group, listOption, type Run } from '../command.js'
 import { asYaml, pageShown, type Shown } from '../output.js'
 import { readText } from '../settings-options.js'
@@ -19,6 +23,15 @@ interface RequestOptions {
   readonly organization?: string
 }
 
+interface AcmeOptions {
+  readonly name?: readonly string[]
+  readonly contact?: string
+  readonly caFile?: string
+  readonly agreeTerms?: boolean
+  readonly accountKeyId?: string
+  readonly accountHmacFile?: string
+}
+
 const UNKNOWN_ISSUER = new Option(
   '--allow-unknown-issuer',
   'its last issuer is not known here: clients have it',
@@ -31,8 +44,7 @@ export function addCertificates(program: Command, run: Run): void {
     description: 'Shows their names, fingerprints and ends.',
     examples: ['entrepot certificates show'],
     run: async ({ call }) => {
-      const value = await call(ROUTES.show)
-      return { value, text: asYaml(value).trimEnd() }
+      return certificatesShown(await call(ROUTES.show))
     },
   })
   apiCommand(certificates, run, {
@@ -45,6 +57,7 @@ export function addCertificates(program: Command, run: Run): void {
     },
   })
   addOwn(certificates, run)
+  addAcme(group(certificates, 'acme', 'Certificates that an ACME server issues, and the box renews.'), run)
   addRequests(group(certificates, 'requests', 'Signing requests for a PKI of yours.'), run)
 }
 
@@ -73,6 +86,67 @@ function addOwn(certificates: Command, run: Run): void {
       return { text: 'The certificate is one of the own authority.' }
     },
   })
+}
+
+function addAcme(acme: Command, run: Run): void {
+  apiCommand<AcmeOptions>(acme, run, {
+    usage: 'set <directory>',
+    description:
+      'Orders certificates of the ACME server with this directory from now on, and renews them.\n\nIts questions (HTTP-01) come to port 80 of the names, where the box listens from now on.',
+    examples: [
+      'entrepot certificates acme set https://acme-v02.api.letsencrypt.org/directory --contact me@example.com --agree-terms',
+      'entrepot certificates acme set https://ca.corp.example/acme/directory --ca-file corp.pem --name box.corp.example --agree-terms',
+    ],
+    options: [
+      listOption('--name <name>', 'a name of the box; all its hosts when missing'),
+      new Option('--contact <address>', 'where the authority writes to'),
+      new Option('--ca-file <file>', "of whom the directory's own certificate is, PEM"),
+      new Option('--agree-terms', "agrees to the authority's terms of service"),
+      new Option('--account-key-id <id>', 'of the account that the authority has given you, if it wants one'),
+      new Option('--account-hmac-file <file>', 'the HMAC key of that account, base64url'),
+    ],
+    run: async ({ call, args: [directory = ''], options }) =>
+      certificatesShown(await call(ROUTES.acme, { body: acmeBody(directory, options) })),
+  })
+  apiCommand(acme, run, {
+    usage: 'renew',
+    description: 'Orders one now, without waiting for the next try.',
+    examples: ['entrepot certificates acme renew'],
+    run: async ({ call }) => certificatesShown(await call(ROUTES.renewAcme)),
+  })
+  apiCommand(acme, run, {
+    usage: 'rm',
+    description: 'Ends it, and goes back to a certificate of the own authority.',
+    examples: ['entrepot certificates acme rm'],
+    run: async ({ call }) => {
+      await call(ROUTES.dropAcme)
+      return { text: 'No ACME server is in force.' }
+    },
+  })
+}
+
+function acmeBody(directory: string, options: AcmeOptions): object {
+  const { name, contact, caFile, agreeTerms = false, accountKeyId, accountHmacFile } = options
+  return {
+    ...{ directory, termsAgreed: agreeTerms },
+    ...(name !== undefined && { names: name }),
+    ...(contact !== undefined && { contact }),
+    ...(caFile !== undefined && { ca: readText('--ca-file', caFile) }),
+    ...((accountKeyId !== undefined || accountHmacFile !== undefined) && {
+      externalAccount: {
+        keyId: accountKeyId ?? '',
+        hmacKey: accountHmacFile === undefined ? '' : readText('--account-hmac-file', accountHmacFile).trim(),
+      },
+    }),
+  }
+}
+
+/** An order that has failed is a finding: what is served is another certificate. */
+function certificatesShown(value: CertificatesShown): Shown {
+  const { acme } = value
+  const text = asYaml(value).trimEnd()
+  if (acme?.state !== 'failed') return { value, text }
+  return { value, text, finding: `no certificate came by ACME: ${acme.reason ?? ''}` }
 }
 
 function addRequests(requests: Command, run: Run): void {

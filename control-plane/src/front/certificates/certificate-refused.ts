@@ -39,6 +39,7 @@ interface Details {
   'acme-answer-unexpected': { readonly url: string; readonly why: string }
   'acme-no-http-01': { readonly name: string; readonly offered: readonly string[] }
   'acme-challenge-failed': { readonly name: string; readonly detail: string }
+  'acme-account-needed': { readonly url: string }
   'acme-timeout': { readonly step: string; readonly seconds: number }
   'own-ca-key-missing': { readonly certificateFile: string; readonly keyFile: string }
   'own-ca-unreadable': { readonly file: string; readonly why: string }
@@ -174,6 +175,11 @@ const ROWS: { readonly [R in CertificateRefusal]: Row<Details[R]> } = {
     'acme',
     ({ name, detail }) =>
       `the ACME server did not find the box behind ${name}: ${detail}; http://${name}/.well-known/acme-challenge/ must reach the box on port 80`,
+  ],
+  'acme-account-needed': [
+    'acme',
+    ({ url }) =>
+      `${url} serves its customers only: send externalAccount, the key id and HMAC key that it has given you`,
   ],
   'acme-timeout': [
     'acme',

@@ -79,6 +79,13 @@ export async function readOrMakeOwnCa(options: OwnCaOptions): Promise<OwnCa> {
   return readOwnCa(files, (await findText(files.certificate)) ?? '')
 }
 
+/** The authority; undefined when none was made yet. @throws CertificateRefused as `readOrMakeOwnCa` does */
+export async function findOwnCa(folder: string): Promise<OwnCa | undefined> {
+  const files = ownCaFiles(folder)
+  const pem = await findText(files.certificate)
+  return pem === undefined ? undefined : readOwnCa(files, pem)
+}
+
 /** A new server certificate for these names, with a key of its own. */
 export async function issueServerCertificate(
   ca: OwnCa,

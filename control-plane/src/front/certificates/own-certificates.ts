@@ -5,7 +5,14 @@ import type { Random } from '../../system/random.js'
 import { makeFolder } from './create-durably.js'
 import { expiryOf } from './expiry.js'
 import { type CertificateName, isAddress, parseNames } from './names.js'
-import { isIssuedBy, issueServerCertificate, type OwnCa, ownCaFiles, readOrMakeOwnCa } from './own-ca.js'
+import {
+  findOwnCa,
+  isIssuedBy,
+  issueServerCertificate,
+  type OwnCa,
+  ownCaFiles,
+  readOrMakeOwnCa,
+} from './own-ca.js'
 import {
   listServerCertificates,
   type ServerCertificate,
@@ -51,11 +58,34 @@ export async function ensureOwnCertificates(options: OwnCertificatesOptions): Pr
   return { caFile: ownCaFiles(folder).certificate, fingerprint: ca.fingerprint, ca, certificate, key, server }
 }
 
+/**
+ * Those that `ensureOwnCertificates` has made last: a certificate whose renewal is due, too, and one of other names when
+ * there is none of these yet. @throws Error before any was made
+ */
+export async function findOwnCertificates({
+  folder,
+  names: texts,
+  clock,
+}: Omit<OwnCertificatesOptions, 'random'>): Promise<Pick<OwnCertificates, 'ca' | 'server'>> {
+  const names = parseNames(texts)
+  const ca = await findOwnCa(folder)
+  if (ca === undefined) throw new Error(`there is no authority in ${folder} yet`)
+  const own = (await listServerCertificates(folder))
+    .filter((one) => isIssuedBy(ca, one))
+    .sort((one, other) => other.notBefore.getTime() - one.notBefore.getTime())
+  const server =
+    (await findCurrent(ca, names, { folder, clock })) ??
+    own.find((one) => isSameNames(one.names, names)) ??
+    own[0]
+  if (server === undefined) throw new Error(`there is no certificate in ${folder} yet`)
+  return { ca, server }
+}
+
 /** The one that lasts longest of those that fit. */
 async function findCurrent(
   ca: OwnCa,
   names: readonly CertificateName[],
-  { folder, clock }: OwnCertificatesOptions,
+  { folder, clock }: Pick<OwnCertificatesOptions, 'folder' | 'clock'>,
 ): Promise<ServerCertificate | undefined> {
   const now = clock.now()
   const stored = await listServerCertificates(folder)

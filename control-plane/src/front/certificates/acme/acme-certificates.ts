@@ -7,8 +7,10 @@ import { createDurably, makeFolder } from '../create-durably.js'
 import type { CertificateName } from '../names.js'
 import { findKeyText } from '../server-certificate.js'
 import { type CheckedCertificate, checkUploaded } from '../uploaded.js'
-import type { AcmeServer } from './acme-session.js'
+import { AcmeSession, type AcmeServer } from './acme-session.js'
 import type { Challenges } from './challenge-folder.js'
+import type { ExternalAccount } from './jws.js'
+import { KeptOrders } from './kept-order.js'
 import { orderCertificate } from './order-certificate.js'
 
 /** An ACME server as the admin names it. */
@@ -27,25 +29,53 @@ export interface AcmeOptions {
 }
 
 /**
- * Orders a certificate, and looks at it as at an uploaded one before anybody shows it to clients. The caller stores it,
- * and orders the next one when `expiryOf` says `renew`.
+ * Makes the account, or finds it again: whether the server is one, is reached, and takes us is seen before anything is
+ * changed. Answers the terms that go with it.
  * @throws CertificateRefused
  */
-export async function orderAcmeCertificate(options: AcmeOptions): Promise<CheckedCertificate> {
-  const { settings, names, challenges, clock, signal } = options
-  const server = { ...settings, accountKey: await accountKey(options), clock, signal }
-  const { pem, keyPem } = await orderCertificate({ server, names, challenges })
-  return checkUploaded({
-    certificate: pem,
-    key: keyPem,
-    boxNames: names,
-    now: clock.now(),
-    allowUnknownIssuer: true, // it sends the chain without the root, and a company's root is known to its clients only
+export async function openAcmeAccount(
+  options: Pick<AcmeOptions, 'folder' | 'settings' | 'clock' | 'random' | 'signal'>,
+  externalAccount: ExternalAccount | undefined,
+): Promise<string | undefined> {
+  const { settings, clock, signal } = options
+  const session = await AcmeSession.open({
+    ...{ ...settings, accountKey: await accountKey(options), clock, signal },
+    ...(externalAccount && { externalAccount }),
   })
+  await session.close()
+  return session.terms
+}
+
+/**
+ * Orders a certificate, and looks at it as at an uploaded one before anybody shows it to clients. The caller stores it,
+ * drops the order once it is in force, and orders the next one when `expiryOf` says `renew`.
+ * @throws CertificateRefused
+ */
+export async function orderAcmeCertificate(
+  options: AcmeOptions,
+): Promise<CheckedCertificate & { readonly orders: KeptOrders }> {
+  const { folder, settings, names, challenges, clock, random, signal } = options
+  const server = { ...settings, accountKey: await accountKey(options), clock, signal }
+  const orders = new KeptOrders(folder, { directoryUrl: settings.directoryUrl, names, random })
+  const { pem, keyPem } = await orderCertificate({ server, names, challenges, orders })
+  try {
+    const checked = checkUploaded({
+      ...{ certificate: pem, key: keyPem, boxNames: names, now: clock.now() },
+      allowUnknownIssuer: true, // it sends the chain without the root, and a company's root is known to its clients only
+    })
+    return { ...checked, orders }
+  } catch (error) {
+    await orders.drop() // going on with it would bring the same one
+    throw error
+  }
 }
 
 /** One account for each server, for ever: limits of authorities go by accounts. */
-async function accountKey({ folder, settings, random }: AcmeOptions): Promise<KeyObject> {
+async function accountKey({
+  folder,
+  settings,
+  random,
+}: Pick<AcmeOptions, 'folder' | 'settings' | 'random'>): Promise<KeyObject> {
   const name = createHash('sha256').update(settings.directoryUrl).digest('hex').slice(0, 16)
   const file = path.join(folder, 'acme', `account-${name}.key`)
   await makeFolder(path.dirname(file), 0o700)

@@ -3,9 +3,9 @@ import { type Dispatcher, EnvHttpProxyAgent, request } from 'undici'
 import type { z } from 'zod'
 
 import type { Clock } from '../../../system/clock.js'
-import { CertificateRefused } from '../certificate-refused.js'
-import { type Directory, directoryAnswer, problemAnswer } from './answers.js'
-import { signedBody } from './jws.js'
+import { CertificateRefused, isRefused } from '../certificate-refused.js'
+import { accountAnswer, type Directory, directoryAnswer, problemAnswer } from './answers.js'
+import { type ExternalAccount, externalAccountBinding, signedBody } from './jws.js'
 
 /** An account at an ACME server. */
 export interface AcmeServer {
@@ -17,6 +17,8 @@ export interface AcmeServer {
   readonly accountKey: KeyObject
   /** Where the authority writes to before a certificate ends. */
   readonly contactMail?: string
+  /** Needed once, by authorities that know their customers otherwise: when the account is made. */
+  readonly externalAccount?: ExternalAccount
   readonly clock: Pick<Clock, 'elapsedMs' | 'sleep'>
   readonly signal: AbortSignal
 }
@@ -38,6 +40,7 @@ interface RawAnswer extends AcmeAnswer {
 const NONCE_ATTEMPTS = 10
 const TIMEOUT_MS = 30_000
 const LIMIT_BYTES = 1024 * 1024
+const NO_ACCOUNT = 'urn:ietf:params:acme:error:accountDoesNotExist'
 const BAD_NONCE = 'urn:ietf:params:acme:error:badNonce'
 
 /** Requests to one ACME server, each signed and with a nonce of its own. */
@@ -80,6 +83,11 @@ export class AcmeSession {
     return this.#directory.newOrder
   }
 
+  /** What whoever uses the server agrees to; undefined when it asks for nothing. */
+  get terms(): string | undefined {
+    return this.#directory.meta.termsOfService
+  }
+
   /** Sends a body; the empty text reads. */
   async post(step: string, url: string, payload: object | ''): Promise<AcmeAnswer> {
     for (let attempt = 1; ; attempt += 1) {
@@ -109,14 +117,40 @@ export class AcmeSession {
     await this.#dispatcher.destroy()
   }
 
-  /** The first start makes the account; later ones are told which one it is (RFC 8555, 7.3). */
+  /** Found by its key; made when there is none (RFC 8555, 7.3). */
   async #openAccount(): Promise<void> {
     const { contactMail } = this.#server
     const url = this.#directory.newAccount
-    const contact = contactMail === undefined ? {} : { contact: [`mailto:${contactMail}`] }
-    const { location } = await this.post('the account', url, { termsOfServiceAgreed: true, ...contact })
-    if (location === undefined) throw unexpected(url, 'it names no account')
-    this.#account = location
+    const contact = contactMail === undefined ? [] : [`mailto:${contactMail}`]
+    const found = (await this.#findAccount()) ?? (await this.#makeAccount(contact))
+    if (found.location === undefined) throw unexpected(url, 'it names no account')
+    this.#account = found.location
+    const { contact: told } = parseAnswer(found, accountAnswer)
+    if (contact.length > 0 && !contact.every((one) => told.includes(one)))
+      await this.post('the contact', found.location, { contact })
+  }
+
+  async #findAccount(): Promise<AcmeAnswer | undefined> {
+    try {
+      return await this.post('the account', this.#directory.newAccount, { onlyReturnExisting: true })
+    } catch (error) {
+      if (isRefused(error, 'acme-refused') && error.detail.type === NO_ACCOUNT) return undefined
+      throw error
+    }
+  }
+
+  async #makeAccount(contact: readonly string[]): Promise<AcmeAnswer> {
+    const { newAccount: url, meta } = this.#directory
+    const { accountKey, externalAccount, directoryUrl } = this.#server
+    if (meta.externalAccountRequired === true && externalAccount === undefined)
+      throw new CertificateRefused('acme-account-needed', { url: directoryUrl })
+    return this.post('the account', url, {
+      termsOfServiceAgreed: true,
+      ...(contact.length > 0 && { contact }),
+      ...(externalAccount && {
+        externalAccountBinding: externalAccountBinding(accountKey, url, externalAccount),
+      }),
+    })
   }
 
   async #takeNonce(): Promise<string> {

@@ -5,8 +5,14 @@ export const directoryAnswer = z.object({
   newNonce: z.url({ protocol: /^https$/ }),
   newAccount: z.url({ protocol: /^https$/ }),
   newOrder: z.url({ protocol: /^https$/ }),
+  meta: z
+    .object({ termsOfService: z.string().optional(), externalAccountRequired: z.boolean().optional() })
+    .default({}),
 })
 export type Directory = z.output<typeof directoryAnswer>
+
+/** Of an account only who is written to. */
+export const accountAnswer = z.object({ contact: z.array(z.string()).default([]) })
 
 export const problemAnswer = z.object({
   type: z.string().default('about:blank'),

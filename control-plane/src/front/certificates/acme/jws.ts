@@ -1,4 +1,4 @@
-import { createHash, createPublicKey, type KeyObject, sign } from 'node:crypto'
+import { createHash, createHmac, createPublicKey, type KeyObject, sign } from 'node:crypto'
 
 /** What a request to an ACME server is signed for (RFC 8555, 6.2). */
 export interface SignedFor {
@@ -16,6 +16,21 @@ export function signedBody(key: KeyObject, { url, nonce, account }: SignedFor, p
   // As the two numbers of RFC 7518, 3.4, and not as DER.
   const signature = sign('sha256', Buffer.from(`${head}.${body}`), { key, dsaEncoding: 'ieee-p1363' })
   return JSON.stringify({ protected: head, payload: body, signature: signature.toString('base64url') })
+}
+
+/** An account that a person has with an authority already (RFC 8555, 7.3.4). */
+export interface ExternalAccount {
+  readonly keyId: string
+  /** As the authority shows it: base64url. */
+  readonly hmacKey: string
+}
+
+/** Ties the key of our account to that other one; signed with HS256. */
+export function externalAccountBinding(key: KeyObject, url: string, external: ExternalAccount): object {
+  const head = base64url(JSON.stringify({ alg: 'HS256', kid: external.keyId, url }))
+  const body = base64url(JSON.stringify(publicJwk(key)))
+  const hmac = createHmac('sha256', Buffer.from(external.hmacKey, 'base64url')).update(`${head}.${body}`)
+  return { protected: head, payload: body, signature: hmac.digest('base64url') }
 }
 
 /** What a server wants to find at a challenge's token (RFC 8555, 8.1). */

@@ -1,19 +1,22 @@
-import { createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto'
+import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto'
 import type { z } from 'zod'
 
-import { CertificateRefused } from '../certificate-refused.js'
+import { CertificateRefused, isRefused } from '../certificate-refused.js'
 import { type CertificateName, isAddress } from '../names.js'
 import { signRequest } from '../x509.js'
 import { AcmeSession, type AcmeServer } from './acme-session.js'
 import { type Authorization, authorizationAnswer, type Order, orderAnswer } from './answers.js'
 import type { Challenges } from './challenge-folder.js'
 import { keyAuthorization } from './jws.js'
+import type { KeptOrders } from './kept-order.js'
 
 /** A certificate to be had from an ACME server. */
 export interface AcmeWish {
   readonly server: AcmeServer
   readonly names: readonly CertificateName[]
   readonly challenges: Challenges
+  /** Where an order stands until its certificate is in force; the caller drops it then. */
+  readonly orders: KeptOrders
 }
 
 /** What an authority gave, not looked at yet. */
@@ -33,7 +36,8 @@ const TOKEN = /^[A-Za-z0-9_-]{1,200}$/
  * Shows the authority that the names are ours (HTTP-01), and has it issue a certificate for a new key.
  * @throws CertificateRefused
  */
-export async function orderCertificate({ server, names, challenges }: AcmeWish): Promise<OrderedCertificate> {
+export async function orderCertificate(wish: AcmeWish): Promise<OrderedCertificate> {
+  const { server, names } = wish
   const wildcard = names.find((name) => name.startsWith('*.'))
   if (wildcard !== undefined)
     throw new CertificateRefused('name-invalid', {
@@ -42,7 +46,7 @@ export async function orderCertificate({ server, names, challenges }: AcmeWish):
     })
   const session = await AcmeSession.open(server)
   try {
-    return await new Ordering(session, server, challenges).order(names)
+    return await new Ordering(session, wish).order(names)
   } finally {
     await session.close()
   }
@@ -50,33 +54,64 @@ export async function orderCertificate({ server, names, challenges }: AcmeWish):
 
 class Ordering {
   readonly #session: AcmeSession
-  readonly #server: AcmeServer
-  readonly #challenges: Challenges
+  readonly #wish: AcmeWish
   readonly #deadlineMs: number
 
-  constructor(session: AcmeSession, server: AcmeServer, challenges: Challenges) {
+  constructor(session: AcmeSession, wish: AcmeWish) {
     this.#session = session
-    this.#server = server
-    this.#challenges = challenges
-    this.#deadlineMs = server.clock.elapsedMs() + LIMIT_MS
+    this.#wish = wish
+    this.#deadlineMs = wish.server.clock.elapsedMs() + LIMIT_MS
   }
 
+  /** Goes on with what was begun; what can no more be had is begun again. */
   async order(names: readonly CertificateName[]): Promise<OrderedCertificate> {
+    const { orders } = this.#wish
+    const kept = await orders.find()
+    if (kept !== undefined) {
+      try {
+        return await this.#finish(names, kept)
+      } catch (error) {
+        if (!isOver(error)) throw error
+        await orders.drop()
+      }
+    }
+    try {
+      return await this.#finish(names, await this.#begin(names))
+    } catch (error) {
+      if (isOver(error)) await orders.drop()
+      throw error
+    }
+  }
+
+  async #begin(names: readonly CertificateName[]) {
     const identifiers = names.map((value) => ({ type: isAddress(value) ? 'ip' : 'dns', value }))
     const url = this.#session.newOrder
     const made = await this.#session.postFor('the order', url, { identifiers }, orderAnswer)
     if (made.location === undefined)
       throw new CertificateRefused('acme-answer-unexpected', { url, why: 'it names no order' })
-    for (const authorization of made.value.authorizations) await this.#authorize(authorization)
-    const ready = await this.#poll('the order', made.location, orderAnswer, isReady)
     const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+    const keyPem = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString()
+    const order = { url: made.location, keyPem }
+    await this.#wish.orders.keep(order)
+    return order
+  }
+
+  async #finish(
+    names: readonly CertificateName[],
+    { url, keyPem }: { readonly url: string; readonly keyPem: string },
+  ): Promise<OrderedCertificate> {
+    const { value: order } = await this.#session.postFor('the order', url, '', orderAnswer)
+    if (order.status === 'invalid') throw failed(order.error)
+    if (order.status === 'pending')
+      for (const authorization of order.authorizations) await this.#authorize(authorization)
+    const ready = await this.#poll('the order', url, orderAnswer, isReady)
     if (ready.status === 'ready') {
-      const csr = await requestFor(names, privateKey)
+      const csr = await requestFor(names, createPrivateKey(keyPem))
       await this.#session.post('the request', ready.finalize, { csr })
     }
-    const { certificate } = await this.#poll('the certificate', made.location, orderAnswer, isIssued)
-    const { text } = await this.#session.post('the certificate', certificate ?? made.location, '')
-    return { pem: text, keyPem: privateKey.export({ type: 'pkcs8', format: 'pem' }).toString() }
+    const { certificate } = await this.#poll('the certificate', url, orderAnswer, isIssued)
+    const { text } = await this.#session.post('the certificate', certificate ?? url, '')
+    return { pem: text, keyPem }
   }
 
   async #authorize(url: string): Promise<void> {
@@ -89,12 +124,13 @@ class Ordering {
       throw new CertificateRefused('acme-no-http-01', { name, offered })
     }
     const { token } = challenge
+    const { challenges, server } = this.#wish
     try {
-      await this.#challenges.put(token, keyAuthorization(token, this.#server.accountKey))
+      await challenges.put(token, keyAuthorization(token, server.accountKey))
       await this.#session.post(`the challenge for ${name}`, challenge.url, {})
       await this.#poll(`the challenge for ${name}`, url, authorizationAnswer, isShown)
     } finally {
-      await this.#challenges.remove(token)
+      await challenges.remove(token)
     }
   }
 
@@ -105,7 +141,7 @@ class Ordering {
     schema: S,
     isDone: (value: z.output<S>) => boolean,
   ): Promise<z.output<S>> {
-    const { clock, signal } = this.#server
+    const { clock, signal } = this.#wish.server
     for (let waitMs = FIRST_WAIT_MS; ; waitMs *= 2) {
       const { value, retryAfterMs } = await this.#session.postFor(step, url, '', schema)
       if (isDone(value)) return value
@@ -124,9 +160,18 @@ async function requestFor(names: readonly CertificateName[], key: KeyObject): Pr
   return Buffer.from(base64, 'base64').toString('base64url')
 }
 
+/** Whether nothing more comes of an order; a server that is away, or slow, is asked about it again. */
+function isOver(error: unknown): boolean {
+  return (
+    error instanceof CertificateRefused &&
+    !isRefused(error, 'acme-unreachable') &&
+    !isRefused(error, 'acme-timeout')
+  )
+}
+
 function isReady({ status, error }: Order): boolean {
   if (status === 'invalid') throw failed(error)
-  return status === 'ready' || status === 'valid'
+  return status !== 'pending' // somebody who was killed may have sent the request already
 }
 
 function isIssued({ status, error, certificate }: Order): boolean {
