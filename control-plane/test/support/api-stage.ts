@@ -102,9 +102,10 @@ export async function openApiStage({
     }),
   })
   const server = await listen(controlPlane.server, 0)
+  // Before the start, which may take back what a killed restore has brought.
+  const secure = await listen(overTls(server, own), 0)
   await controlPlane.start(ADMIN_TOKEN)
   const base = `http://127.0.0.1:${portOf(server)}`
-  const secure = await listen(overTls(server, own), 0)
   const tls = {
     ...{ base: `https://127.0.0.1:${portOf(secure)}`, caFile: own.caFile, fingerprint: own.fingerprint },
   }
