@@ -9,7 +9,7 @@ import { pinoHttp } from 'pino-http'
 import type { EntityManager } from 'typeorm'
 
 import { Accounts } from './access/accounts.service.js'
-import { AdminTokens } from './access/admin-tokens.service.js'
+import { AdminTokens, type FirstToken } from './access/admin-tokens.service.js'
 import { AppModule, type Foundations } from './app.module.js'
 import { Audit } from './audit/audit.service.js'
 import { Restores } from './backup/restores.service.js'
@@ -30,7 +30,7 @@ const LARGEST_BODY = '1mb'
 /** Where a scraper looks that was told a host alone. */
 const METRICS = '/metrics'
 
-/** What is shown once, to whoever started the box for the first time. */
+/** What a start has made, and is shown once. */
 export interface FirstStart {
   readonly adminToken: string | undefined
   readonly account: { readonly name: string; readonly password: string } | undefined
@@ -74,11 +74,12 @@ export async function openControlPlane(foundations: Foundations): Promise<Contro
   })
   SwaggerModule.setup('api/docs', app, () => openApi(app), { jsonDocumentUrl: 'api/openapi.json' })
   await app.init()
+  const starting = new Starting(app)
   await traffic.start()
   answerTheRest(app, new ProblemsFilter(log))
   return {
     server: app.getHttpServer() as Server,
-    start: (adminToken) => start(app, adminToken),
+    start: (adminToken) => starting.start(adminToken),
     close: async () => {
       await app.close()
       await traffic.stop()
@@ -104,28 +105,52 @@ function answerTheRest(app: NestExpressApplication, problems: ProblemsFilter): v
   })
 }
 
-async function start(app: NestExpressApplication, adminToken: string | undefined) {
-  const tokens = app.get(AdminTokens)
-  const accounts = app.get(Accounts)
-  const upstreams = app.get(Upstreams)
-  let first: FirstStart = { adminToken: undefined, account: undefined }
-  const applied = await app.get(Configurations).putInForce(async (manager) => {
-    await app.get(Restores).settle(manager)
+interface Made {
+  readonly token: FirstToken | undefined
+  readonly account: FirstStart['account']
+}
+
+/** Tried until Postgres has kept it: it may have, and its answer was lost. */
+class Starting {
+  readonly #app: NestExpressApplication
+  #made: Made = { token: undefined, account: undefined }
+
+  constructor(app: NestExpressApplication) {
+    this.#app = app
+  }
+
+  async start(adminToken: string | undefined) {
+    const tokens = this.#app.get(AdminTokens)
+    const applied = await this.#app.get(Configurations).putInForce(async (manager) => {
+      await this.#app.get(Restores).settle(manager)
+      this.#made = await this.#ensure(manager, adminToken)
+    })
+    tokens.forget()
+    void this.#app.get(Acme).tick() // an order that was cut off goes on at once
+    const { token, account } = this.#made
+    return { first: { adminToken: token?.token, account }, applied }
+  }
+
+  async #ensure(manager: EntityManager, adminToken: string | undefined): Promise<Made> {
+    const [tokens, accounts] = [this.#app.get(AdminTokens), this.#app.get(Accounts)]
     const isFirst = (await manager.count(ConfigurationEntity)) === 0
     const token = await tokens.ensureFirst(manager, adminToken)
-    if (isFirst) await upstreams.ensureFirst(manager, UPSTREAM_HOSTS)
-    first = { adminToken: token, account: isFirst ? await accounts.ensureFirst(manager) : undefined }
-    await noteFirst(app.get(Audit), manager, first, isFirst)
-  })
-  void app.get(Acme).tick() // an order that was cut off goes on at once
-  return { first, applied }
+    if (isFirst) await this.#app.get(Upstreams).ensureFirst(manager, UPSTREAM_HOSTS)
+    const account = isFirst ? await accounts.ensureFirst(manager) : undefined
+    await noteFirst(this.#app.get(Audit), manager, { token, account }, isFirst)
+    const before = this.#made
+    const keptToken = before.token && (await tokens.isKept(manager, before.token)) ? before.token : undefined
+    const keptAccount =
+      before.account && (await accounts.isKept(manager, before.account)) ? before.account : undefined
+    return { token: token ?? keptToken, account: account ?? keptAccount }
+  }
 }
 
 /** What the box makes by itself is audited as what people make. */
-async function noteFirst(audit: Audit, manager: EntityManager, first: FirstStart, isFirst: boolean) {
+async function noteFirst(audit: Audit, manager: EntityManager, { token, account }: Made, isFirst: boolean) {
   const made = [
-    ...(first.adminToken === undefined ? [] : [['admin-tokens.create', 'first-start']]),
-    ...(first.account === undefined ? [] : [['accounts.create', first.account.name]]),
+    ...(token === undefined ? [] : [['admin-tokens.create', token.name]]),
+    ...(account === undefined ? [] : [['accounts.create', account.name]]),
     ...(isFirst ? UPSTREAM_HOSTS.map((host) => ['upstreams.put', host]) : []),
   ]
   for (const [action = '', target = ''] of made) await audit.note(manager, THE_BOX, { action, target })

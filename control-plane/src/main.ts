@@ -7,13 +7,13 @@ import { openLogSink } from '@entrepot/registry-core/contract'
 import { type Logger, pino } from 'pino'
 
 import { applyPlacesOf } from './box/apply-places.js'
-import type { BoxMessage } from './box/box-message.js'
+import { messagesOf } from './box/box-message.js'
 import { readBoxSettings } from './box/box-settings.js'
 import { workersUser } from './box/children.js'
 import { findNginx } from './box/nginx-program.js'
 import { sayOfFullDisk } from './box/full-disk.js'
 import { type BoxPlaces, placesOf } from './box/places.js'
-import { type FirstStart, openControlPlane } from './control-plane.js'
+import { openControlPlane } from './control-plane.js'
 import { ensureProbe } from './clients/ensure-probe.js'
 import { CoreImages } from './core/core-images.js'
 import { Core } from './core/core.js'
@@ -23,7 +23,6 @@ import type { ApplyOptions } from './front/applying/apply-generation.js'
 import { countDraining } from './front/applying/draining.js'
 import { undoUnproved } from './front/applying/undo-unproved.js'
 import { openReloadPace } from './front/applying/reload-pace.js'
-import type { Applied } from './front/generations.js'
 import { LocalGenerations } from './front/local-generations.js'
 import { siteOf } from './front/site.js'
 import { systemClock as clock } from './system/clock.js'
@@ -124,14 +123,6 @@ async function main(): Promise<void> {
   } catch (error) {
     if (!stopping.signal.aborted) throw error // told to stop in the midst of it: the database is closed
   }
-}
-
-/** For whoever started us, and never for a log. */
-function messagesOf({ account, adminToken }: FirstStart, applied: Applied): readonly BoxMessage[] {
-  const refusal = applied.outcome === 'refused' ? { refusal: `${applied.stage}: ${applied.reason}` } : {}
-  const configured = { kind: 'configured', ...refusal } as const
-  if (account === undefined) return [configured]
-  return [{ kind: 'first-start', account, ...(adminToken !== undefined && { adminToken }) }, configured]
 }
 
 try {

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common'
-import { hash } from '@node-rs/bcrypt'
+import { hash, verify } from '@node-rs/bcrypt'
 import type { EntityManager } from 'typeorm'
 
 import { Database } from '../database/database.js'
@@ -116,6 +116,15 @@ export class Accounts {
     const password = this.#password()
     await this.#save(manager, FIRST.name, null, { settings: FIRST.settings, password })
     return { name: FIRST.name, password }
+  }
+
+  /** Whether the database has kept what a start has made. */
+  async isKept(
+    manager: EntityManager,
+    { name, password }: { readonly name: string; readonly password: string },
+  ): Promise<boolean> {
+    const row = await manager.findOneBy(AccountEntity, { name })
+    return row !== null && verify(password, row.secretHash)
   }
 
   #change(

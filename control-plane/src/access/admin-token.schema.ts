@@ -4,6 +4,9 @@ import { pageOf, pageQuery } from '../http/paging.js'
 import { route } from '../http/route.js'
 import { RIGHTS } from './right.js'
 
+/** Whatever ENTREPOT_ADMIN_TOKEN says is the token of this id and name: no other may have it. */
+export const ENVIRONMENT = 'environment'
+
 const name = z
   .string('a name of 1 to 64 letters, digits, . _ and -')
   .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, 'a name of 1 to 64 letters, digits, . _ and -')
@@ -11,7 +14,7 @@ const name = z
 
 export const newAdminToken = z
   .strictObject({
-    name,
+    name: name.refine((text) => text !== ENVIRONMENT, 'another name: this one is of ENTREPOT_ADMIN_TOKEN'),
     rights: z.enum(RIGHTS, 'read, operate or admin').meta({ description: 'Each includes those before it.' }),
     until: z.iso
       .datetime('a time like 2027-01-31T18:00:00Z')
@@ -21,7 +24,7 @@ export const newAdminToken = z
   .meta({ id: 'NewAdminToken' })
 
 export const adminToken = z
-  .strictObject({ id: z.string(), ...newAdminToken.shape, createdAt: z.iso.datetime() })
+  .strictObject({ id: z.string(), ...newAdminToken.shape, name, createdAt: z.iso.datetime() })
   .meta({ id: 'AdminToken' })
 
 const madeAdminToken = z

@@ -2,7 +2,7 @@ import { createHmac } from 'node:crypto'
 
 import { Injectable } from '@nestjs/common'
 import { hash, verify } from '@node-rs/argon2'
-import type { EntityManager } from 'typeorm'
+import { type EntityManager, IsNull, MoreThan, Not } from 'typeorm'
 
 import { Audit } from '../audit/audit.service.js'
 import { Database } from '../database/database.js'
@@ -11,7 +11,12 @@ import { cutPage, type Page, type PageQuery } from '../http/paging.js'
 import { ProductError } from '../http/product-error.js'
 import { ClockProvider, RandomProvider } from '../system/providers.js'
 import { AdminTokenEntity } from './admin-token.entity.js'
-import type { AdminToken, MadeAdminToken, NewAdminToken } from './admin-token.schema.js'
+import {
+  type AdminToken,
+  ENVIRONMENT,
+  type MadeAdminToken,
+  type NewAdminToken,
+} from './admin-token.schema.js'
 import { Guesses } from './guesses.js'
 import type { Right } from './right.js'
 
@@ -22,8 +27,13 @@ const REMEMBERED_MS = 60_000
 /** Another control plane may have taken one back: what is remembered is looked up again after so long. */
 const LOOKED_UP_MS = 5000
 const REMEMBERED_TOKENS = 1000
-/** Whatever ENTREPOT_ADMIN_TOKEN says is a token of this name. */
-const FIRST = { id: 'first', name: 'first-start' } as const
+const FIRST_NAME = 'first-start'
+
+/** What a start has made, because nobody could have come in. */
+export interface FirstToken {
+  readonly name: string
+  readonly token: string
+}
 
 interface Verified {
   readonly name: string
@@ -46,6 +56,8 @@ export class AdminTokens {
   readonly #remembered = new Map<string, Remembered>()
   /** Those that are looked at now: who asks for the same one waits for the same answer. */
   readonly #verifying = new Map<string, Promise<Verified>>()
+  /** How often all was forgotten: what was looked at before that is not remembered. */
+  #forgotten = 0
   readonly #key: Buffer
 
   constructor(
@@ -74,7 +86,7 @@ export class AdminTokens {
       if (isAway && remembered !== undefined && this.#hasNotEnded(remembered)) return remembered
       throw error
     } finally {
-      this.#verifying.delete(key)
+      if (this.#verifying.get(key) === running) this.#verifying.delete(key)
     }
   }
 
@@ -83,6 +95,7 @@ export class AdminTokens {
     const seconds = this.#guesses.findWait(address)
     if (seconds !== undefined) throw new ProductError('too-many-guesses', { seconds })
     const forgive = this.#guesses.note(address)
+    const forgotten = this.#forgotten
     const found = await this.#find(text).catch((error: unknown) => {
       forgive()
       throw error
@@ -92,6 +105,7 @@ export class AdminTokens {
     const sinceMs = this.clock.elapsedMs()
     const { id, name, rights: right, until, hash: kept } = found
     const verified = { ...{ id, name, right, until, sinceMs }, hash: kept, lookedUpMs: sinceMs }
+    if (forgotten !== this.#forgotten) return verified
     if (this.#remembered.size >= REMEMBERED_TOKENS) this.#remembered.clear()
     this.#remembered.set(key, verified)
     return verified
@@ -112,12 +126,10 @@ export class AdminTokens {
 
   async create(wanted: NewAdminToken, caller: Caller): Promise<MadeAdminToken> {
     return this.database.transaction(async (manager) => {
-      await manager.query('LOCK TABLE "admin_token" IN SHARE ROW EXCLUSIVE MODE') // of two with one name, one
+      await lockTokens(manager) // of two with one name, one
       if (await manager.existsBy(AdminTokenEntity, { name: wanted.name }))
         throw new ProductError('exists', { what: 'admin token', name: wanted.name })
-      const id = this.random.bytes(6).toString('hex')
-      const token = `entrepot_${id}_${this.random.bytes(24).toString('hex')}`
-      const row = await this.#save(manager, { id, ...wanted, token })
+      const { row, token } = await this.#make(manager, wanted)
       await this.audit.note(manager, caller, {
         action: 'admin-tokens.create',
         target: wanted.name,
@@ -129,8 +141,11 @@ export class AdminTokens {
 
   async remove(name: string, caller: Caller): Promise<void> {
     await this.database.transaction(async (manager) => {
+      await lockTokens(manager) // of the last two, one
       const row = await manager.findOneBy(AdminTokenEntity, { name })
       if (row === null) throw new ProductError('not-found', { what: 'admin token', name })
+      if (row.rights === 'admin' && !(await this.#hasAdministrator(manager, row.id)))
+        throw new ProductError('last-admin', { name })
       await manager.delete(AdminTokenEntity, { id: row.id })
       await this.audit.note(manager, caller, {
         action: 'admin-tokens.remove',
@@ -143,26 +158,49 @@ export class AdminTokens {
 
   /** What was right a minute ago may be unknown by now: each is looked at anew. */
   forget(): void {
+    this.#forgotten += 1
     this.#remembered.clear()
+    this.#verifying.clear()
   }
 
-  /** The first start makes one; ENTREPOT_ADMIN_TOKEN, where it is set, is one at every start. Answers a new one. */
-  async ensureFirst(manager: EntityManager, given: string | undefined): Promise<string | undefined> {
+  /**
+   * ENTREPOT_ADMIN_TOKEN is one at each start that it is set for, and at no other. When no administrator could come in, as
+   * at the first start, one is made and answered.
+   */
+  async ensureFirst(manager: EntityManager, given: string | undefined): Promise<FirstToken | undefined> {
+    await manager.delete(AdminTokenEntity, { name: ENVIRONMENT })
     if (given !== undefined) {
-      await this.#save(manager, {
-        ...FIRST,
-        name: 'environment',
-        id: 'environment',
-        rights: 'admin',
-        token: given,
-      })
+      const kept = { id: ENVIRONMENT, name: ENVIRONMENT, rights: 'admin', token: given } as const
+      await this.#save(manager, kept)
       return undefined
     }
-    if ((await manager.count(AdminTokenEntity)) > 0) return undefined
+    if (await this.#hasAdministrator(manager)) return undefined
+    let name = FIRST_NAME
+    for (let number = 2; await manager.existsBy(AdminTokenEntity, { name }); number += 1)
+      name = `${FIRST_NAME}-${number}`
+    const { token } = await this.#make(manager, { name, rights: 'admin' })
+    return { name, token }
+  }
+
+  /** Whether the database has kept what a start has made. */
+  async isKept(manager: EntityManager, { token }: FirstToken): Promise<boolean> {
+    return manager.existsBy(AdminTokenEntity, { id: FORM.exec(token)?.[1] ?? '' })
+  }
+
+  /** Whether a token has the right "admin" that has not ended, besides this one. */
+  async #hasAdministrator(manager: EntityManager, except = ''): Promise<boolean> {
+    const administrator = { rights: 'admin', id: Not(except) } as const
+    const now = this.clock.now()
+    return manager.existsBy(AdminTokenEntity, [
+      { ...administrator, until: IsNull() },
+      { ...administrator, until: MoreThan(now) },
+    ])
+  }
+
+  async #make(manager: EntityManager, wanted: NewAdminToken) {
     const id = this.random.bytes(6).toString('hex')
     const token = `entrepot_${id}_${this.random.bytes(24).toString('hex')}`
-    await this.#save(manager, { id, name: FIRST.name, rights: 'admin', token })
-    return token
+    return { row: await this.#save(manager, { id, ...wanted, token }), token }
   }
 
   async #save(
@@ -178,7 +216,7 @@ export class AdminTokens {
   }
 
   async #find(text: string): Promise<AdminTokenEntity | undefined> {
-    const id = FORM.exec(text)?.[1] ?? 'environment'
+    const id = FORM.exec(text)?.[1] ?? ENVIRONMENT
     const row = await this.database.transaction((manager) => manager.findOneBy(AdminTokenEntity, { id }))
     if (row === null || !(await verify(row.hash, text))) return undefined
     return row.until !== null && row.until <= this.clock.now() ? undefined : row
@@ -206,6 +244,10 @@ export class AdminTokens {
   #hasNotEnded({ until }: { readonly until: Date | null }): boolean {
     return until === null || until > this.clock.now()
   }
+}
+
+function lockTokens(manager: EntityManager): Promise<unknown> {
+  return manager.query('LOCK TABLE "admin_token" IN SHARE ROW EXCLUSIVE MODE')
 }
 
 function shown({ id, name, rights, until, createdAt }: AdminTokenEntity): AdminToken {

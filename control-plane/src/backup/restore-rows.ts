@@ -1,6 +1,7 @@
 import type { EntityManager } from 'typeorm'
 import type { z } from 'zod'
 
+import { ENVIRONMENT } from '../access/admin-token.schema.js'
 import { nextVersion } from '../front/intent.js'
 import { ProductError } from '../http/product-error.js'
 import { Sealing } from '../system/sealed.js'
@@ -17,8 +18,6 @@ export interface Keys {
 
 /** Of so many rows, and of comparing them with those that are there. */
 const STATEMENT_MS = 60_000
-/** Made of this box's environment at each start, and so nothing that another box knows better. */
-const OWN_TOKEN = 'environment'
 
 /** Looks at every row. @throws ProductError `not-restorable`, naming the first that no box would have written */
 export async function checkRows(backup: UnpackedBackup, keys: Keys): Promise<void> {
@@ -39,7 +38,7 @@ export async function replaceRows(
   await manager.query('DELETE FROM "account"')
   await manager.query('DELETE FROM "upstream"')
   await manager.query('DELETE FROM "setting"')
-  await manager.query(`DELETE FROM "admin_token" WHERE id <> '${OWN_TOKEN}'`)
+  await manager.query(`DELETE FROM "admin_token" WHERE name <> '${ENVIRONMENT}'`)
   const written: Record<string, number> = {}
   for (const table of TABLES) {
     let count = 0
@@ -63,7 +62,10 @@ async function insert(
   const conditions = [
     ...(isThere === undefined ? [] : [`NOT EXISTS (SELECT 1 FROM "${name}" t WHERE ${isThere})`]),
     ...(name === 'admin_token'
-      ? ['NOT EXISTS (SELECT 1 FROM "admin_token" t WHERE t.id = r.id OR t.name = r.name)']
+      ? [
+          `'${ENVIRONMENT}' NOT IN (r.id, r.name)`, // each box makes its own at its start
+          'NOT EXISTS (SELECT 1 FROM "admin_token" t WHERE t.id = r.id OR t.name = r.name)',
+        ]
       : []),
   ]
   const inserted = await manager.query<readonly { readonly count: string }[]>(

@@ -1,10 +1,12 @@
 import { z } from 'zod'
 
+import type { Applied } from '../front/generations.js'
+
 const MESSAGE = z.discriminatedUnion('kind', [
-  /** Said once, by the first start, and written to no log. */
+  /** Said once, by the start that has made it, and written to no log. */
   z.object({
     kind: z.literal('first-start'),
-    /** Missing when ENTREPOT_ADMIN_TOKEN names it: they know it already. */
+    /** Missing when there is one that they know already, as that of ENTREPOT_ADMIN_TOKEN. */
     adminToken: z.string().optional(),
     /** Missing when there are accounts already. */
     account: z.object({ name: z.string(), password: z.string() }).optional(),
@@ -16,10 +18,25 @@ const MESSAGE = z.discriminatedUnion('kind', [
 /** What the control plane says to the box that started it, over Node's channel: `process.send`. */
 export type BoxMessage = z.infer<typeof MESSAGE>
 
-/** What only the first start knows. */
+/** What only the start knows that has made it. */
 export type FirstStart = Extract<BoxMessage, { kind: 'first-start' }>
 
 /** `undefined` for what is none. */
 export function findBoxMessage(value: unknown): BoxMessage | undefined {
   return MESSAGE.safeParse(value).data
+}
+
+/** What a start says, for whoever started us, and never for a log. */
+export function messagesOf(
+  { account, adminToken }: { readonly [K in 'account' | 'adminToken']: FirstStart[K] | undefined },
+  applied: Applied,
+): readonly BoxMessage[] {
+  const refusal = applied.outcome === 'refused' ? { refusal: `${applied.stage}: ${applied.reason}` } : {}
+  const configured = { kind: 'configured', ...refusal } as const
+  if (account === undefined && adminToken === undefined) return [configured]
+  const made = {
+    ...(adminToken !== undefined && { adminToken }),
+    ...(account !== undefined && { account }),
+  }
+  return [{ kind: 'first-start', ...made }, configured]
 }

@@ -9,6 +9,7 @@ interface Details {
   invalid: { readonly fields: readonly FieldProblem[] }
   'not-found': { readonly what: string; readonly name: string }
   exists: { readonly what: string; readonly name: string }
+  'last-admin': { readonly name: string }
   'changed-meanwhile': { readonly what: string; readonly current: string }
   'no-token': Record<never, never>
   'wrong-token': Record<never, never>
@@ -77,6 +78,11 @@ const FAILURES: {
     status: 409,
     title: 'There is one already',
     sentence: ({ what, name }) => `the ${what} ${name} is there already`,
+  },
+  'last-admin': {
+    status: 409,
+    title: 'Nobody could come in any more',
+    sentence: ({ name }) => `${name} is the last token with the right "admin": make another one first`,
   },
   'changed-meanwhile': {
     status: 412,

@@ -10,7 +10,7 @@ import { Writable } from 'node:stream'
 import { pino } from 'pino'
 
 import { mendAuthority } from '#control/backup/file-swap.js'
-import { openControlPlane } from '#control/control-plane.js'
+import { type FirstStart, openControlPlane } from '#control/control-plane.js'
 import { CoreImages } from '#control/core/core-images.js'
 import { Core } from '#control/core/core.js'
 import { Database } from '#control/database/database.js'
@@ -41,6 +41,10 @@ export interface ApiStage {
   readonly certificates: string
   /** Where nginx would log. */
   readonly accessLog: string
+  /** What its start has made. */
+  readonly first: FirstStart
+  /** As at its start: where Postgres has kept it and its answer was lost. */
+  startAgain(): Promise<FirstStart>
   close(): Promise<void>
 }
 
@@ -52,6 +56,8 @@ export interface StageOptions {
   readonly key?: number
   /** The folder of certificates, where it outlives the stage; otherwise it has one of its own. */
   readonly certificates?: string
+  /** What ENTREPOT_ADMIN_TOKEN says; null for nothing. */
+  readonly adminToken?: string | null
 }
 
 const CORE_PROGRAM = path.join(import.meta.dirname, '../../../../registry-core/bin/registry-core.js')
@@ -70,6 +76,7 @@ export async function openApiStage({
   box: given,
   key = 7,
   certificates,
+  adminToken = ADMIN_TOKEN,
 }: StageOptions): Promise<ApiStage> {
   const folder = mkdtempSync(path.join(os.tmpdir(), 'e-'))
   const core = await listen(coreByHand(), path.join(folder, 'control.sock'))
@@ -104,15 +111,16 @@ export async function openApiStage({
   const server = await listen(controlPlane.server, 0)
   // Before the start, which may take back what a killed restore has brought.
   const secure = await listen(overTls(server, own), 0)
-  await controlPlane.start(ADMIN_TOKEN)
+  const start = async () => (await controlPlane.start(adminToken ?? undefined)).first
+  const first = await start()
   const base = `http://127.0.0.1:${portOf(server)}`
   const tls = {
     ...{ base: `https://127.0.0.1:${portOf(secure)}`, caFile: own.caFile, fingerprint: own.fingerprint },
   }
   return {
-    ...{ base, tls, box, clock, log, certificates: site.certificates },
+    ...{ base, tls, box, clock, log, certificates: site.certificates, first, startAgain: start },
     accessLog: path.join(logs, 'access.log'),
-    api: new Api(base, await readDocument(base), ADMIN_TOKEN),
+    api: new Api(base, await readDocument(base), adminToken ?? first.adminToken ?? null),
     async close() {
       for (const each of [server, secure]) each.closeAllConnections()
       secure.close()
