@@ -22,9 +22,22 @@ function modified(file) {
   return stat ? stat.mtimeMs : 0
 }
 
+/** npm start asks for it in the end; who has to type a line for it learns that now, and types while packages come. */
+function announceMissingNginx() {
+  const isStart = process.env.npm_lifecycle_event === 'prestart'
+  const isInstalledForRoot = process.getuid && process.getuid() === 0
+  const folders = `${process.env.PATH}:/usr/local/sbin:/usr/sbin:/sbin`.split(':')
+  const has = (name) => folders.some((folder) => fs.existsSync(path.join(folder, name)))
+  if (!isStart || isInstalledForRoot || has('nginx') || !has('apt-get')) return
+  const lines = ['apt-get update', 'apt-get install -y nginx-light']
+  const line = has('sudo') ? lines.map((one) => `sudo ${one}`).join(' && ') : `su -c '${lines.join(' && ')}'`
+  process.stderr.write(`nginx is missing. Type this in another terminal meanwhile: ${line}\n`)
+}
+
 function installPackages() {
   if (modified('node_modules/.package-lock.json') >= modified('package-lock.json')) return
-  process.stderr.write('Installing packages (npm ci), half a minute the first time.\n')
+  announceMissingNginx()
+  process.stderr.write('Installing packages (npm ci), a minute the first time.\n')
   const { npm_execpath: program = '', npm_node_execpath: itsNode = process.execPath } = process.env
   const run = path.basename(program) === 'npm-cli.js' ? [itsNode, program] : ['npm']
   const args = run.slice(1).concat('ci', '--no-audit', '--no-fund', '--loglevel=error')
@@ -80,6 +93,8 @@ function removeStale({ sources, built }, below) {
 function build() {
   const compiler = path.join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc')
   if (!fs.existsSync(compiler)) return
+  if (modified('control-plane/dist') === 0)
+    process.stdout.write('Building (tsc), 20 seconds the first time.\n')
   for (const project of projects()) removeStale(project, '')
   const { status } = spawnSync('node', [compiler, '-b'], {
     cwd: ROOT,

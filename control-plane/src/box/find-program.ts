@@ -3,7 +3,8 @@ import path from 'node:path'
 
 /** Administrators' programs, which are not in the PATH of plain users. */
 const SYSTEM_FOLDERS = '/usr/local/sbin:/usr/sbin:/sbin'
-const SEARCH_PATH = `${process.env['PATH'] ?? ''}:${SYSTEM_FOLDERS}`
+/** Where programs are looked for: PATH, and these. */
+export const SEARCH_PATH = `${process.env['PATH'] ?? ''}:${SYSTEM_FOLDERS}`
 
 /** The absolute path of a program; `undefined` when this machine has none. */
 export function findProgram(name: string, searchPath = SEARCH_PATH): string | undefined {

@@ -54,7 +54,11 @@ describe('a missing nginx', () => {
   test('is a line to type for a plain user', async () => {
     program('apt-get', 'touch called')
     await expect(ensure(false)).rejects.toThrow(
-      'Type this once, then npm start again: sudo apt-get install -y nginx-light',
+      "npm start again: su -c 'apt-get update && apt-get install -y nginx-light'",
+    )
+    program('sudo', '')
+    await expect(ensure(false)).rejects.toThrow(
+      'npm start again: sudo apt-get update && sudo apt-get install -y nginx-light',
     )
     expect(fs.existsSync(path.join(folder, 'called'))).toBe(false)
   })
@@ -71,12 +75,12 @@ describe('a missing nginx', () => {
     program('systemctl', 'echo "$@" >> calls')
     expect((await ensure()).version).toBe('1.22.1')
     expect(read('calls').trim().split('\n')).toEqual([
-      'install -y --no-install-recommends -q nginx-light noninteractive',
+      'install -y --no-install-recommends -q -o Dpkg::Use-Pty=0 -o DPkg::Lock::Timeout=180 nginx-light noninteractive',
       'disable --quiet nginx.service',
     ])
     expect(read('policy')).toContain('exit 101')
     expect(fs.existsSync(path.join(folder, 'policy-rc.d'))).toBe(false)
-    expect(said[0]).toContain('apt-get install -y nginx-light')
+    expect(said[0]).toContain('apt-get install nginx-light')
     expect(said[1]).toContain('nginx 1.22.1 is installed')
   })
 
@@ -85,6 +89,34 @@ describe('a missing nginx', () => {
     program('apt-get', `${script}; [ "$1" = update ] || { ${bringsNginx('1.22.1')}; }`)
     expect((await ensure()).version).toBe('1.22.1')
     expect(read('calls').trim().split('\n')).toEqual(['install', 'update', 'install'])
+  })
+
+  test('forbids the service of nginx only, by both names that Debian has for it', async () => {
+    const asked = ['nginx start', 'nginx.service start', '--quiet nginx start', 'docker start']
+    const ask = asked.map((words) => `./policy-rc.d ${words}; echo $? >> answers`).join('; ')
+    program('apt-get', `${ask}; ${bringsNginx('1.22.1')}`)
+    await ensure()
+    expect(read('answers').trim().split('\n')).toEqual(['101', '101', '101', '0'])
+  })
+
+  test('is installed to its end when somebody asks to stop meanwhile, and then nothing is started', async () => {
+    program('apt-get', `until [ -e go-on ]; do sleep 0.01; done; ${bringsNginx('1.22.1')}`)
+    const ensured = ensure()
+    process.emit('SIGTERM')
+    fs.writeFileSync(path.join(folder, 'go-on'), '')
+    await expect(ensured).rejects.toThrow('it was told to stop')
+    expect(said[1]).toContain('Stopping as soon as apt has ended')
+    expect(fs.existsSync(path.join(folder, 'policy-rc.d'))).toBe(false)
+    expect((await ensure()).version).toBe('1.22.1')
+  })
+
+  test('is installed anew after a start that was killed, whose policy goes too', async () => {
+    program('apt-get', 'cp policy-rc.d kept; exit 100')
+    await expect(ensure()).rejects.toThrow('did not bring it')
+    fs.renameSync(path.join(folder, 'kept'), path.join(folder, 'policy-rc.d'))
+    program('nginx', nginx('1.22.1'))
+    await ensure()
+    expect(fs.existsSync(path.join(folder, 'policy-rc.d'))).toBe(false)
   })
 
   test('leaves the policy of a machine that has one', async () => {
@@ -96,7 +128,7 @@ describe('a missing nginx', () => {
 
   test('is refused when apt brings none, and the policy is gone all the same', async () => {
     program('apt-get', 'exit 100')
-    await expect(ensure()).rejects.toThrow('"apt-get install -y nginx-light" did not bring it')
+    await expect(ensure()).rejects.toThrow('"apt-get install nginx-light" did not bring it')
     expect(fs.existsSync(path.join(folder, 'policy-rc.d'))).toBe(false)
   })
 })

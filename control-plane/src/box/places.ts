@@ -47,6 +47,8 @@ const LONGEST_SOCKET = 'postgres/.s.PGSQL.5432'
 /** What a path in nginx's configuration cannot hold; its templates refuse the same. */
 const NOT_FOR_NGINX = /[\s"';{}\\#$]/
 
+const ANOTHER = 'as in ENTREPOT_DATA=/srv/entrepot npm start'
+
 /** @throws StartRefused when sockets or nginx cannot have such a folder */
 export function placesOf({ data, secretKeyFile }: Pick<BoxSettings, 'data' | 'secretKeyFile'>): BoxPlaces {
   const below = (...names: string[]): string => path.join(data, ...names)
@@ -56,12 +58,12 @@ export function placesOf({ data, secretKeyFile }: Pick<BoxSettings, 'data' | 'se
     const allowed = Buffer.byteLength(data) - tooLong
     throw new StartRefused(
       `ENTREPOT_DATA is ${data}: sockets lie in it, and their paths may have ${SOCKET_PATH_BYTES} bytes, ` +
-        `so choose a folder whose path has ${allowed} or fewer`,
+        `so choose a folder whose path has ${allowed} or fewer, ${ANOTHER}`,
     )
   }
   if (NOT_FOR_NGINX.test(data)) {
     throw new StartRefused(
-      `ENTREPOT_DATA is ${data}: nginx takes no path with spaces, quotes or one of ; { } \\ # $, so choose another folder`,
+      `ENTREPOT_DATA is ${data}: nginx takes no path with spaces, quotes or one of ; { } \\ # $, so choose another folder, ${ANOTHER}`,
     )
   }
   return {
