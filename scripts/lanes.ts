@@ -132,9 +132,9 @@ export const LANES: readonly Lane[] = [
     name: 'install',
     folders: ['test/install'],
     ciOnly: true,
-    commands: ['npx', 'git'],
+    commands: ['npx', 'git', 'npm', 'dockerd', 'docker', 'curl', 'unshare', ...OWN_MACHINES, 'socat'],
     queue: 'clients',
-    minutes: 10,
+    minutes: 20, // a first run of the week makes a bare Debian 12
     testSeconds: 60,
   },
   {

@@ -1,13 +1,12 @@
-import { execFileSync } from 'node:child_process'
-import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 
 import { type Ending, runToEnd } from '../support/processes.js'
+import { copyTheRepository, ROOT } from './copy-of-the-repository.js'
 
-const ROOT = path.join(import.meta.dirname, '../../..')
 /** npm needs the network, or a warm cache of its own. */
 const INSTALL_MS = 300_000
 
@@ -19,14 +18,10 @@ function newcomersEnvironment(): Record<string, string | undefined> {
   return { ...Object.fromEntries(ours.map((name) => [name, undefined])), PATH: folders.join(':') }
 }
 
-/** What a clone would have: tracked files, and new ones that git does not ignore. */
+/** A clone, as far as its files go. */
 function copyOfTheRepository(): string {
   const folder = mkdtempSync(path.join(os.tmpdir(), 'e-'))
-  const list = ['ls-files', '-z', '--cached', '--others', '--exclude-standard', '--deduplicate']
-  for (const file of execFileSync('git', list, { cwd: ROOT, encoding: 'utf8' }).split('\0')) {
-    if (file !== '' && existsSync(path.join(ROOT, file)))
-      cpSync(path.join(ROOT, file), path.join(folder, file))
-  }
+  copyTheRepository(folder)
   return folder
 }
 

@@ -42,7 +42,7 @@ export async function ensureNginx(options: InstallOptions): Promise<NginxProgram
   if (!options.isRoot)
     throw new StartRefused(`nginx is missing. Type this once, then npm start again: ${lineToType(options)}`)
   options.say(`nginx is missing: apt-get install ${PACKAGE}, a minute at most`)
-  await untilItEnds(options, () => withoutService(options, () => install(apt)))
+  await untilItEnds(options, () => withoutService(options, () => install(apt, options)))
   const installed = findNginx(options.searchPath)
   if (installed === undefined)
     throw new StartRefused(
@@ -64,9 +64,10 @@ function lineToType({ searchPath }: InstallOptions): string {
 }
 
 /** Lists of packages that are missing or old are the usual reason for a failure on a fresh machine. */
-async function install(apt: string): Promise<void> {
+async function install(apt: string, { say }: InstallOptions): Promise<void> {
   const args = ['install', '-y', '--no-install-recommends', '-q', ...QUIETLY, PACKAGE]
   if ((await run(apt, args)) === 0) return
+  say('That may be for want of lists of packages: they are fetched, and it is tried once more.')
   await run(apt, ['update', '-q'])
   await run(apt, args)
 }

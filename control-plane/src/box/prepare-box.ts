@@ -12,6 +12,7 @@ import { ensureNginx } from './install-nginx.js'
 import { endLeftOverNginx } from './left-over.js'
 import type { NginxProgram } from './nginx-program.js'
 import { type BoxPlaces, placesOf } from './places.js'
+import { requireOwner } from './require-owner.js'
 import { ensureSecretKey } from './secret-key.js'
 
 export interface PrepareOptions {
@@ -38,6 +39,7 @@ export async function prepareBox({ environment, clock, random, say }: PrepareOpt
   for (const name of settings.unknown)
     say(`${name} means nothing to npm start: see docs/reference/settings.md`)
   const places = placesOf(settings)
+  requireOwner(places)
   lockDataFolder(places, clock)
   await endLeftOverNginx(places, { clock, say })
   await requireFreePorts(settings, { servesChallenges: servesChallenges(places) })
