@@ -102,6 +102,22 @@ describe('a certificate that is right', () => {
     expect(taken.certificate.keyPem).toBe(rsa.key)
   })
 
+  test('its key may be ECDSA on P-521, which serves as well', async () => {
+    const wish = { issuer: root, keyOptions: ['ec_paramgen_curve:secp521r1'], extensions: NAMES }
+    const large = pki.issue('/CN=registry.example', wish)
+    const taken = check({ certificate: large.certificate + root.certificate, key: large.key })
+    expect(taken.warnings).toEqual([])
+    expect(await shakesHands(taken.certificate, root, 'registry.example')).toBe(true)
+  })
+
+  test('what stands behind its last line is left out', () => {
+    const garbage = `garbage ${'\u0000\ufffd'.repeat(50)}`
+    const certificate = one.certificate + middle.certificate + root.certificate + garbage
+    const taken = check({ certificate, key: `${one.key}${garbage}` })
+    expect(taken.certificate.pem).toBe(one.certificate + middle.certificate)
+    expect(taken.certificate.keyPem).toBe(one.key)
+  })
+
   test('needs no root when the roots that everybody has hold it', () => {
     const certificate = one.certificate + middle.certificate
     const taken = check({ certificate, roots: [root.certificate] })
