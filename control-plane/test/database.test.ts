@@ -87,6 +87,24 @@ describe('the database', () => {
       expect((await other.api.refused(HEALTH.get, { token })).status).toBe(401)
     })
 
+    test('keeps a thousand rows of the history, and the one that is in force', async () => {
+      const source = await dataSource(url).initialize()
+      await source.query(
+        `INSERT INTO configuration (at, author, reason, outcome, cause, intent, files)
+         SELECT at, author, reason, 'refused', 'made up', intent, '{}' FROM
+           (SELECT * FROM configuration ORDER BY id DESC LIMIT 1) AS newest, generate_series(1, 1500)`,
+      )
+      one.box.answer = { outcome: 'refused', stage: 'probe', reason: 'it was told to' }
+      await one.api.refused(NGINX.patch, { body: { readTimeout: 11 } })
+      one.box.answer = { outcome: 'applied' }
+      const count = `SELECT count(*)::int AS rows FROM configuration`
+      expect(await source.query(`${count} WHERE outcome = 'refused'`)).toEqual([{ rows: 1000 }])
+      expect(await source.query(`${count} WHERE outcome = 'applied'`)).toEqual([{ rows: 1 }])
+      await one.api.done(NGINX.patch, { body: { readTimeout: 12 } })
+      expect(await source.query(count)).toEqual([{ rows: 1000 }])
+      await source.destroy()
+    })
+
     test('lets a change wait longer than a statement may take for the one before it', async () => {
       const { promise, resolve } = Promise.withResolvers<void>()
       one.box.gate = promise

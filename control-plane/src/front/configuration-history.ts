@@ -8,6 +8,19 @@ import type { Rendered } from './generations.js'
 import { hideHashes } from './hide-hashes.js'
 import { unifiedDiff } from './unified-diff.js'
 
+/** Each row has every rendered file: with 50 upstreams and 200 accounts a thousand rows are some 60 MB. */
+const KEPT_ROWS = 1000
+
+/** Removes the oldest rows, but for the one that is in force. Who changed what stays in the audit. */
+export async function removeOldConfigurations(manager: EntityManager): Promise<void> {
+  await manager.query(
+    `DELETE FROM configuration
+      WHERE id <= (SELECT id FROM configuration ORDER BY id DESC OFFSET $1 LIMIT 1)
+        AND id <> (SELECT max(id) FROM configuration WHERE outcome = 'applied')`,
+    [KEPT_ROWS],
+  )
+}
+
 /** The newest first. */
 export async function listConfigurations(
   manager: EntityManager,

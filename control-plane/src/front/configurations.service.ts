@@ -13,6 +13,7 @@ import {
   isNews,
   listConfigurations,
   readConfiguration,
+  removeOldConfigurations,
   textsOf,
 } from './configuration-history.js'
 import { type Applied, Generations, type Rendered } from './generations.js'
@@ -274,6 +275,7 @@ export class Configurations {
       ...{ at: this.clock.now(), ...kept, intent, files: textsOf(rendered), outcome: applied.outcome },
       cause: applied.outcome === 'refused' ? `${applied.stage}: ${applied.reason}` : '',
     })
+    await removeOldConfigurations(manager)
   }
 }
 
