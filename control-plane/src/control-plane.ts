@@ -88,9 +88,14 @@ export async function openControlPlane(foundations: Foundations): Promise<Contro
   }
 }
 
-/** The box asks every listener again and again, by nobody: its own log need not tell. */
-function isProbe({ method, headers }: IncomingMessage): boolean {
-  return method === 'GET' && headers['user-agent'] === PROBE && headers.authorization === undefined
+/** The box asks this again and again, by nobody; whoever takes its name for anything else is logged. */
+function isProbe({ method, url, headers }: IncomingMessage): boolean {
+  return (
+    method === 'GET' &&
+    url === `/${API}/health` &&
+    headers['user-agent'] === PROBE &&
+    headers.authorization === undefined
+  )
 }
 
 /** Nest looks after what is below its prefix, express would answer the rest in HTML. */

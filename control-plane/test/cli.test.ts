@@ -61,7 +61,7 @@ describe('entrepot', () => {
     await done(['upstreams', 'set', host, '--unset', 'freshFor'])
     expect(await done(['upstreams', 'ls'])).toMatch(/gitlab\.example +yes +.*maxConnections=4/)
     const again = await entrepot(['upstreams', 'add', host], at)
-    expect(again).toMatchObject({ code: 1, out: '', error: expect.stringContaining('Somebody else') })
+    expect(again).toMatchObject({ code: 1, out: '', error: expect.stringContaining('upstreams set gitlab') })
     await done(['upstreams', 'rm', host])
     expect((await entrepot(['upstreams', 'show', host], at)).error).toMatch(
       /^entrepot: There is none: no upstream is called gitlab\.example\n\(request [0-9a-f-]+\)\n$/,
@@ -287,7 +287,9 @@ describe('login', () => {
     expect({ code, error }).toEqual({ code: 1, error: expect.stringContaining('An admin token is needed') })
   })
 
-  test('an authority in a file needs no question', async () => {
+  test('an authority in a file needs no question, and what is kept is mended when it is torn', async () => {
+    writeFileSync(kept(), '{"server":')
+    expect((await entrepot(['status'], { HOME: home })).error).toContain('run "entrepot login" again')
     expect((await login(['--ca', stage.tls.caFile])).code).toBe(0)
   })
 })

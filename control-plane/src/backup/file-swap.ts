@@ -15,7 +15,8 @@ const AUTHORITY = ['ca.key', 'ca.pem'] as const
 const ADDED = 'added.json'
 
 /**
- * The certificates of a backup beside those of this box: each file of a certificate or request is named by what it holds,
+ * The certificates of a backup beside those of this box: each file of a certificate or request is named by what it holds
+ * (an ACME account by its server: the box keeps the one that it has),
  * so nothing of the box is written over, and nginx can go back to what it had. Only the authority takes the other's place.
  */
 export class FileSwap {

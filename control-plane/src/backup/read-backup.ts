@@ -27,6 +27,10 @@ import { TABLES } from './tables.js'
 const ENTRY_BYTES = 256 * 1024 * 1024
 const UPLOAD_BYTES = 4 * 1024 ** 3
 const START_BYTES = 64
+/** Of all entries together: a few of a gzip's bytes may stand for millions. */
+const UNPACKED_BYTES = 16 * 1024 ** 3
+/** What an entry takes besides its bytes. */
+const HEADER_BYTES = 512
 
 /** A backup whose every byte is as it was written, unpacked. */
 export interface UnpackedBackup {
@@ -42,12 +46,16 @@ export interface UnpackedBackup {
  */
 export async function readBackup(
   body: Readable,
-  { folder, passphrase }: { readonly folder: string; readonly passphrase: string | undefined },
+  {
+    folder,
+    passphrase,
+    mostBytes = UNPACKED_BYTES,
+  }: { readonly folder: string; readonly passphrase: string | undefined; readonly mostBytes?: number },
 ): Promise<UnpackedBackup> {
   const upload = path.join(folder, 'upload')
-  await pipeline(body, limited, createWriteStream(upload, { mode: 0o600 }))
   try {
-    const found = await unpack(upload, folder, passphrase)
+    await pipeline(body, limited, createWriteStream(upload, { mode: 0o600 }))
+    const found = await unpack(upload, { folder, passphrase, mostBytes })
     await rm(upload)
     return { ...found, read: (entry) => readFile(unpackedFile(folder, entry)) }
   } catch (error) {
@@ -70,7 +78,14 @@ async function* limited(source: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
   if (size > UPLOAD_BYTES) throw refusal(`it has more than ${UPLOAD_BYTES} bytes`)
 }
 
-async function unpack(upload: string, folder: string, passphrase: string | undefined) {
+async function unpack(
+  upload: string,
+  {
+    folder,
+    passphrase,
+    mostBytes,
+  }: { readonly folder: string; readonly passphrase: string | undefined; readonly mostBytes: number },
+) {
   const start = await startOf(upload)
   if (start.length === 0)
     throw refusal('the body is empty: send the file, with Content-Type: application/octet-stream')
@@ -80,7 +95,7 @@ async function unpack(upload: string, folder: string, passphrase: string | undef
   const source = createReadStream(upload)
   const unpacking = isGzip ? pipeline(source, plain) : pipeline(source, decrypt(passphrase), plain)
   try {
-    const [found] = await Promise.all([unpackEntries(plain, folder), unpacking])
+    const [found] = await Promise.all([unpackEntries(plain, folder, mostBytes), unpacking])
     return found
   } catch (error) {
     plain.destroy()
@@ -92,11 +107,14 @@ async function unpack(upload: string, folder: string, passphrase: string | undef
   }
 }
 
-async function unpackEntries(plain: Readable, folder: string) {
+async function unpackEntries(plain: Readable, folder: string, mostBytes: number) {
+  let size = 0
   const digests = new Map<string, string>()
   let last: Buffer | undefined
   for await (const entry of Readable.toWeb(plain).pipeThrough(createTarDecoder({ strict: true }))) {
     const { name } = entry.header
+    size += entry.header.size + HEADER_BYTES
+    if (size > mostBytes) throw refusal(`it unpacks to more than ${mostBytes} bytes`)
     if (last !== undefined) throw refusal(`${name} stands after its end`)
     const bytes = await bytesOf(entry)
     if (digests.size === 0) checkFormat(name, bytes)

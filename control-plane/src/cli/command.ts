@@ -5,6 +5,7 @@ import { type AnswerOf, call, type Sent } from './call.js'
 import { type Connection, type ConnectionOptions, findConnection } from './connection.js'
 import { CommandFailed } from './failures.js'
 import { type Output, OUTPUTS, type Shown, written } from './output.js'
+import { findLogin } from './stored-login.js'
 import type { Terminal } from './terminal.js'
 
 /** What a program is run with. */
@@ -53,7 +54,7 @@ export function apiCommand<O extends object>(
   addConnectionOptions(command)
   return command.action(async () => {
     const given = command.opts<O & ConnectionOptions & { output: Output }>()
-    const connection = findConnection(given, environment)
+    const connection = findConnection(given, environment, findLogin(environment))
     const shown = await run({
       ...{ args: command.args, options: given, terminal, connection },
       call: async (route, sent) => call(connection, route, sent),

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 
 import { usageError } from './failures.js'
-import { findLogin } from './stored-login.js'
+import type { StoredLogin } from './stored-login.js'
 
 const DEFAULT_SERVER = 'https://127.0.0.1:5445'
 
@@ -24,12 +24,12 @@ export interface Connection {
 export function findConnection(
   options: ConnectionOptions,
   environment: Readonly<Record<string, string | undefined>>,
+  login: StoredLogin | undefined,
 ): Connection {
   const { ENTREPOT_SERVER, ENTREPOT_ADMIN_TOKEN } = environment
   const named = options.server ?? given(ENTREPOT_SERVER)
   const token = options.token ?? given(ENTREPOT_ADMIN_TOKEN)
   const ca = options.ca === undefined ? undefined : readAuthority(options.ca)
-  const login = findLogin(environment)
   const server = readServer(named ?? login?.server ?? DEFAULT_SERVER)
   const kept = login !== undefined && login.server === server ? login : undefined
   return { server, token: token ?? kept?.token, ca: ca ?? kept?.ca }

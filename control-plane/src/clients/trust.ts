@@ -29,7 +29,7 @@ export function distrustCommands({ slug }: BoxView): readonly string[] {
 
 /** What to compare before anything is trusted. */
 export function fingerprintNote({ fingerprint }: BoxView): string {
-  return `The box's authority has the SHA-256 fingerprint ${fingerprint}: compare it with what the box itself shows (npx entrepot certificates) before you trust a copy that came over the network.`
+  return `The box's authority has the SHA-256 fingerprint ${fingerprint}: compare it with what the box itself shows (npx entrepot certificates show) before you trust a copy that came over the network.`
 }
 
 /** What becomes of logins that clients offer to any mirror that asks. */

@@ -9,6 +9,8 @@ import { askOverSocket } from '../system/ask-over-socket.js'
 const ANSWER_MS = 10_000
 /** Several addresses, each with its own time-outs. */
 const CHECK_MS = 60_000
+/** Each is a process. */
+const CHECKS_AT_ONCE = 4
 
 const status = z.looseObject({
   upstreams: z.array(z.looseObject({ host: z.string(), breaker: z.string(), sentence: z.string() })),
@@ -39,6 +41,8 @@ interface CoreOptions {
 /** registry-core, asked; reload-core.ts has it read its file anew. */
 export class Core {
   readonly #options: CoreOptions
+  /** Those that run: who asks for the same host waits for the same answer. */
+  readonly #checks = new Map<string, Promise<CheckedUpstream>>()
 
   constructor(options: CoreOptions) {
     this.#options = options
@@ -68,6 +72,16 @@ export class Core {
 
   /** Goes the way of a pull to an upstream of the configuration, step by step. @throws ProductError `core-unavailable` */
   async checkUpstream(host: string): Promise<CheckedUpstream> {
+    const running = this.#checks.get(host)
+    if (running !== undefined) return running
+    if (this.#checks.size >= CHECKS_AT_ONCE)
+      throw unavailable(`${CHECKS_AT_ONCE} checks run already: try again in a minute`)
+    const check = this.#check(host).finally(() => this.#checks.delete(host))
+    this.#checks.set(host, check)
+    return check
+  }
+
+  async #check(host: string): Promise<CheckedUpstream> {
     const { program, configuration } = this.#options
     const { promise, resolve } = Promise.withResolvers<{ error: Error | null; said: string }>()
     execFile(

@@ -23,7 +23,7 @@ import {
 } from './upstream.schema.js'
 import { openSecrets, sealSecrets } from './upstream-secrets.js'
 
-/** What is mirrored as shipped; a bare name means the first. */
+/** What is mirrored as shipped. */
 export const UPSTREAM_HOSTS = [
   ...['docker.io', 'quay.io', 'ghcr.io', 'registry.k8s.io', 'docker.elastic.co', 'mcr.microsoft.com'],
 ] as const
@@ -144,7 +144,7 @@ export class Upstreams {
     return manager.save(UpstreamEntity, {
       host,
       settings: { ...settings },
-      position: row?.position ?? (await manager.count(UpstreamEntity)),
+      position: row?.position ?? ((await manager.maximum(UpstreamEntity, 'position')) ?? -1) + 1,
       sealedPassword: sealSecrets(this.sealing, host, secrets),
       version: (row?.version ?? 0) + 1,
     })

@@ -6,6 +6,7 @@ import { AUDIT_ROUTES as AUDIT } from '#control/audit/audit.schema.js'
 import { problem } from '#control/http/problem.schema.js'
 import { UPSTREAM_ROUTES as UPSTREAMS } from '#control/upstreams/upstream.schema.js'
 import { ADMIN_TOKEN } from '../support/api-stage.js'
+import { eventually } from '../support/eventually.js'
 import { describeOn, type OpenStage } from './suite.js'
 
 const JSON_TYPE = { 'content-type': 'application/json' }
@@ -43,6 +44,16 @@ export function testHostileRequests(open: OpenStage): void {
       expect(await send('DELETE', '/api/v1/health')).toMatchObject({ status: 404 })
       expect(await send('GET', '/elsewhere')).toMatchObject({ status: 404 })
       expect(await send('GET', '/api/v1/accounts/%zz')).toMatchObject({ status: 400 })
+    })
+
+    test('whoever calls itself the probe of the box is logged, but for what that asks', async () => {
+      const headers = { 'user-agent': 'entrepot-probe' }
+      for (const path of ['/api/v1/health', '/api/v1/accounts?limit=7'])
+        await (await request(`${stage().base}${path}`, { headers })).body.dump()
+      const line = await eventually('the line of the log', async () =>
+        stage().log.find((each) => each.includes('/api/v1/accounts?limit=7')),
+      )
+      expect(line).toContain('"status":401')
     })
 
     test('the documentation is served to everybody, and says nothing of this box', async () => {

@@ -26,6 +26,16 @@ export function testUpstreams(open: OpenStage): void {
       expect(stage().box.last('registry.yml')).toContain('gitlab.example')
     })
 
+    test('a new one stands behind all others, also after one was taken out', async () => {
+      const { api, box } = stage()
+      for (const host of ['order-1.example', 'order-2.example'])
+        await api.done(UPSTREAMS.put, { path: { host }, body: {} })
+      await api.done(UPSTREAMS.remove, { path: { host: 'order-1.example' } })
+      await api.done(UPSTREAMS.put, { path: { host: 'order-0.example' }, body: {} })
+      const file = box.last('registry.yml')
+      expect(file.indexOf('order-0.example')).toBeGreaterThan(file.indexOf('order-2.example'))
+    })
+
     test('its state is told as the core sees it', async () => {
       const { body } = await stage().api.done(UPSTREAMS.state, { path: { host: 'docker.io' } })
       expect(body).toMatchObject({ host: 'docker.io', breaker: 'closed' })

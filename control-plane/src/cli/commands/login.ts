@@ -10,7 +10,7 @@ import { call, isStranger } from '../call.js'
 import { addConnectionOptions, type Run } from '../command.js'
 import { type Connection, type ConnectionOptions, findConnection } from '../connection.js'
 import { cannotReach, CommandFailed, usageError } from '../failures.js'
-import { keepLogin } from '../stored-login.js'
+import { findLogin, keepLogin, type StoredLogin } from '../stored-login.js'
 import type { Terminal } from '../terminal.js'
 
 interface LoginOptions extends ConnectionOptions {
@@ -36,13 +36,23 @@ export function addLogin(program: Command, run: Run): void {
 }
 
 async function login(options: LoginOptions, { terminal, environment }: Run): Promise<void> {
-  const asked = findConnection(options, environment)
+  const asked = findConnection(options, environment, findWholeLogin(environment))
   const ca = await trusted(asked, options, terminal)
   const token = options.token ?? environment['ENTREPOT_ADMIN_TOKEN'] ?? (await askToken(terminal))
   const connection = { server: asked.server, token, ca }
   await call(connection, HEALTH_ROUTES.get)
   const place = keepLogin(environment, { server: asked.server, token, ...(ca !== undefined && { ca }) })
   terminal.out(`Logged in to ${asked.server}; kept in ${place}.\n`)
+}
+
+/** A damaged one is what this command mends. */
+function findWholeLogin(environment: Run['environment']): StoredLogin | undefined {
+  try {
+    return findLogin(environment)
+  } catch (error) {
+    if (error instanceof CommandFailed) return undefined
+    throw error
+  }
 }
 
 /** The authority to trust there: one that was named, none where the system knows it, else one that a person has compared. */

@@ -6,6 +6,7 @@ import {
   type UpstreamCheck,
 } from '../../upstreams/upstream.schema.js'
 import { apiCommand, group, listOption, PAGE_OPTIONS, type PageOptions, type Run } from '../command.js'
+import { CommandFailed } from '../failures.js'
 import { asYaml, type Cell, onOneLine, pageShown, printable, type Shown, tableOf } from '../output.js'
 import {
   readText,
@@ -100,7 +101,12 @@ function addChanges(upstreams: Command, run: Run): void {
     run: async ({ call, args: [host = ''], options, terminal }) => {
       const body = await bodyOf(options, terminal.read)
       // No version is 0 that is there: somebody else's is not replaced.
-      return shown(await call(ROUTES.put, { path: { host }, body, ifMatch: '"0"' }))
+      try {
+        return shown(await call(ROUTES.put, { path: { host }, body, ifMatch: '"0"' }))
+      } catch (error) {
+        if (!(error instanceof CommandFailed) || error.problem?.status !== 412) throw error
+        throw new CommandFailed(1, `${host} is mirrored already: entrepot upstreams set ${host} changes it`)
+      }
     },
   })
   apiCommand<UpstreamOptions>(upstreams, run, {

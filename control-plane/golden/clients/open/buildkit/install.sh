@@ -23,7 +23,7 @@ Makes BuildKit (buildkitd, docker buildx create) on this machine use the Entrepo
   sh install.sh --fingerprint SHA256   install, or bring what is installed up to date
   sh install.sh --undo                 put everything back as it was, byte by byte
 
-  --fingerprint SHA256   of the box's authority, as the box itself shows it (npx entrepot certificates): nothing is
+  --fingerprint SHA256   of the box's authority, as the box itself shows it (npx entrepot certificates show): nothing is
                          trusted that has another one
   --account NAME --secret-file FILE    where the box wants an account for pulls; the secret is the file's first line
   --dry-run              say what would be done, change nothing
