@@ -134,8 +134,10 @@ describe('entrepot', () => {
   test('nginx is set, the history tells so, and a rollback goes back', async () => {
     const before = await json(['config', 'history', '--limit', '1'])
     const { items: [first] = [] } = before as { items?: { id: number }[] }
+    const shipped = (await json(['nginx', 'show'])) as object
     const set = ['nginx', 'set', '--max-upload-size', '32g', '--read-timeout', '15m', '--name', 'box.lan']
-    expect(await json(set)).toEqual({ maxUploadSize: '32g', readTimeout: 900, names: ['box.lan'] })
+    const wanted = { maxUploadSize: '32g', readTimeout: 900, names: ['box.lan'] }
+    expect(await json(set)).toEqual({ ...shipped, ...wanted })
     expect(await done(['config', 'history'])).toMatch(
       /^ID +AT +BY +CHANGE +OUTCOME\n\d+ .* settings\.nginx\.patch nginx +applied\n/,
     )

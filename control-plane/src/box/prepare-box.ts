@@ -1,9 +1,11 @@
 import fs from 'node:fs'
 import path from 'node:path'
 import { mendAuthority } from '../backup/file-swap.js'
+import { CertificateRefused } from '../front/certificates/certificate-refused.js'
 import { ensureOwnCertificates, type OwnCertificates } from '../front/certificates/own-certificates.js'
 import { siteOf } from '../front/site.js'
 import type { Clock } from '../system/clock.js'
+import { errorCode } from '../system/error-code.js'
 import type { Random } from '../system/random.js'
 import { type BoxSettings, readBoxSettings } from './box-settings.js'
 import { lockDataFolder } from './data-lock.js'
@@ -14,6 +16,19 @@ import type { NginxProgram } from './nginx-program.js'
 import { type BoxPlaces, placesOf } from './places.js'
 import { requireOwner } from './require-owner.js'
 import { ensureSecretKey } from './secret-key.js'
+import { StartRefused } from './start-refused.js'
+
+const OTHER_FOLDER = 'or choose another folder: ENTREPOT_DATA=/another/folder npm start'
+/** By what the system says of a folder. */
+const ADVICE: Readonly<Record<string, string>> = {
+  EACCES: `start as the user who has it, ${OTHER_FOLDER}`,
+  EPERM: `start as the user who has it, ${OTHER_FOLDER}`,
+  EROFS: `mount it so that it can be written, ${OTHER_FOLDER}`,
+  ENOSPC: `make room, ${OTHER_FOLDER}`,
+  EDQUOT: `make room, ${OTHER_FOLDER}`,
+  ENOTDIR: `move that file away, ${OTHER_FOLDER}`,
+  EEXIST: `move that file away, ${OTHER_FOLDER}`,
+}
 
 export interface PrepareOptions {
   readonly environment: NodeJS.ProcessEnv
@@ -34,7 +49,23 @@ export interface Prepared {
  * Everything that must be right before anything is started, so that what is wrong is one sentence.
  * @throws StartRefused
  */
-export async function prepareBox({ environment, clock, random, say }: PrepareOptions): Promise<Prepared> {
+export async function prepareBox(options: PrepareOptions): Promise<Prepared> {
+  try {
+    return await prepare(options)
+  } catch (error) {
+    throw refusalOf(error) ?? error
+  }
+}
+
+/** What stands in the way of a person's start, and is no fault of ours. */
+export function refusalOf(error: unknown): StartRefused | undefined {
+  if (error instanceof CertificateRefused) return new StartRefused(error.message, { cause: error })
+  const advice = ADVICE[errorCode(error) ?? '']
+  if (advice === undefined || !Error.isError(error)) return undefined
+  return new StartRefused(`ENTREPOT_DATA cannot be used: ${error.message}; ${advice}`, { cause: error })
+}
+
+async function prepare({ environment, clock, random, say }: PrepareOptions): Promise<Prepared> {
   const settings = readBoxSettings(environment)
   for (const name of settings.unknown)
     say(`${name} means nothing to npm start: see docs/reference/settings.md`)

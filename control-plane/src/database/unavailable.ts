@@ -15,6 +15,7 @@ const MEANINGS: Readonly<Record<string, string>> = {
   '25006': 'it takes no writes for now, as a standby or by a setting',
   '53100': 'its disk is full',
   '53300': 'it takes no more connections',
+  '55P03': 'another change has not ended within a minute',
   '57014': 'it was too slow',
   '57P01': 'it is being stopped, or somebody has ended the connection',
   '57P03': 'it is starting or stopping',

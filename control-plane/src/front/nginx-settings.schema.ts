@@ -46,7 +46,7 @@ export const nginxSettings = z
   .strictObject({
     maxUploadSize: z
       .string(SIZE)
-      .regex(/^[0-9]{1,12}[kmg]?$/, SIZE)
+      .regex(/^(?:0|[1-9][0-9]{0,11}|[1-9][0-9]{0,8}[kmg])$/, SIZE)
       .default('16384m')
       .meta({ description: 'The largest body of a request, so the largest layer.' }),
     readTimeout: z
