@@ -8,7 +8,7 @@ export interface ProblemPage {
 }
 
 /** As admin.hbs has it. */
-const BODY_LIMIT = '8 MiB'
+const BODY_LIMIT = '1 MiB (a backup: 4 GiB)'
 
 /** Each answer that nginx gives for the control plane. */
 export const PROBLEM_PAGES: readonly ProblemPage[] = [

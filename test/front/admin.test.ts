@@ -126,7 +126,7 @@ for (const program of await nginxPrograms()) {
         type: 'about:blank',
         title: 'Content Too Large',
         status: 413,
-        detail: 'the body is larger than 8 MiB',
+        detail: 'the body is larger than 1 MiB (a backup: 4 GiB)',
       })
       expect(heard).toHaveLength(before)
     })

@@ -151,8 +151,8 @@ export class Certificates {
   async dropRequest(id: string, caller: Caller): Promise<void> {
     if ((await findRequest(this.site.certificates, id)) === undefined)
       throw new ProductError('not-found', { what: 'certificate request', name: id })
-    await removeRequest(this.site.certificates, id)
     await this.#note(caller, 'certificates.drop-request', id, {})
+    await removeRequest(this.site.certificates, id)
   }
 
   async #check(
@@ -201,13 +201,14 @@ export class Certificates {
     )
   }
 
-  #shown({ ca, server, source }: FoundCertificate): Omit<CertificatesShown, 'acme'> {
+  #shown({ ca, server, source, isChosenLost }: FoundCertificate): Omit<CertificatesShown, 'acme'> {
     return {
       authority: { fingerprint: ca.fingerprint, ...times(ca) },
       server: {
         ...{ source, fingerprint: server.fingerprint, issuer: server.issuer, names: [...server.names] },
         ...times(server),
         ...expiryOf(server, this.clock.now()),
+        isChosenLost,
       },
     }
   }

@@ -21,6 +21,8 @@ export interface FoundCertificate {
   /** PEM that clients install; undefined when somebody else's authority has issued it, which they have. */
   readonly authority: string | undefined
   readonly source: 'own' | 'uploaded' | 'acme'
+  /** The files of the one that was chosen are gone: without an own one in its place the box would not start at all. */
+  readonly isChosenLost: boolean
 }
 
 /** Every name that the box's own certificate has. */
@@ -40,24 +42,12 @@ export async function chooseCertificate(
     random,
   }: { readonly site: Site; readonly clock: Pick<Clock, 'now'>; readonly random: Random },
 ): Promise<ServedCertificate> {
-  const { certificate: chosen } = intent
   const names = namesOf(site, intent)
   const own = await ensureOwnCertificates({ folder: site.certificates, names, clock, random })
-  const { ca } = own
-  const { server, certificate, key } = own
-  if (chosen === null) return { source: 'own', server, ca, certificate, key, authority: ca.pem }
-  const uploaded = await findServerCertificate(site.certificates, chosen.fingerprint)
-  // It was there when it was chosen: without its files the box would not start at all.
-  if (uploaded === undefined) return { source: 'own', server, ca, certificate, key, authority: ca.pem }
-  return {
-    ...{
-      source: chosen.acme === undefined ? ('uploaded' as const) : ('acme' as const),
-      server: uploaded,
-      ca,
-    },
-    ...serverCertificateFiles(site.certificates, chosen.fingerprint),
-    authority: chosen.root ?? undefined,
-  }
+  const found = await chosenOr(own, intent, site)
+  const files =
+    found.source === 'own' ? own : serverCertificateFiles(site.certificates, found.server.fingerprint)
+  return { ...found, certificate: files.certificate, key: files.key }
 }
 
 /** Which one is served, for whoever asks: nothing is made. @throws Error before the first start has made any */
@@ -65,12 +55,19 @@ export async function findServedCertificate(
   intent: Pick<Intent, 'nginx' | 'certificate' | 'upstreams'>,
   { site, clock }: { readonly site: Site; readonly clock: Pick<Clock, 'now'> },
 ): Promise<FoundCertificate> {
-  const { certificate: chosen } = intent
   const names = namesOf(site, intent)
-  const own = await findOwnCertificates({ folder: site.certificates, names, clock })
-  const given =
-    chosen === null ? undefined : await findServerCertificate(site.certificates, chosen.fingerprint)
-  if (chosen === null || given === undefined) return { source: 'own', ...own, authority: own.ca.pem }
+  return chosenOr(await findOwnCertificates({ folder: site.certificates, names, clock }), intent, site)
+}
+
+async function chosenOr(
+  { server, ca }: Pick<FoundCertificate, 'server' | 'ca'>,
+  { certificate: chosen }: Pick<Intent, 'certificate'>,
+  site: Site,
+): Promise<FoundCertificate> {
+  const own: FoundCertificate = { source: 'own', server, ca, authority: ca.pem, isChosenLost: false }
+  if (chosen === null) return own
+  const found = await findServerCertificate(site.certificates, chosen.fingerprint)
+  if (found === undefined) return { ...own, isChosenLost: true }
   const source = chosen.acme === undefined ? 'uploaded' : 'acme'
-  return { source, server: given, ca: own.ca, authority: chosen.root ?? undefined }
+  return { source, server: found, ca, authority: chosen.root ?? undefined, isChosenLost: false }
 }

@@ -4,6 +4,7 @@ import { Core } from '../core/core.js'
 import { Database } from '../database/database.js'
 import { Certificates } from '../front/certificates.service.js'
 import { Generations } from '../front/generations.js'
+import { ClockProvider } from '../system/providers.js'
 import type { Health, Part } from './health.schema.js'
 
 /** Asks every part. */
@@ -14,6 +15,7 @@ export class HealthService {
     private readonly core: Core,
     private readonly generations: Generations,
     private readonly certificates: Certificates,
+    private readonly clock: ClockProvider,
   ) {}
 
   async get(): Promise<Health> {
@@ -47,13 +49,21 @@ export class HealthService {
 
   async #certificate(): Promise<Part> {
     const { server, acme } = await this.certificates.show()
-    const { state, days, notAfter } = server
+    const { state, days, notBefore, notAfter } = server
+    if (server.isChosenLost) {
+      const cause =
+        'the files of the certificate that was chosen are gone, and one of the own authority serves in its place: ' +
+        'upload it again, or take the own one with entrepot certificates reset'
+      return { state: 'degraded', cause, detail: { notAfter } }
+    }
     if (acme?.state === 'failed') {
       const cause = `the one in force ends on ${notAfter}, and none came by ACME: ${acme.reason ?? ''}`
       return { state: 'degraded', cause, detail: { notAfter, nextTryAt: acme.nextTryAt } }
     }
     if (state === 'fine' || state === 'renew') return { state: 'up', detail: { notAfter } }
-    const cause = state === 'expired' ? `it ended on ${notAfter}` : `it ends in ${days} days, on ${notAfter}`
+    const isEarly = this.clock.now() < new Date(notBefore)
+    const end = state === 'expired' ? `it ended on ${notAfter}` : `it ends in ${days} days, on ${notAfter}`
+    const cause = isEarly ? `it is valid from ${notBefore} on only: is the clock of this machine right?` : end
     return { state: 'degraded', cause, detail: { notAfter } }
   }
 }

@@ -1,12 +1,24 @@
+import { rmSync } from 'node:fs'
+
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 
 import { AUDIT_ROUTES as AUDIT } from '#control/audit/audit.schema.js'
 import { CERTIFICATE_ROUTES as CERTIFICATES } from '#control/front/certificates.schema.js'
+import { serverCertificateFiles } from '#control/front/certificates/server-certificate.js'
 import { CONFIGURATION_ROUTES as HISTORY } from '#control/front/configuration.schema.js'
+import { HEALTH_ROUTES as HEALTH } from '#control/health/health.schema.js'
 import { AUTHORITY, CompanyPki, type Issued, server } from '../front/company-pki.js'
+import type { ApiStage } from '../support/api-stage.js'
 import { describeOn, type OpenStage } from './suite.js'
 
 const NAMES = server('DNS:box.example', 'IP:127.0.0.1')
+
+const YEARS_MS = 2 * 365 * 24 * 60 * 60 * 1000
+
+async function certificateHealth({ api }: ApiStage): Promise<unknown> {
+  const { body } = await api.done(HEALTH.get)
+  return (body['parts'] as Record<string, unknown>)['certificate']
+}
 
 export function testServerCertificate(open: OpenStage): void {
   describeOn('certificates/server', open, (stage) => {
@@ -42,6 +54,30 @@ export function testServerCertificate(open: OpenStage): void {
       await api.done(CERTIFICATES.reset)
       await api.done(HISTORY.rollback, { path: { id: applied?.id ?? 0 } })
       expect((await api.done(CERTIFICATES.show)).body['server']).toEqual(body['server'])
+    })
+
+    test('one whose files are gone is missed by health, which says what serves in its place', async () => {
+      const { api, certificates } = stage()
+      const { body } = await api.done(CERTIFICATES.upload, { body: issued() })
+      const { fingerprint } = body['server'] as { fingerprint: string }
+      rmSync(serverCertificateFiles(certificates, fingerprint).key)
+      expect((await api.done(CERTIFICATES.show)).body['server']).toMatchObject({
+        ...{ source: 'own', isChosenLost: true },
+      })
+      expect(await certificateHealth(stage())).toMatchObject({
+        ...{ state: 'degraded', cause: expect.stringContaining('are gone') },
+      })
+      await api.done(CERTIFICATES.reset)
+      expect(await certificateHealth(stage())).toMatchObject({ state: 'up' })
+    })
+
+    test('before its time health asks for the clock', async () => {
+      const { clock } = stage()
+      clock.move(-YEARS_MS)
+      expect(await certificateHealth(stage())).toMatchObject({
+        ...{ state: 'degraded', cause: expect.stringMatching(/^it is valid from .* on only/) },
+      })
+      clock.move(YEARS_MS)
     })
 
     test('a key that does not fit is refused at its field, and nothing has changed', async () => {
