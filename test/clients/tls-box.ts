@@ -4,7 +4,7 @@ import path from 'node:path'
 
 import { afterAll, beforeAll } from '@jest/globals'
 
-import type { ClientBox } from '#control/clients/box.js'
+import type { ClientBox } from '#control/clients/client-box.js'
 import { installScript, type ScriptedSystem } from '#control/clients/install-script.js'
 
 import { RESTRICTED } from '../support/accounts.js'

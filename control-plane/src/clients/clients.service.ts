@@ -6,7 +6,7 @@ import { Certificates } from '../front/certificates.service.js'
 import { type Intent, readIntent } from '../front/intent.js'
 import { nginxSettings } from '../front/nginx-settings.schema.js'
 import { Site } from '../front/site.js'
-import { type ClientBox, viewOfBox } from './box.js'
+import { type ClientBox, viewOfClientBox } from './client-box.js'
 import type { ClientSystem } from './client-files.js'
 import type { ShownClient } from './clients.schema.js'
 import { hasInstallScript, installScript, type ScriptedSystem } from './install-script.js'
@@ -46,7 +46,7 @@ export class Clients {
 
   /** The key of the box is pinned, so that a machine that trusts nobody yet runs no script of a stranger's. */
   #oneLine(system: ScriptedSystem, box: ClientBox, publicKey: string): string {
-    const { host } = viewOfBox(box)
+    const { host } = viewOfClientBox(box)
     const url = `https://${host}:${this.site.ports.admin}/api/v1/clients/${system}/install.sh`
     const curl = `curl -fsSk --pinnedpubkey 'sha256//${publicKey}' ${url}`
     return `${curl} | sh -s -- --fingerprint ${box.caFingerprint}`

@@ -1,7 +1,7 @@
 import { X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 
-import type { ClientBox } from './box.js'
+import type { ClientBox } from './client-box.js'
 
 const caPem = readFileSync(new URL('../../golden/clients/ca.pem', import.meta.url), 'utf8')
 

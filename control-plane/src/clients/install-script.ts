@@ -1,4 +1,4 @@
-import { type ClientBox, viewOfBox } from './box.js'
+import { type ClientBox, viewOfClientBox } from './client-box.js'
 import type { ClientFile, ClientSystem } from './client-files.js'
 import { LOGIN_PLACE } from './hosts-toml.js'
 import { renderClient } from './render-client.js'
@@ -20,7 +20,7 @@ export function hasInstallScript(system: ClientSystem): system is ScriptedSystem
  * @throws SettingRefused as renderClient does
  */
 export function installScript(system: ScriptedSystem, box: ClientBox): string {
-  const view = viewOfBox(box)
+  const view = viewOfClientBox(box)
   const { files, title } = renderClient(system, box)
   const { template, ...part } = partOf(system, files)
   const { probe, fingerprint, caPem, host, mirrorUrl, slug, isKnownAnyway } = view

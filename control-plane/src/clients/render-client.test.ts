@@ -6,7 +6,7 @@ import { describe, expect, test } from '@jest/globals'
 
 import { parseDocument } from 'yaml'
 
-import type { ClientBox } from './box.js'
+import type { ClientBox } from './client-box.js'
 import { CLIENT_SYSTEMS, type ClientFiles } from './client-files.js'
 import { GOLDEN_BOXES } from './golden-examples.js'
 import { hasInstallScript, installScript } from './install-script.js'

@@ -1,4 +1,4 @@
-import { type ClientBox, viewOfBox } from './box.js'
+import { type ClientBox, viewOfClientBox } from './client-box.js'
 import type { ClientFiles, ClientSystem } from './client-files.js'
 import { buildkitFiles } from './systems/buildkit.js'
 import { containerdFiles } from './systems/containerd.js'
@@ -14,7 +14,7 @@ import { podmanFiles } from './systems/podman.js'
  * @throws SettingRefused that names what of the box cannot stand in a client's file
  */
 export function renderClient(system: ClientSystem, box: ClientBox): ClientFiles {
-  const view = viewOfBox(box)
+  const view = viewOfClientBox(box)
   switch (system) {
     case 'docker':
       return dockerFiles(view)

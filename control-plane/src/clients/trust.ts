@@ -1,4 +1,4 @@
-import type { BoxView } from './box.js'
+import type { ClientBoxView } from './client-box.js'
 import type { Word } from './word.js'
 
 /** Folders in which a system keeps authorities that it is given, and what takes them up. */
@@ -10,7 +10,7 @@ export const SYSTEM_TRUST = [
 ] as const
 
 /** Lines that put an authority, already on the machine, into the system's own list; Debian's and Red Hat's way. */
-export function trustCommands({ slug }: BoxView, ca: Word): readonly string[] {
+export function trustCommands({ slug }: ClientBoxView, ca: Word): readonly string[] {
   const [debian, redHat] = SYSTEM_TRUST
   return [debian, redHat].map(
     ({ folder, ending, command }, at) =>
@@ -19,7 +19,7 @@ export function trustCommands({ slug }: BoxView, ca: Word): readonly string[] {
 }
 
 /** Lines that take it out again. */
-export function distrustCommands({ slug }: BoxView): readonly string[] {
+export function distrustCommands({ slug }: ClientBoxView): readonly string[] {
   const [debian, redHat] = SYSTEM_TRUST
   return [
     `rm ${debian.folder}/entrepot-${slug}.${debian.ending} && ${debian.command} --fresh`,
@@ -28,12 +28,12 @@ export function distrustCommands({ slug }: BoxView): readonly string[] {
 }
 
 /** What to compare before anything is trusted. */
-export function fingerprintNote({ fingerprint }: BoxView): string {
+export function fingerprintNote({ fingerprint }: ClientBoxView): string {
   return `The box's authority has the SHA-256 fingerprint ${fingerprint}: compare it with what the box itself shows (npx entrepot certificates show) before you trust a copy that came over the network.`
 }
 
 /** What becomes of logins that clients offer to any mirror that asks. */
-export function asksOnMirror({ needsAccount }: BoxView): string {
+export function asksOnMirror({ needsAccount }: ClientBoxView): string {
   return needsAccount
     ? 'wants an account on its mirror listener, and drops and forgets any login that is not its own.'
     : 'asks nobody on its mirror listener, and drops what it is sent.'

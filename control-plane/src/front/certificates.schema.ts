@@ -24,11 +24,9 @@ const shown = {
     names: z.array(z.string()),
     ...validity,
     ...expiry,
-    isChosenLost: z
-      .boolean()
-      .meta({
-        description: 'The files of the one that was chosen are gone: an own one serves in its place.',
-      }),
+    isChosenLost: z.boolean().meta({
+      description: 'The files of the one that was chosen are gone: an own one serves in its place.',
+    }),
   }),
   acme: acmeShown.nullable().meta({ description: 'Null while certificates come from no ACME server.' }),
 }

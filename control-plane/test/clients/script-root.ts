@@ -14,7 +14,7 @@ import path from 'node:path'
 
 import { afterEach, beforeEach } from '@jest/globals'
 
-import type { ClientBox } from '#control/clients/box.js'
+import type { ClientBox } from '#control/clients/client-box.js'
 import { GOLDEN_BOXES } from '#control/clients/golden-examples.js'
 import { installScript, type ScriptedSystem } from '#control/clients/install-script.js'
 

@@ -1,4 +1,4 @@
-import type { BoxView } from '../box.js'
+import type { ClientBoxView } from '../client-box.js'
 import { type ClientFile, type ClientFiles, type Identification, ownFile } from '../client-files.js'
 import { renderTemplate } from '../templates.js'
 import { fingerprintNote } from '../trust.js'
@@ -8,7 +8,7 @@ const CA = joined`/etc/buildkit/entrepot-ca.pem`
 const FILE = '/etc/buildkit/buildkitd.toml'
 
 /** Builders of their own: buildkitd, and what `docker buildx create` starts. */
-export function buildkitFiles(box: BoxView): ClientFiles {
+export function buildkitFiles(box: ClientBoxView): ClientFiles {
   const create = `docker buildx create --name entrepot --driver docker-container --buildkitd-config ${FILE} --use`
   const { image } = box.probe
   return {
@@ -36,7 +36,7 @@ export function buildkitFiles(box: BoxView): ClientFiles {
   }
 }
 
-function buildkitdToml({ host, hosts, mirror, registry }: BoxView): ClientFile {
+function buildkitdToml({ host, hosts, mirror, registry }: ClientBoxView): ClientFile {
   const view = { host, hosts, mirror, ca: CA, authorities: [...new Set([mirror, registry])] }
   return {
     path: FILE,

@@ -1,4 +1,4 @@
-import type { BoxView } from '../box.js'
+import type { ClientBoxView } from '../client-box.js'
 import { type ClientFile, type ClientFiles, type Identification, ownFile } from '../client-files.js'
 import { defaultHostsFile, hostsFiles, registryHostsFile } from '../hosts-toml.js'
 import { renderTemplate } from '../templates.js'
@@ -8,7 +8,7 @@ import { joined, type Word } from '../word.js'
 const FOLDER = joined`/etc/containerd/certs.d`
 
 /** containerd by itself, and under Kubernetes; `ctr` and nerdctl read the same folder. */
-export function containerdFiles(box: BoxView): ClientFiles {
+export function containerdFiles(box: ClientBoxView): ClientFiles {
   const files = [...hostFolder(box, FOLDER), configuration(1), configuration(2)]
   const named = files.filter(({ merge }) => merge.kind === 'replace')
   return {
@@ -42,7 +42,7 @@ export function containerdFiles(box: BoxView): ClientFiles {
 }
 
 /** A folder of hosts with the authority in it: also for what mounts one. */
-export function hostFolder(box: BoxView, folder: Word): readonly ClientFile[] {
+export function hostFolder(box: ClientBoxView, folder: Word): readonly ClientFile[] {
   return [
     ownFile(`${folder}/${box.mirror}/ca.crt`, box.caPem),
     ...hostsFiles(box, folder),

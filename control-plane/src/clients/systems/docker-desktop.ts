@@ -1,10 +1,10 @@
-import type { BoxView } from '../box.js'
+import type { ClientBoxView } from '../client-box.js'
 import { type ClientFiles, ownFile } from '../client-files.js'
 import { fingerprintNote } from '../trust.js'
 import { dockerFiles, mirrorList } from './docker.js'
 
 /** Docker on a desk: settings are pasted into its window, and the authority is the system's matter. */
-export function dockerDesktopFiles(box: BoxView): ClientFiles {
+export function dockerDesktopFiles(box: ClientBoxView): ClientFiles {
   const name = `entrepot-${box.slug}.pem`
   const keychain = '/Library/Keychains/System.keychain'
   return {

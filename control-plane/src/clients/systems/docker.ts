@@ -1,4 +1,4 @@
-import type { BoxView } from '../box.js'
+import type { ClientBoxView } from '../client-box.js'
 import { type ClientFile, type ClientFiles, type Identification, ownFile } from '../client-files.js'
 import { hostsFiles } from '../hosts-toml.js'
 import { asksOnMirror, distrustCommands, fingerprintNote, trustCommands } from '../trust.js'
@@ -7,7 +7,7 @@ import { joined, type Word } from '../word.js'
 const CERTIFICATES = joined`/etc/docker/certs.d`
 
 /** dockerd of any version, both image stores, and the BuildKit inside. */
-export function dockerFiles(box: BoxView): ClientFiles {
+export function dockerFiles(box: ClientBoxView): ClientFiles {
   const ca = joined`${CERTIFICATES}/${box.mirror}/ca.crt`
   const files = [mirrorList(box), ...authorities(box), ...hostsFiles(box, CERTIFICATES)]
   return {
@@ -37,7 +37,7 @@ export function dockerFiles(box: BoxView): ClientFiles {
 }
 
 /** The one file that every version reads; for Docker Hub only. */
-export function mirrorList({ mirrorUrl }: Pick<BoxView, 'mirrorUrl'>): ClientFile {
+export function mirrorList({ mirrorUrl }: Pick<ClientBoxView, 'mirrorUrl'>): ClientFile {
   return {
     path: '/etc/docker/daemon.json',
     mode: 0o644,
@@ -47,7 +47,7 @@ export function mirrorList({ mirrorUrl }: Pick<BoxView, 'mirrorUrl'>): ClientFil
 }
 
 /** Looked up by host and port, anew at each pull; none where the registry and its mirror are one address. */
-function authorities({ registry, mirror, caPem }: BoxView): readonly ClientFile[] {
+function authorities({ registry, mirror, caPem }: ClientBoxView): readonly ClientFile[] {
   const hosts: readonly Word[] = [...new Set([mirror, registry])]
   return hosts.map((host) => ownFile(`${CERTIFICATES}/${host}/ca.crt`, caPem))
 }
@@ -73,7 +73,7 @@ const IDENTIFICATION: readonly Identification[] = [
   },
 ]
 
-function notes(box: BoxView): readonly string[] {
+function notes(box: ClientBoxView): readonly string[] {
   return [
     fingerprintNote(box),
     'A reload is enough, and stops no container. hosts.toml and certs.d are read anew at each pull.',

@@ -1,6 +1,6 @@
 import { stringify } from 'yaml'
 
-import type { BoxView } from '../box.js'
+import type { ClientBoxView } from '../client-box.js'
 import type { ClientFile, ClientFiles } from '../client-files.js'
 import { hostsFiles } from '../hosts-toml.js'
 import { renderTemplate } from '../templates.js'
@@ -11,7 +11,7 @@ import { dockerFiles } from './docker.js'
 const FOLDER = joined`/etc/entrepot/docker`
 
 /** Docker as a service of a GitLab job: told by the job, or by the runner for all its jobs. */
-export function gitlabDindFiles(box: BoxView): ClientFiles {
+export function gitlabDindFiles(box: ClientBoxView): ClientFiles {
   const docker = dockerFiles(box)
   return {
     system: 'gitlab-dind',
@@ -38,7 +38,7 @@ export function gitlabDindFiles(box: BoxView): ClientFiles {
   }
 }
 
-function jobFile(box: BoxView): ClientFile {
+function jobFile(box: ClientBoxView): ClientFile {
   const service = { name: 'docker:28-dind', alias: 'docker', command: ['/bin/sh', '-c', serviceCommand(box)] }
   const value = { build: { image: 'docker:28', services: [service], script: ['docker build --pull .'] } }
   return {
@@ -50,7 +50,7 @@ function jobFile(box: BoxView): ClientFile {
 }
 
 /** What the service runs in place of its own entry point, which it ends with. */
-function serviceCommand({ mirror, registry, mirrorUrl, caPem, ...box }: BoxView): string {
+function serviceCommand({ mirror, registry, mirrorUrl, caPem, ...box }: ClientBoxView): string {
   const folder = joined`/etc/docker/certs.d`
   const view = { ...box, mirror, registry, mirrorUrl, caPem, needsAccount: false }
   const files = hostsFiles(view, folder)

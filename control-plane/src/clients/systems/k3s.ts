@@ -1,6 +1,6 @@
 import { stringify } from 'yaml'
 
-import type { BoxView } from '../box.js'
+import type { ClientBoxView } from '../client-box.js'
 import { type ClientFile, type ClientFiles, type Identification, ownFile } from '../client-files.js'
 import { fingerprintNote } from '../trust.js'
 
@@ -27,16 +27,19 @@ const RKE2: Distribution = {
   crictl: '/var/lib/rancher/rke2/bin/crictl --runtime-endpoint unix:///run/k3s/containerd/containerd.sock',
 }
 
-export function k3sFiles(box: BoxView): ClientFiles {
+export function k3sFiles(box: ClientBoxView): ClientFiles {
   return rancherFiles(box, K3S)
 }
 
-export function rke2Files(box: BoxView): ClientFiles {
+export function rke2Files(box: ClientBoxView): ClientFiles {
   return rancherFiles(box, RKE2)
 }
 
 /** Both have one file, of which they make containerd's folder of hosts at their start. */
-function rancherFiles(box: BoxView, { system, title, folder, restart, crictl }: Distribution): ClientFiles {
+function rancherFiles(
+  box: ClientBoxView,
+  { system, title, folder, restart, crictl }: Distribution,
+): ClientFiles {
   const authority = ownFile(`${folder}/entrepot-ca.pem`, box.caPem)
   return {
     ...{ system, title },
@@ -57,7 +60,7 @@ function rancherFiles(box: BoxView, { system, title, folder, restart, crictl }: 
   }
 }
 
-function registriesYaml(box: BoxView, folder: string, authority: string): ClientFile {
+function registriesYaml(box: ClientBoxView, folder: string, authority: string): ClientFile {
   const { hosts, mirror, registry, mirrorUrl, needsAccount } = box
   const login = { username: 'NAME', password: 'SECRET' }
   const reached = { ...(needsAccount && { auth: login }), tls: { ca_file: authority } }

@@ -1,6 +1,6 @@
 import { stringify } from 'yaml'
 
-import type { BoxView } from '../box.js'
+import type { ClientBoxView } from '../client-box.js'
 import type { ClientFile, ClientFiles } from '../client-files.js'
 import { renderTemplate } from '../templates.js'
 import { fingerprintNote } from '../trust.js'
@@ -11,7 +11,7 @@ const ON_THE_MACHINE = joined`/etc/entrepot/kind/certs.d`
 const IN_THE_NODE = joined`/etc/containerd/certs.d`
 
 /** Clusters whose nodes are containers: a folder of the machine is mounted where their containerd looks. */
-export function kindFiles(box: BoxView): ClientFiles {
+export function kindFiles(box: ClientBoxView): ClientFiles {
   return {
     system: 'kind',
     title: 'kind',
@@ -40,7 +40,7 @@ export function kindFiles(box: BoxView): ClientFiles {
   }
 }
 
-function clusterConfiguration(box: BoxView): ClientFile {
+function clusterConfiguration(box: ClientBoxView): ClientFile {
   const patch = renderTemplate('containerd-1', { folder: IN_THE_NODE }).replace(/^version = 2\n+/, '')
   const mount = { hostPath: ON_THE_MACHINE, containerPath: IN_THE_NODE, readOnly: true }
   const value = {

@@ -1,11 +1,11 @@
-import { type BoxView, HUB } from '../box.js'
+import { type ClientBoxView, HUB } from '../client-box.js'
 import { type ClientFile, type ClientFiles, type Identification, ownFile } from '../client-files.js'
 import { renderTemplate } from '../templates.js'
 import { fingerprintNote } from '../trust.js'
 import { joined, type Word } from '../word.js'
 
 /** podman, buildah, skopeo and CRI-O: one library, one file. */
-export function podmanFiles(box: BoxView): ClientFiles {
+export function podmanFiles(box: ClientBoxView): ClientFiles {
   const files = [registriesConf(box), ...authorities(box)]
   return {
     system: 'podman',
@@ -28,7 +28,7 @@ export function podmanFiles(box: BoxView): ClientFiles {
 }
 
 /** Docker Hub from the mirror, where bare names mean it; the others by their prefix on the registry. */
-function registriesConf({ host, hosts, mirror, registry }: BoxView): ClientFile {
+function registriesConf({ host, hosts, mirror, registry }: ClientBoxView): ClientFile {
   const upstreams = hosts.map((name) => ({
     name,
     mirror: name === HUB ? mirror : prefixed(registry, name),
@@ -43,7 +43,7 @@ function prefixed(registry: Word, upstream: Word): Word {
   return port === undefined ? joined`${registry}/${host}` : joined`${registry}/${host}_${port}`
 }
 
-function authorities({ registry, mirror, caPem }: BoxView): readonly ClientFile[] {
+function authorities({ registry, mirror, caPem }: ClientBoxView): readonly ClientFile[] {
   const hosts: readonly Word[] = [...new Set([mirror, registry])]
   return hosts.map((host) => ownFile(`/etc/containers/certs.d/${host}/ca.crt`, caPem))
 }

@@ -32,7 +32,7 @@ export interface ClientBox {
 }
 
 /** The same, as words that may stand in files. */
-export interface BoxView {
+export interface ClientBoxView {
   readonly host: Word
   /** Host and port: of the registry, where clients push, and of the mirror. */
   readonly registry: Word
@@ -73,7 +73,7 @@ export interface Probe {
 export const HUB = 'docker.io'
 
 /** @throws SettingRefused that names what cannot stand in a client's file */
-export function viewOfBox(box: ClientBox): BoxView {
+export function viewOfClientBox(box: ClientBox): ClientBoxView {
   const host = hostWord('host', box.host)
   const mirrorHost = box.mirrorHost === undefined ? host : hostWord('mirrorHost', box.mirrorHost)
   const registry = authorityWord(host, portNumber('ports.registryTls', box.ports.registryTls))
@@ -103,7 +103,7 @@ export function viewOfBox(box: ClientBox): BoxView {
 function authority({
   caPem,
   caFingerprint,
-}: ClientBox): Pick<BoxView, 'caPem' | 'fingerprint' | 'thumbprint'> {
+}: ClientBox): Pick<ClientBoxView, 'caPem' | 'fingerprint' | 'thumbprint'> {
   const text = `${caPem.trim().replaceAll('\r\n', '\n')}\n`
   if (!/^(-----BEGIN CERTIFICATE-----\n[A-Za-z0-9+/=\n]+-----END CERTIFICATE-----\n)+$/.test(text))
     throw new SettingRefused('caPem', text.slice(0, 40), 'one certificate or more, in PEM, and nothing else')
