@@ -16,7 +16,7 @@ interface Wanted {
 
 /** Every address that nginx of this machine listens on. @throws SettingRefused */
 export function localListeners(
-  { site, bind, httpBind, sockets }: LocalGenerationsOptions,
+  { site, bind, httpBind, sockets }: Pick<LocalGenerationsOptions, 'site' | 'bind' | 'httpBind' | 'sockets'>,
   { intent, served, clientAuthorities }: Wanted,
 ): readonly Listener[] {
   const { ports } = site
@@ -24,6 +24,8 @@ export function localListeners(
   const virtualHosts = virtualHostsOf(intent)
   const pair = { certificate: served.certificate, key: served.key }
   const core = { coreSocket: settings.anonymousPull ? sockets.core : sockets.closedCore }
+  // Whoever has shown a certificate needs no account: Docker's graph driver could send none.
+  const mirror = clientAuthorities === undefined ? core : { coreSocket: sockets.core, clientAuthorities }
   const hasAcme = intent.acme !== undefined && intent.acme !== null
   const hasVirtual = (port: number, own: number): boolean =>
     virtualHosts.length > 0 && port > 0 && port !== own
@@ -37,10 +39,7 @@ export function localListeners(
     ]),
     ...bind.flatMap((address): Listener[] => [
       { kind: 'tls', address, port: ports.tls, ...core, ...pair, virtualHosts },
-      {
-        ...{ kind: 'tls', address, port: ports.mirrorTls, view: 'mirror', ...core, ...pair },
-        ...(clientAuthorities !== undefined && { clientAuthorities }),
-      },
+      { kind: 'tls', address, port: ports.mirrorTls, view: 'mirror', ...pair, ...mirror },
       ...(hasVirtual(settings.virtualHostsPort, ports.tls)
         ? [{ kind: 'tls', address, port: settings.virtualHostsPort, ...core, ...pair, virtualHosts } as const]
         : []),

@@ -21,13 +21,15 @@ export async function watchErrorLog(prefix: string): Promise<ErrorLog> {
       const bytes = Buffer.alloc(Math.min(size - start, MOST_BYTES))
       const { bytesRead } = await handle.read(bytes, 0, bytes.length, start)
       const lines = bytes.subarray(0, bytesRead).toString().split('\n')
-      const found = lines.flatMap((line) => / \[emerg\] \d+#\d+: (.+)$/.exec(line)?.[1] ?? [])
+      const found = lines.flatMap((line) => EMERGENCY.exec(line)?.[1] ?? [])
       return [...new Set(found)]
     },
   }
 }
 
 const MOST_BYTES = 1024 * 1024
+/** From its start on: further behind stands what clients have sent, a Referer to their liking. */
+const EMERGENCY = /^\d{4}\/\d\d\/\d\d \d\d:\d\d:\d\d \[emerg\] \d+#\d+: (.+)$/
 
 async function sizeOf(file: string): Promise<number> {
   try {
