@@ -11,7 +11,7 @@ import { AUDIT_ROUTES as AUDIT } from '#control/audit/audit.schema.js'
 import { BACKUP_ROUTES as BACKUP } from '#control/backup/backup.schema.js'
 import { CONFIGURATION_ROUTES as HISTORY } from '#control/front/configuration.schema.js'
 import { UPSTREAM_ROUTES as UPSTREAMS } from '#control/upstreams/upstream.schema.js'
-import { filled, rowsIn } from './support/backup-rows.js'
+import { filled, proxied, rowsIn } from './support/backup-rows.js'
 import { ADMIN_TOKEN, type ApiStage, openApiStage } from './support/api-stage.js'
 import { startTestPostgres, type TestPostgres } from './support/database.js'
 import { entrepot } from './support/entrepot.js'
@@ -93,6 +93,25 @@ describe('a restore on an empty box', () => {
     await next.api.done(HISTORY.rollback, { path: { id } })
     expect(next.box.last('quay.io.password')).toBe(PASSWORD)
   })
+})
+
+test("a proxy's password that the backup has in the clear is hidden, and used", async () => {
+  const old = await lived()
+  await proxied(old.url, 'http://robot:canary-of-then@proxy.example:3128')
+  const file = await backup(old)
+  expect(JSON.stringify(await rowsIn(file))).toContain('canary-of-then') // it was there to be found
+  const next = await open(9)
+  await next.api.done(BACKUP.restore, sent(file))
+  const restored = JSON.stringify(await rowsIn(await backup(next)))
+  expect(restored).toContain('http://robot:***@proxy.example:3128')
+  expect(restored).not.toContain('canary-of-then')
+  expect(next.box.last('quay.io.proxy-password')).toBe('canary-of-then')
+  expect(next.box.last('quay.io.password')).toBe(PASSWORD)
+  const { items } = (await next.api.done(HISTORY.list)).body as { items: { id: number; reason: string }[] }
+  const id = items.find(({ reason }) => reason === 'upstreams.put quay.io')?.id ?? 0
+  await next.api.done(UPSTREAMS.remove, { path: { host: 'quay.io' } })
+  await next.api.done(HISTORY.rollback, { path: { id } })
+  expect(next.box.last('quay.io.proxy-password')).toBe('canary-of-then')
 })
 
 describe('a passphrase', () => {

@@ -6,9 +6,15 @@ import { nextVersion } from '../front/intent.js'
 import { ProductError } from '../http/product-error.js'
 import { Sealing } from '../system/sealed.js'
 import { readUpstream } from '../upstreams/upstream.schema.js'
-import { openSecrets, sealSecrets, type UpstreamSecrets } from '../upstreams/upstream-secrets.js'
+import {
+  HIDDEN,
+  openSecrets,
+  sealSecrets,
+  splitProxy,
+  type UpstreamSecrets,
+} from '../upstreams/upstream-secrets.js'
 import { refusal, type UnpackedBackup } from './read-backup.js'
-import { configurationRow, type Table, TABLES, upstreamRow } from './tables.js'
+import { auditRow, configurationRow, type Table, TABLES, upstreamRow } from './tables.js'
 
 /** What the passwords of a backup are sealed by, and what they are to be sealed by. */
 export interface Keys {
@@ -93,6 +99,7 @@ function readRow(
   const row = read(table.row, line, where)
   if (table.row === upstreamRow) return resealedUpstream(upstreamRow.parse(row), keys, where)
   if (table.row === configurationRow) return resealedHistory(configurationRow.parse(row), keys)
+  if (table.row === auditRow) return withoutProxyPasswords(auditRow.parse(row))
   return row
 }
 
@@ -114,16 +121,16 @@ function parseJson(line: string): unknown {
 
 function resealedUpstream(row: z.output<typeof upstreamRow>, { theirs, ours }: Keys, where: string): object {
   const { host, settings, sealedPassword } = row
-  const secrets = openOrRefuse(theirs, sealedPassword, host, where)
-  const { password } = secrets
+  const before = openOrRefuse(theirs, sealedPassword, host, where)
+  const { password } = before
   try {
     const sent = { ...settings, ...(password !== undefined && { password }) }
-    readUpstream(host, sent, { settings, secrets })
+    const read = readUpstream(host, sent, { settings, secrets: before })
+    return { ...row, settings: read.settings, sealedPassword: sealSecrets(ours, host, read.secrets) }
   } catch (error) {
     if (!(error instanceof ProductError)) throw error
     throw refusal(`${where}: ${error.message}`)
   }
-  return { ...row, sealedPassword: sealSecrets(ours, host, secrets) }
 }
 
 function openOrRefuse(theirs: Sealing, sealed: string | null, host: string, where: string): UpstreamSecrets {
@@ -134,16 +141,32 @@ function openOrRefuse(theirs: Sealing, sealed: string | null, host: string, wher
   }
 }
 
-/** A password of the past that its own box could not open either stays as it is. */
+/** A password of the past that its own box could not open either stays as it is; that of a proxy was not always hidden. */
 function resealedHistory(row: z.output<typeof configurationRow>, { theirs, ours }: Keys): object {
-  const upstreams = row.intent.upstreams.map(({ sealedPassword, ...upstream }) => {
-    const { host } = upstream
+  let files = Object.entries(row.files)
+  const upstreams = row.intent.upstreams.map(({ host, settings: before, sealedPassword }) => {
+    const { shown, password } = splitProxy(before['proxy'])
+    const isInClear = password !== undefined && password !== HIDDEN
+    const settings = isInClear ? { ...before, proxy: shown } : before
+    const hidden = (text: string) => text.replaceAll(String(before['proxy']), String(shown))
+    if (isInClear) files = files.map(([name, text]) => [name, hidden(text)])
     try {
       const secrets = openSecrets(theirs, host, sealedPassword)
-      return { ...upstream, sealedPassword: sealSecrets(ours, host, secrets) }
+      const all = isInClear ? { ...secrets, proxyPassword: password } : secrets
+      return { host, settings, sealedPassword: sealSecrets(ours, host, all) }
     } catch {
-      return { ...upstream, sealedPassword }
+      return { host, settings, sealedPassword }
     }
   })
-  return { ...row, intent: { ...row.intent, upstreams } }
+  return { ...row, intent: { ...row.intent, upstreams }, files: Object.fromEntries(files) }
+}
+
+/** The same in the audit, which had the settings of upstreams with it. */
+function withoutProxyPasswords(row: z.output<typeof auditRow>): object {
+  return { ...row, before: withHiddenProxy(row.before), after: withHiddenProxy(row.after) }
+}
+
+function withHiddenProxy(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null || !('proxy' in value)) return value
+  return { ...value, proxy: splitProxy(value.proxy).shown }
 }

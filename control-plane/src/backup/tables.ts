@@ -64,7 +64,7 @@ export const configurationRow = z.strictObject({
   files: z.record(z.string(), z.string()),
 })
 
-const auditRow = z.strictObject({
+export const auditRow = z.strictObject({
   ...{ id: z.int(), at: time, author: z.string(), address: z.string(), requestId: z.string() },
   ...{ action: z.string(), target: z.string(), before: z.unknown(), after: z.unknown() },
 })

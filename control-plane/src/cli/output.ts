@@ -1,7 +1,7 @@
 import { styleText } from 'node:util'
 
 import Table from 'cli-table3'
-import { stringify } from 'yaml'
+import { Document, visit } from 'yaml'
 
 /** How an answer is written: for people, or for programs. */
 export const OUTPUTS = ['table', 'json', 'yaml'] as const
@@ -26,11 +26,29 @@ const NO_LINES = Object.fromEntries(
 /** The text of an answer in the form that was asked for. */
 export function written({ value, text }: Shown, output: Output): string {
   if (output === 'table' || value === undefined) return output === 'table' ? `${text}\n` : ''
-  return output === 'json' ? `${JSON.stringify(value, null, 2)}\n` : asYaml(value)
+  return output === 'json' ? `${escaped(JSON.stringify(value, null, 2))}\n` : asYaml(value)
 }
 
 export function asYaml(value: unknown): string {
-  return stringify(value, { lineWidth: 0 })
+  const document = new Document(value)
+  visit(document, {
+    Scalar(_key, scalar) {
+      // Escapes mean something between these quotes only.
+      if (typeof scalar.value === 'string' && escaped(scalar.value) !== scalar.value)
+        scalar.type = 'QUOTE_DOUBLE'
+    },
+  })
+  return escaped(document.toString({ lineWidth: 0 }))
+}
+
+/** What a terminal obeys, or shows in another order, and neither JSON nor YAML escapes. */
+const STEERING = /[\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g
+
+function escaped(text: string): string {
+  return text.replaceAll(
+    STEERING,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  )
 }
 
 /** What stands in a column; with a colour where somebody sees it. */
@@ -85,5 +103,7 @@ function firstLine(text: string): string {
 
 /** What others have written must not move the cursor of whoever reads it. */
 export function printable(text: string): string {
-  return text.replaceAll(/\p{Cc}/gu, (character) => (['\n', '\t'].includes(character) ? character : '?'))
+  return text
+    .replaceAll(STEERING, '?')
+    .replaceAll(/\p{Cc}/gu, (character) => (['\n', '\t'].includes(character) ? character : '?'))
 }

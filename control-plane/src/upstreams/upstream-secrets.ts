@@ -29,8 +29,21 @@ export function sealSecrets(sealing: Sealing, host: string, secrets: UpstreamSec
 /** @throws for what another key has sealed, or another host's */
 export function openSecrets(sealing: Sealing, host: string, sealed: string | null): UpstreamSecrets {
   if (sealed === null) return { password: undefined, proxyPassword: undefined }
-  const { password, proxyPassword } = sealedForm.parse(JSON.parse(sealing.open(sealed, ownerOf(host))))
-  return { password, proxyPassword }
+  const text = sealing.open(sealed, ownerOf(host))
+  const { data } = sealedForm.safeParse(parseJson(text))
+  // What is not of this form is a password alone, as it was sealed before proxies had one.
+  return data === undefined
+    ? { password: text, proxyPassword: undefined }
+    : { password: data.password, proxyPassword: data.proxyPassword }
+}
+
+/** Undefined for what is none: the message of JSON.parse would quote a secret. */
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
 }
 
 /** A proxy's URL as everybody may read it, and the password that stood in it. */

@@ -128,6 +128,8 @@ export function testAcme(open: OpenStage): void {
           /did not find the box behind box\.example: Connection refused .*on port 80$/,
         ],
         ['order', 'rejected', /does not take the order: policy forbids this name \(.*rejectedIdentifier\)/],
+        ['order', 'rejected at length', /does not take the order: (?:no {2}){125} \(/],
+        ['order', 'sent elsewhere', /\(its Location does not begin with https:\/\/\)/],
         ['order', 'made invalid', /does not take the order: the request has a key that was seen before/],
       ] as const)('%s %s; it is tried again later', async (part, how, words) => {
         Object.assign(acme.behaviour, { [part]: how })

@@ -12,7 +12,7 @@ import { AUTHORITY, CompanyPki, type Issued, server } from '../front/company-pki
 /** How it behaves; a test changes it while it runs. */
 export interface Behaviour {
   challenge: 'looked at' | 'refused'
-  order: 'taken' | 'rejected' | 'made invalid'
+  order: 'taken' | 'rejected' | 'rejected at length' | 'made invalid' | 'sent elsewhere'
   account: 'any' | 'known customers'
   /** Waits before it issues. */
   gate: Promise<void>
@@ -130,12 +130,15 @@ export class AcmeByHand {
   #newOrder(response: ServerResponse, payload: string): void {
     if (this.behaviour.order === 'rejected')
       return this.#problem(response, 403, 'rejectedIdentifier', 'policy forbids this name')
+    if (this.behaviour.order === 'rejected at length')
+      return this.#problem(response, 403, 'rejectedIdentifier', 'no\0 '.repeat(100_000))
     const { identifiers } = JSON.parse(payload) as {
       readonly identifiers: readonly { readonly value: string }[]
     }
     this.#orders.push({ names: identifiers.map(({ value }) => value), status: 'pending', certificate: '' })
     const number = String(this.#orders.length - 1)
-    response.setHeader('location', `${this.#base}/order/${number}`)
+    const base = this.behaviour.order === 'sent elsewhere' ? 'http://127.0.0.1:1' : this.#base
+    response.setHeader('location', `${base}/order/${number}`)
     this.#send(response, 201, this.#order(this.#orders.at(-1), number))
   }
 

@@ -16,6 +16,23 @@ export async function filled(url: string, count: number): Promise<void> {
   await client.end()
 }
 
+/** Puts the proxy into every row that an upstream was kept in, as a version had it that did not hide its password. */
+export async function proxied(url: string, proxy: string): Promise<void> {
+  const client = new Client({ connectionString: url })
+  await client.connect()
+  for (const statement of [
+    `UPDATE upstream SET settings = settings || jsonb_build_object('proxy', $1::text)`,
+    `UPDATE audit SET after = after || jsonb_build_object('proxy', $1::text) WHERE action = 'upstreams.put'`,
+    `UPDATE configuration SET files = files || jsonb_build_object('registry.yml', 'proxy: ' || $1::text),
+       intent = jsonb_set(intent, '{upstreams}', (
+         SELECT jsonb_agg(u || jsonb_build_object('settings', u->'settings' || jsonb_build_object('proxy', $1::text)))
+         FROM jsonb_array_elements(intent->'upstreams') u))
+     WHERE jsonb_array_length(intent->'upstreams') > 0`,
+  ])
+    await client.query(statement, [proxy])
+  await client.end()
+}
+
 type Row = Readonly<Record<string, unknown>>
 
 /** The rows of a backup that is not encrypted, by table. */

@@ -4,7 +4,7 @@ import type { z } from 'zod'
 
 import type { Clock } from '../../../system/clock.js'
 import { CertificateRefused, isRefused } from '../certificate-refused.js'
-import { accountAnswer, type Directory, directoryAnswer, problemAnswer } from './answers.js'
+import { accountAnswer, cutWords, type Directory, directoryAnswer, problemAnswer } from './answers.js'
 import { type ExternalAccount, externalAccountBinding, signedBody } from './jws.js'
 
 /** An account at an ACME server. */
@@ -211,14 +211,21 @@ async function send({
     return {
       ...status,
       ...(nonce !== undefined && { nonce }),
-      location: location && new URL(location, url).href,
+      location: location === undefined ? undefined : placeOf(location, url),
     }
   } catch (error) {
     server.signal.throwIfAborted()
     if (error instanceof CertificateRefused) throw error
-    const why = Error.isError(error) ? error.message || String(error) : String(error)
+    const why = cutWords(Error.isError(error) ? error.message || String(error) : String(error))
     throw new CertificateRefused('acme-unreachable', { url, why }, { cause: error })
   }
+}
+
+/** As elsewhere in its answers: over https or not at all. */
+function placeOf(location: string, url: string): string {
+  const { href, protocol } = new URL(location, url)
+  if (protocol !== 'https:') throw unexpected(url, 'its Location does not begin with https://')
+  return href
 }
 
 function parseAnswer<S extends z.ZodType>({ url, text }: AcmeAnswer, schema: S): z.output<S> {
@@ -232,7 +239,7 @@ function problemOf({ text, status }: RawAnswer): { readonly type: string; readon
   const parsed = problemAnswer.safeParse(findJson(text))
   return parsed.success && parsed.data.detail !== ''
     ? parsed.data
-    : { type: `HTTP status ${status}`, detail: text.slice(0, 200) || 'it says nothing more' }
+    : { type: `HTTP status ${status}`, detail: cutWords(text.slice(0, 200)) || 'it says nothing more' }
 }
 
 function findJson(text: string): unknown {

@@ -1,12 +1,26 @@
 import { z } from 'zod'
 
+const LONGEST_TEXT = 500
+
+/** Words of a server as they are kept, logged and shown: short, and nothing that a database or a terminal minds. */
+export function cutWords(text: string): string {
+  return text
+    .slice(0, LONGEST_TEXT)
+    .toWellFormed()
+    .replaceAll(/\p{Cc}/gu, ' ')
+}
+
+const words = z.string().transform(cutWords)
+/** Whoever answers must not send the box to who does not show a certificate. */
+const place = z.url({ protocol: /^https$/ }).max(2000)
+
 /** What an ACME server answers, as far as we read it (RFC 8555, 7.1); it may say more. */
 export const directoryAnswer = z.object({
-  newNonce: z.url({ protocol: /^https$/ }),
-  newAccount: z.url({ protocol: /^https$/ }),
-  newOrder: z.url({ protocol: /^https$/ }),
+  newNonce: place,
+  newAccount: place,
+  newOrder: place,
   meta: z
-    .object({ termsOfService: z.string().optional(), externalAccountRequired: z.boolean().optional() })
+    .object({ termsOfService: words.optional(), externalAccountRequired: z.boolean().optional() })
     .default({}),
 })
 export type Directory = z.output<typeof directoryAnswer>
@@ -15,29 +29,29 @@ export type Directory = z.output<typeof directoryAnswer>
 export const accountAnswer = z.object({ contact: z.array(z.string()).default([]) })
 
 export const problemAnswer = z.object({
-  type: z.string().default('about:blank'),
-  detail: z.string().default(''),
+  type: words.default('about:blank'),
+  detail: words.default(''),
 })
 
 export const orderAnswer = z.object({
   status: z.enum(['pending', 'ready', 'processing', 'valid', 'invalid']),
-  authorizations: z.array(z.url()),
-  finalize: z.url(),
-  certificate: z.url().optional(),
+  authorizations: z.array(place).max(200),
+  finalize: place,
+  certificate: place.optional(),
   error: problemAnswer.optional(),
 })
 export type Order = z.output<typeof orderAnswer>
 
 const challenge = z.object({
-  type: z.string(),
-  url: z.url(),
+  type: words,
+  url: place,
   token: z.string().optional(),
   error: problemAnswer.optional(),
 })
 
 export const authorizationAnswer = z.object({
   status: z.enum(['pending', 'valid', 'invalid', 'deactivated', 'expired', 'revoked']),
-  identifier: z.object({ value: z.string() }),
-  challenges: z.array(challenge),
+  identifier: z.object({ value: words }),
+  challenges: z.array(challenge).max(100),
 })
 export type Authorization = z.output<typeof authorizationAnswer>

@@ -10,7 +10,7 @@ import type { CertificateName } from '../names.js'
 import { findKeyText } from '../server-certificate.js'
 
 /** An order that was made, and the key that its certificate is for. */
-const keptOrder = z.strictObject({ url: z.url(), keyPem: z.string() })
+const keptOrder = z.strictObject({ url: z.url({ protocol: /^https$/ }), keyPem: z.string() })
 type KeptOrder = z.output<typeof keptOrder>
 
 /**
