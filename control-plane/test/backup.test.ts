@@ -11,7 +11,7 @@ import { AUDIT_ROUTES as AUDIT } from '#control/audit/audit.schema.js'
 import { BACKUP_ROUTES as BACKUP } from '#control/backup/backup.schema.js'
 import { CONFIGURATION_ROUTES as HISTORY } from '#control/front/configuration.schema.js'
 import { UPSTREAM_ROUTES as UPSTREAMS } from '#control/upstreams/upstream.schema.js'
-import { filled, proxied, rowsIn } from './support/backup-rows.js'
+import { changed, filled, proxied, rowsIn } from './support/backup-rows.js'
 import { ADMIN_TOKEN, type ApiStage, openApiStage } from './support/api-stage.js'
 import { startTestPostgres, type TestPostgres } from './support/database.js'
 import { entrepot } from './support/entrepot.js'
@@ -112,6 +112,25 @@ test("a proxy's password that the backup has in the clear is hidden, and used", 
   await next.api.done(UPSTREAMS.remove, { path: { host: 'quay.io' } })
   await next.api.done(HISTORY.rollback, { path: { id } })
   expect(next.box.last('quay.io.proxy-password')).toBe('canary-of-then')
+})
+
+test('a restored row of history with settings that are none is not gone back to, and stops no other change', async () => {
+  const old = await lived()
+  await changed(old.url, `UPDATE configuration SET intent = intent || '{"nginx": {"readTimeout": "soon"}}'`)
+  const { api } = await open(9)
+  await api.done(BACKUP.restore, sent(await backup(old)))
+  const { items } = (await api.done(HISTORY.list)).body as { items: { id: number; reason: string }[] }
+  const id = items.find(({ reason }) => reason === 'upstreams.put quay.io')?.id ?? 0
+  const [refused] = await Promise.all([
+    api.refused(HISTORY.rollback, { path: { id } }),
+    ...['a', 'b'].map((name) => api.done(ACCOUNTS.create, { body: { name } })),
+  ])
+  expect(refused).toMatchObject({
+    status: 422,
+    detail: expect.stringMatching(
+      /^this version does not take it: the nginx settings of then: readTimeout: /,
+    ),
+  })
 })
 
 describe('a passphrase', () => {

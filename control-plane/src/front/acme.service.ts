@@ -17,6 +17,7 @@ import { openAcmeAccount, orderAcmeCertificate } from './certificates/acme/acme-
 import { openChallengeFolder } from './certificates/acme/challenge-folder.js'
 import type { ExternalAccount } from './certificates/acme/jws.js'
 import { dropAllOrders } from './certificates/acme/kept-order.js'
+import { withinOrderLimit } from './certificates/acme/order-limit.js'
 import { CertificateRefused } from './certificates/certificate-refused.js'
 import { expiryOf } from './certificates/expiry.js'
 import { isAddress, parseName, parseNames } from './certificates/names.js'
@@ -33,6 +34,8 @@ const LOOK_MS = 60_000
 /** So long somebody who asks waits for the certificate itself. */
 const PATIENCE_MS = 20_000
 const ACCOUNT_MS = 20_000
+/** Whoever may renew must not use up by it what the authority allows in a week. */
+const BETWEEN_RENEWALS_MS = 60_000
 
 interface Ordering {
   readonly done: Promise<void>
@@ -43,6 +46,7 @@ interface Ordering {
 @Injectable()
 export class Acme implements OnApplicationShutdown {
   #ordering: Ordering | undefined
+  #renewableMs = 0
 
   constructor(
     private readonly site: Site,
@@ -66,18 +70,29 @@ export class Acme implements OnApplicationShutdown {
     const terms = await this.#openAccount(wish, body.externalAccount)
     await this.#end()
     await this.#change(caller, wish, terms)
+    this.#renewableMs = 0
     await this.#orderForAWhile()
   }
 
-  /** Tries now what would be tried later. @throws ProductError `not-found` when there is nothing to be renewed */
+  /** Tries now what would be tried later. @throws ProductError `not-found` when there is nothing to be renewed, `too-soon` */
   async renew(caller: Caller): Promise<void> {
     const { acme } = await this.database.transaction(readIntent)
     if (acme === undefined || acme === null)
       throw new ProductError('not-found', { what: 'ACME server', name: 'in force' })
+    this.#requirePause()
     await this.database.transaction((manager) =>
       this.audit.note(manager, caller, { action: 'certificates.acme.renew', target: acme.directory }),
     )
     await this.#orderForAWhile()
+  }
+
+  /** Whoever asks while one is ordered waits for that one. */
+  #requirePause(): void {
+    if (this.#ordering !== undefined) return
+    const nowMs = this.clock.elapsedMs()
+    const seconds = Math.ceil((this.#renewableMs - nowMs) / 1000)
+    if (seconds > 0) throw new ProductError('too-soon', { what: 'a certificate was ordered', seconds })
+    this.#renewableMs = nowMs + BETWEEN_RENEWALS_MS
   }
 
   /** No ACME any more; part of a change that says what is served instead. */
@@ -98,7 +113,7 @@ export class Acme implements OnApplicationShutdown {
     if (acme === undefined || acme === null) return null
     const { reason, triedAt, nextTryAt, terms } = await this.database.transaction(readAcmeState)
     const isOrdering = this.#ordering !== undefined
-    const settled = (await this.#isServed(intent)) ? 'in-force' : 'waiting'
+    const settled = (await this.#findServed(intent)) !== undefined ? 'in-force' : 'waiting'
     return {
       ...{ directory: acme.directory, contact: acme.contact, names: [...acme.names], terms },
       state: isOrdering ? 'ordering' : reason === null ? settled : 'failed',
@@ -202,7 +217,7 @@ export class Acme implements OnApplicationShutdown {
     await this.#ordering?.done
   }
 
-  async #order(signal: AbortSignal): Promise<void> {
+  async #order(stop: AbortSignal): Promise<void> {
     const triedAt = this.clock.now()
     try {
       const { acme } = await this.database.transaction(readIntent)
@@ -211,13 +226,15 @@ export class Acme implements OnApplicationShutdown {
       const folder = this.site.certificates
       const challenges = await openChallengeFolder(challengesOf(this.site), random)
       const names = parseNames(acme.names)
-      const options = { folder, settings: settingsOf(acme), names, challenges, clock, random, signal }
-      const checked = await orderAcmeCertificate(options)
+      const options = { folder, settings: settingsOf(acme), names, challenges, clock, random }
+      const checked = await withinOrderLimit(clock, stop, (signal) =>
+        orderAcmeCertificate({ ...options, signal }),
+      )
       await this.#use(acme, checked)
       await checked.orders.drop()
       this.log.info({ directory: acme.directory, names }, 'a certificate by ACME is in force')
     } catch (error) {
-      if (!signal.aborted) await this.#noteFailure(error, triedAt)
+      if (!stop.aborted) await this.#noteFailure(error, triedAt)
     }
   }
 
@@ -262,10 +279,6 @@ export class Acme implements OnApplicationShutdown {
     if (intent.acme === undefined || intent.acme === null) return true
     const served = await this.#findServed(intent)
     return served !== undefined && expiryOf(served, this.clock.now()).state === 'fine'
-  }
-
-  async #isServed(intent: Intent): Promise<boolean> {
-    return (await this.#findServed(intent)) !== undefined
   }
 
   /** The certificate in force, when it is this server's and for these names. */

@@ -1,11 +1,14 @@
 import type { EntityManager } from 'typeorm'
 
 import { cutPage, type Page, type PageQuery } from '../http/paging.js'
+import { fieldProblems } from '../http/field-problems.js'
 import { ProductError } from '../http/product-error.js'
 import { ConfigurationEntity } from './configuration.entity.js'
 import type { ConfigurationDiff, ConfigurationRow } from './configuration.schema.js'
 import type { Rendered } from './generations.js'
 import { hideHashes } from './hide-hashes.js'
+import type { Intent } from './intent.js'
+import { nginxSettings } from './nginx-settings.schema.js'
 import { unifiedDiff } from './unified-diff.js'
 
 /** Each row has every rendered file: with 50 upstreams and 200 accounts a thousand rows are some 60 MB. */
@@ -43,8 +46,20 @@ export async function diffConfiguration(manager: EntityManager, id: number): Pro
   return { ...shown(row), diff: unifiedDiff(hideHashes(earlier?.files ?? {}), hideHashes(row.files)) }
 }
 
+/**
+ * What was meant then, if it can still be rendered: a restored backup may have been written by hand, or by another version.
+ * @throws ProductError `not-found`, `refused`
+ */
+export async function readEarlierIntent(manager: EntityManager, id: number): Promise<Intent> {
+  const { intent } = await readConfiguration(manager, id)
+  const problems = fieldProblems(nginxSettings.safeParse(intent.nginx).error?.issues ?? [])
+  if (problems.length === 0) return intent
+  const what = problems.map(({ field, message }) => `${field}: ${message}`).join('; ')
+  throw new ProductError('refused', { stage: 'this version', reason: `the nginx settings of then: ${what}` })
+}
+
 /** @throws ProductError `not-found` */
-export async function readConfiguration(manager: EntityManager, id: number): Promise<ConfigurationEntity> {
+async function readConfiguration(manager: EntityManager, id: number): Promise<ConfigurationEntity> {
   const row = await manager.findOneBy(ConfigurationEntity, { id })
   if (row === null) throw new ProductError('not-found', { what: 'configuration', name: String(id) })
   return row

@@ -12,7 +12,7 @@ import {
   diffConfiguration,
   isNews,
   listConfigurations,
-  readConfiguration,
+  readEarlierIntent,
   removeOldConfigurations,
   textsOf,
 } from './configuration-history.js'
@@ -239,7 +239,7 @@ export class Configurations {
       action: 'config.rollback',
       target: String(id),
       run: async (manager) => {
-        const { intent } = await readConfiguration(manager, id)
+        const intent = await readEarlierIntent(manager, id)
         await this.#requireCertificate(intent)
         await writeIntent(manager, intent, this.clock.now())
         return { answer: undefined, after: { id } }

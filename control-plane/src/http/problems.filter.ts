@@ -30,7 +30,8 @@ export class ProblemsFilter implements ExceptionFilter {
     if (error.status >= 500) this.#log.error({ err: withoutValues(thrown), requestId }, error.title)
     if (response.headersSent) return void response.destroy()
     if (error.status === 401) response.setHeader('WWW-Authenticate', 'Bearer realm="entrepot"')
-    if (isFailure(error, 'too-many-guesses')) response.setHeader('Retry-After', error.detail.seconds)
+    if (isFailure(error, 'too-many-guesses') || isFailure(error, 'too-soon'))
+      response.setHeader('Retry-After', error.detail.seconds)
     response
       .status(error.status)
       .type('application/problem+json')

@@ -14,6 +14,7 @@ interface Details {
   'no-token': Record<never, never>
   'wrong-token': Record<never, never>
   'too-many-guesses': { readonly seconds: number }
+  'too-soon': { readonly what: string; readonly seconds: number }
   'not-allowed': { readonly needed: string; readonly has: string }
   refused: { readonly stage: string; readonly reason: string }
   'database-unavailable': { readonly cause: string }
@@ -109,6 +110,11 @@ const FAILURES: {
     status: 429,
     title: 'Too many wrong tokens',
     sentence: ({ seconds }) => `from this address no token is looked at for ${seconds} seconds`,
+  },
+  'too-soon': {
+    status: 429,
+    title: 'Too soon after the last time',
+    sentence: ({ what, seconds }) => `${what} a moment ago: try again in ${seconds} seconds`,
   },
   broken: {
     status: 500,

@@ -183,6 +183,54 @@ export function testAcme(open: OpenStage): void {
       expect(await asked).toMatchObject({ server: { source: 'acme' }, acme: { state: 'in-force' } })
     })
 
+    test('an authority that never finishes is given up, and tried again later', async () => {
+      const { clock } = stage()
+      const [sleep, gate, late] = [
+        clock.sleep.bind(clock),
+        Promise.withResolvers<void>(),
+        Promise.withResolvers<void>(),
+      ]
+      clock.sleep = (ms, signal) => (ms === 10 * MINUTE_MS ? late.promise : sleep(ms, signal))
+      acme.behaviour.gate = gate.promise
+      try {
+        const asked = put()
+        await eventually('it is ordered', async () => acme.orders === 1 || undefined)
+        late.resolve()
+        expect((await asked)['acme']).toMatchObject({
+          ...{ state: 'failed', nextTryAt: expect.any(String) },
+          reason: 'the ACME server has not finished the order within 600 seconds: try again later',
+        })
+      } finally {
+        clock.sleep = sleep
+        gate.resolve()
+      }
+      await stage().api.done(CERTIFICATES.renewAcme)
+      expect(await show()).toMatchObject({ server: { source: 'acme' }, acme: { state: 'in-force' } })
+      expect(acme.orders).toBe(1) // it is gone on with
+    })
+
+    test('a renewal can be asked for once a minute', async () => {
+      const { api, clock } = stage()
+      await put()
+      await api.done(CERTIFICATES.renewAcme)
+      const { status, detail, headers } = await api.refused(CERTIFICATES.renewAcme)
+      expect({ status, detail }).toEqual({
+        status: 429,
+        detail: expect.stringMatching(
+          /^a certificate was ordered a moment ago: try again in [1-6]?\d seconds$/,
+        ),
+      })
+      expect(Number(headers['retry-after'])).toBeGreaterThan(0)
+      expect(acme.orders).toBe(2)
+      clock.move(MINUTE_MS)
+      try {
+        await api.done(CERTIFICATES.renewAcme)
+        expect(acme.orders).toBe(3)
+      } finally {
+        clock.move(-MINUTE_MS)
+      }
+    })
+
     test('an end of ACME ends an order under way', async () => {
       const { promise, resolve } = Promise.withResolvers<void>()
       acme.behaviour.gate = promise

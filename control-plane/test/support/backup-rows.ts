@@ -16,6 +16,14 @@ export async function filled(url: string, count: number): Promise<void> {
   await client.end()
 }
 
+/** Changes a box's rows as nobody could by its API. */
+export async function changed(url: string, statement: string): Promise<void> {
+  const client = new Client({ connectionString: url })
+  await client.connect()
+  await client.query(statement)
+  await client.end()
+}
+
 /** Puts the proxy into every row that an upstream was kept in, as a version had it that did not hide its password. */
 export async function proxied(url: string, proxy: string): Promise<void> {
   const client = new Client({ connectionString: url })
