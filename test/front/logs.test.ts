@@ -71,6 +71,26 @@ describeFront(
       })
     })
 
+    test('has a size for what clients make long, and a pull stays one', async () => {
+      const query = `?x=${'a'.repeat(3000)}`
+      const agent = (length: number) => `User-Agent: ${'\u0001'.repeat(length)}`
+      const cut = { target: '/v2/<too long>/manifests/<too long>', userAgent: '<too long>' }
+      expect(await lineAfter(front, () => front.ask(`/v2/a/manifests/1${query}`, agent(257)))).toMatchObject(
+        cut,
+      )
+      const blob = { target: '/v2/<too long>/blobs/<too long>', userAgent: '\u0001'.repeat(256) }
+      expect(await lineAfter(front, () => front.ask(`/v2/a/blobs/1${query}`, agent(256)))).toMatchObject(blob)
+      const other = { target: '<too long>', method: 'GET' }
+      expect(await lineAfter(front, () => front.ask(`/v2/${query}`))).toMatchObject(other)
+      const long = lines(`${'A'.repeat(5000)} /v2/ HTTP/1.1`, 'Host: a', 'Connection: close')
+      expect(await lineAfter(front, () => front.send(long))).toMatchObject({
+        method: 'other',
+        target: '/v2/',
+      })
+      const last = readFileSync(path.join(front.nginx.prefix, 'logs/access.log'), 'utf8').split('\n').at(-2)
+      expect(last?.length).toBeLessThan(1000)
+    })
+
     test('tells what the listener and the virtual host are for', async () => {
       const [mirror = 0, upstream = 0] = front.nginx.viewPorts
       const ask = (port: number) => fetch(`http://127.0.0.1:${port}/v2/`).then((answer) => answer.text())

@@ -81,6 +81,15 @@ test('a holder that has not said yet who it is, is waited for in words', async (
   await once(first, 'exit')
 })
 
+test('nobody else can take the lock: its file is open to its owner alone, also where it is there already', () => {
+  const file = path.join(data, 'run', 'box.lock')
+  fs.mkdirSync(path.dirname(file))
+  fs.writeFileSync(file, '')
+  fs.chmodSync(file, 0o644)
+  lock()
+  expect(fs.statSync(file).mode & 0o777).toBe(0o600)
+})
+
 test('a folder that cannot be made is said with its variable', () => {
   fs.writeFileSync(path.join(data, 'run'), 'a file where the folder should be')
   expect(lock).toThrow('ENTREPOT_DATA cannot be used')

@@ -40,7 +40,9 @@ export function lockDataFolder({ data, run }: Pick<BoxPlaces, 'data' | 'run'>, c
 function openLockFile(file: string): number {
   try {
     fs.mkdirSync(path.dirname(file), { recursive: true })
-    return fs.openSync(file, 'a+', 0o644)
+    const lock = fs.openSync(file, 'a+', 0o600)
+    fs.fchmodSync(lock, 0o600) // whoever may read it may lock it: one that is there may be for everybody
+    return lock
   } catch (error) {
     throw new StartRefused(
       `ENTREPOT_DATA cannot be used: ${Error.isError(error) ? error.message : String(error)}`,

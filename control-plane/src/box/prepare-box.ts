@@ -87,9 +87,11 @@ async function prepare({ environment, clock, random, say }: PrepareOptions): Pro
 }
 
 /** What their owners count on; the rest they make themselves. */
-function makeFolders({ store, config, nginx }: BoxPlaces): void {
-  for (const folder of [store, config, path.join(nginx, 'logs'), path.join(nginx, 'temp')])
+export function makeFolders({ store, config, nginx }: Pick<BoxPlaces, 'store' | 'config' | 'nginx'>): void {
+  const logs = path.join(nginx, 'logs')
+  for (const folder of [store, config, logs, path.join(nginx, 'temp')])
     fs.mkdirSync(folder, { recursive: true })
+  fs.chmodSync(logs, 0o700) // who asks for what, from where: nginx writes its files for everybody
 }
 
 /** The configuration that nginx will start with answers an ACME server. */

@@ -15,8 +15,14 @@ export interface LogFilesOptions {
   readonly mostBytes: number
 }
 
+/** What was read, and whether that was all there was when it began. */
+export interface LogPart {
+  readonly bytes: number
+  readonly isAll: boolean
+}
+
 const PIECE_BYTES = 256 * 1024
-/** Longer than any line of nginx's: a target and a user agent of 36 KiB each, each byte written as six. */
+/** Longer than any line of nginx's, which has sizes for what clients may make long; before, a line had 440 KiB at most. */
 const LONGEST_LINE_BYTES = 512 * 1024
 const NEWLINE = 0x0a
 
@@ -37,30 +43,39 @@ export class LogFiles {
     return Object.fromEntries(this.#bookmarks)
   }
 
-  /** Reads what is new, the oldest file first. Answers how many bytes that was. */
-  async read(take: (line: string) => void): Promise<number> {
+  /**
+   * Reads what is new, the oldest file first, and of that no more than was there when it began: a log may grow faster than
+   * anybody reads. So many bytes at a time are more than a line.
+   */
+  async read(take: (line: string) => void, mostBytes: number): Promise<LogPart> {
     const before = this.#bookmarks
     const found = new Map<string, number>()
     let bytes = 0
+    let isAll = true
     for (const file of await this.#files()) {
       const handle = await openIfThere(file)
       if (handle === undefined) continue
       await using reading = handle
       const now = await reading.stat({ bigint: true })
       const from = this.#start(now, before.get(idOf(now)))
-      const end = await readLines(reading, from, take)
+      const until = Math.min(Number(now.size), Math.abs(from) + mostBytes - bytes)
+      isAll &&= until === Number(now.size)
+      const end = await readLines(reading, { from, until }, take)
       found.set(idOf(now), end)
       bytes += end - Math.abs(from)
     }
     this.#bookmarks = found
     this.#isFirst = false
-    return bytes
+    return { bytes, isAll }
   }
 
-  /** The oldest file is about to be removed: another one may be given its number. */
-  async forget(name: string): Promise<void> {
+  /** A file is about to be removed: another one may be given its number. Answers how many bytes of it nobody has read. */
+  async forget(name: string): Promise<number> {
     const found = await statIfThere(path.join(this.#options.folder, name))
-    if (found !== undefined) this.#bookmarks.delete(idOf(found))
+    if (found === undefined) return 0
+    const from = this.#start(found, this.#bookmarks.get(idOf(found)))
+    this.#bookmarks.delete(idOf(found))
+    return Number(found.size) - Math.abs(from)
   }
 
   /** Negative: the line there began before, and is left out. */
@@ -84,13 +99,18 @@ export class LogFiles {
 }
 
 /** Answers where the last whole line ends. */
-async function readLines(handle: FileHandle, from: number, take: (line: string) => void): Promise<number> {
+async function readLines(
+  handle: FileHandle,
+  { from, until }: { readonly from: number; readonly until: number },
+  take: (line: string) => void,
+): Promise<number> {
   let isCut = from < 0
   let at = Math.abs(from)
   let rest = Buffer.alloc(0)
   for (;;) {
     const piece = Buffer.allocUnsafe(PIECE_BYTES)
-    const { bytesRead } = await handle.read(piece, 0, PIECE_BYTES, at + rest.length)
+    const next = at + rest.length
+    const { bytesRead } = await handle.read(piece, 0, Math.min(PIECE_BYTES, until - next), next)
     if (bytesRead === 0) return at
     const bytes = Buffer.concat([rest, piece.subarray(0, bytesRead)])
     const end = bytes.lastIndexOf(NEWLINE) + 1

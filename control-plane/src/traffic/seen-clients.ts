@@ -1,6 +1,5 @@
 import { z } from 'zod'
 
-import { PROBE } from '../front/applying/ask-nginx.js'
 import type { LoggedRequest } from './log-line.js'
 
 const seenClient = z.strictObject({
@@ -23,13 +22,15 @@ export function readSeenClients(value: unknown): readonly SeenClient[] {
 }
 
 const MOST_CLIENTS = 1000
+/** More than one machine has programs and ways, so that nobody pushes the others out by names that he makes up. */
+const MOST_OF_ADDRESS = 50
 const LONGEST_USER_AGENT = 200
 /** A manifest by tag or digest, or a blob: the end of its target. */
 const MANIFEST = /^\/v2\/.+\/manifests\/[^/?]+(?:\?|$)/
 const BLOB = /^\/v2\/.+\/blobs\/[^/?]+(?:\?|$)/
 const PULLED: ReadonlySet<number> = new Set([200, 206, 304])
 
-/** Who has pulled last, and by which way: the last 1,000 of address, program and listener. */
+/** Who has pulled last, and by which way: the last 1,000 of address, program and listener, 50 of an address. */
 export class SeenClients {
   /** The one that was seen last is at the end. */
   readonly #clients = new Map<string, SeenClient>()
@@ -38,16 +39,17 @@ export class SeenClients {
     for (const client of before.toReversed()) this.#clients.set(keyOf(client), client)
   }
 
-  /** Takes notice of a pull; anything else is none, the probes of the box among it. */
+  /** Takes notice of a pull; anything else is none: the box's own probes ask for no manifest and no blob. */
   note(request: LoggedRequest): void {
     const { method, status, target, userAgent, address, view, scheme, time, account } = request
-    if (method !== 'GET' || !PULLED.has(status) || userAgent === PROBE) return
+    if (method !== 'GET' || !PULLED.has(status)) return
     const isManifest = MANIFEST.test(target)
     const timeMs = isManifest || BLOB.test(target) ? Date.parse(time) : NaN
     if (Number.isNaN(timeMs)) return
     const way = { address, program: programOf(userAgent), view, scheme }
     const key = keyOf(way)
     const before = this.#clients.get(key)
+    if (before === undefined) this.#makeRoom(address)
     this.#clients.delete(key)
     this.#clients.set(key, {
       ...way,
@@ -56,8 +58,21 @@ export class SeenClients {
       account,
       userAgent: userAgent.slice(0, LONGEST_USER_AGENT),
     })
-    const [oldest] = this.#clients.keys()
-    if (this.#clients.size > MOST_CLIENTS && oldest !== undefined) this.#clients.delete(oldest)
+  }
+
+  #makeRoom(address: string): void {
+    let ofAddress = 0
+    let leaving: string | undefined
+    for (const [key, client] of this.#clients) {
+      if (client.address !== address) continue
+      ofAddress += 1
+      leaving ??= key
+    }
+    if (ofAddress < MOST_OF_ADDRESS) {
+      const [oldest] = this.#clients.keys()
+      leaving = this.#clients.size < MOST_CLIENTS ? undefined : oldest
+    }
+    if (leaving !== undefined) this.#clients.delete(leaving)
   }
 
   /** The last one first. */

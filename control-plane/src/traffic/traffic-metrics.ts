@@ -18,6 +18,8 @@ export interface TrafficMetrics {
   countUnreadable(): void
   /** A file of the log that was closed and another one begun. */
   countRotation(file: string): void
+  /** Of a file that went before it was read. */
+  countLost(bytes: number): void
 }
 
 /** A registry of metrics is given: nothing global, so that a test may have several. */
@@ -35,6 +37,11 @@ export function openTrafficMetrics(register: Registry): TrafficMetrics {
     'Log files of nginx that were closed.',
     'file',
   )
+  const lost = counterIn(
+    register,
+    'entrepot_front_log_lost_bytes_total',
+    'Bytes of the access log that went before they were read: requests that are not counted.',
+  )
   return {
     count(request) {
       countEnd(request)
@@ -42,6 +49,7 @@ export function openTrafficMetrics(register: Registry): TrafficMetrics {
     },
     countUnreadable: () => unreadable.inc(),
     countRotation: (file) => rotations.inc({ file }),
+    countLost: (bytes) => lost.inc(bytes),
   }
 }
 

@@ -158,6 +158,34 @@ describe('a log', () => {
     expect(statSync(at('access.log.3'), { throwIfNoEntry: false })).toBeUndefined()
   })
 
+  test('that is written faster than it is read is closed and goes, and what nobody has read is counted', async () => {
+    const flood = lineOf().repeat(40)
+    const limits = [{ name: 'access.log', bytes: lineOf().length * 10, kept: 2 }]
+    const isOver = Promise.withResolvers<void>()
+    let floods = 20
+    traffic = opened({
+      ...{ limits, everyMs: 5, partBytes: lineOf().length * 20 },
+      async rotate({ name }) {
+        if (statSync(at(`${name}.1`), { throwIfNoEntry: false })) renameSync(at(`${name}.1`), at(`${name}.2`))
+        renameSync(at(name), at(`${name}.1`))
+        writeFileSync(at(name), floods > 0 ? flood : '')
+        floods -= 1
+        if (floods < 0) isOver.resolve()
+      },
+    })
+    await traffic.start()
+    writeFileSync(at('access.log'), flood)
+    await isOver.promise
+    await traffic.catchUp()
+    const sizes = ['access.log', 'access.log.1', 'access.log.2'].map(
+      (name) => statSync(at(name), { throwIfNoEntry: false })?.size ?? 0,
+    )
+    expect(sizes.reduce((sum, size) => sum + size)).toBeLessThan(flood.length * 2)
+    const lost = await numberOf('entrepot_front_log_lost_bytes_total')
+    expect(lost).toBeGreaterThan(0)
+    expect((await numberOf(REQUESTS)) + lost / lineOf().length).toBe(21 * 40)
+  })
+
   test('that was renamed by somebody who was killed then is closed after all', async () => {
     appendFileSync(at('access.log.1'), lineOf())
     const rotated = Promise.withResolvers<string>()
@@ -248,7 +276,7 @@ describe('the last pull seen', () => {
     ['a ping', { target: '/v2/' }],
     ['a list of tags', { target: '/v2/library/alpine/tags/list' }],
     ['an upload', { target: '/v2/library/alpine/blobs/uploads/1/2' }],
-    ['a probe of the box', { user_agent: 'entrepot-probe' }],
+    ['a probe of the box', { user_agent: 'entrepot-probe', target: '/v2/' }],
   ])('does not take %s for one', async (_, changes) => {
     expect(await seenAfter(changes)).toEqual([])
   })

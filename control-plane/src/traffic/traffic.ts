@@ -1,4 +1,4 @@
-import { readFile, rename, stat, writeFile } from 'node:fs/promises'
+import { readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 
 import type { Logger } from 'pino'
@@ -31,15 +31,22 @@ export interface TrafficOptions {
   readonly log: Logger
   readonly limits?: readonly LogLimit[]
   readonly everyMs?: number
+  /** So much of the log is read between two looks at its size. */
+  readonly partBytes?: number
 }
 
 const MIB = 1024 * 1024
 const ACCESS_LOG = 'access.log'
-/** Together less than 400 MiB, whatever clients do. */
+/** Together less than 400 MiB, unless they grow faster than they are read. */
 const LIMITS: readonly LogLimit[] = [
   { name: ACCESS_LOG, bytes: 64 * MIB, kept: 4 },
   { name: 'error.log', bytes: 8 * MIB, kept: 2 },
 ]
+/** A flood makes files larger than their limits: at so many times their sum the oldest goes, read or not. */
+const MOST_TIMES = 1.6
+const PART_BYTES = 16 * MIB
+/** Whoever asks for numbers in a flood gets those of a moment ago. */
+const CATCH_UP_MS = 2000
 const EVERY_MS = 1000
 const KEPT_EVERY_MS = 5000
 /** A disk that is full, or a folder that cannot be read, is no news every second. */
@@ -75,6 +82,8 @@ export class Traffic {
     const { bookmarks, clients } = await this.#remembered()
     this.#files = this.#filesFrom(bookmarks)
     this.#clients = new SeenClients(clients)
+    // Of what is there before the first start only the end counts, so it is looked at before anything is added.
+    await this.#attempt(async () => void (await this.#alone(() => this.#read())))
     this.#ended = this.#follow()
   }
 
@@ -87,9 +96,14 @@ export class Traffic {
     })
   }
 
-  /** Everything that nginx has logged so far is counted then. */
-  catchUp(): Promise<void> {
-    return this.#alone(() => this.#read())
+  /** Everything that nginx has logged so far is counted then, unless that takes seconds. */
+  async catchUp(): Promise<void> {
+    const { clock } = this.#options
+    const begunMs = clock.elapsedMs()
+    for (;;) {
+      const isAll = await this.#alone(() => this.#read())
+      if (isAll || clock.elapsedMs() - begunMs >= CATCH_UP_MS) return
+    }
   }
 
   /** Who has pulled, the last one first. */
@@ -101,25 +115,29 @@ export class Traffic {
     const { clock, everyMs = EVERY_MS } = this.#options
     const { signal } = this.#stopping
     while (!signal.aborted) {
+      let isAll = true
       await this.#attempt(async () => {
-        await this.#alone(async () => {
-          await this.#read()
-          await this.#rotate()
+        // A large log is closed before it is read: reading takes a while, and a closed one is read all the same.
+        isAll = await this.#alone(async () => {
+          await this.#attempt(() => this.#rotate())
+          return this.#read()
         })
         if (clock.elapsedMs() - this.#keptAtMs >= KEPT_EVERY_MS) await this.#keep()
       })
-      await clock.sleep(everyMs, signal).catch(() => undefined) // told to stop
+      if (isAll) await clock.sleep(everyMs, signal).catch(() => undefined) // told to stop
     }
   }
 
-  async #read(): Promise<void> {
-    const bytes = await this.#files.read((line) => {
+  /** Answers whether that was all; otherwise there is more at once. */
+  async #read(): Promise<boolean> {
+    const { bytes, isAll } = await this.#files.read((line) => {
       const request = findLoggedRequest(line)
       if (request === undefined) return this.#metrics.countUnreadable()
       this.#metrics.count(request)
       this.#clients.note(request)
-    })
+    }, this.#options.partBytes ?? PART_BYTES)
     if (bytes > 0) this.#isChanged = true
+    return isAll
   }
 
   async #rotate(): Promise<void> {
@@ -132,6 +150,7 @@ export class Traffic {
         if (before !== undefined) await rotate(limit)
         continue
       }
+      await this.#limitTotal(limit, bytes)
       if (bytes < limit.bytes) continue
       if (limit.name === ACCESS_LOG) await this.#letGo(`${limit.name}.${limit.kept}`)
       await rotate(limit)
@@ -139,10 +158,24 @@ export class Traffic {
     }
   }
 
+  /** Of the closed files, the oldest first; the one that is written to is closed first. */
+  async #limitTotal({ name, bytes, kept }: LogLimit, openBytes: number): Promise<void> {
+    const { folder } = this.#options
+    let total = openBytes
+    for (let number = 1; number <= kept; number++) {
+      const older = `${name}.${number}`
+      total += (await findSize(path.join(folder, older))) ?? 0
+      if (total <= bytes * (kept + 1) * MOST_TIMES) continue
+      if (name === ACCESS_LOG) await this.#letGo(older)
+      await rm(path.join(folder, older), { force: true })
+    }
+  }
+
   /** Before it is removed: the next file may be given its number, and would be taken for it, also after a kill. */
   async #letGo(name: string): Promise<void> {
-    await this.#files.forget(name)
-    await this.#keep()
+    this.#metrics.countLost(await this.#files.forget(name))
+    this.#isChanged = true
+    await this.#attempt(() => this.#keep()) // a disk that this log has filled takes no state, and it goes all the same
   }
 
   async #keep(): Promise<void> {
@@ -172,7 +205,7 @@ export class Traffic {
   }
 
   /** One at a time, in their order. */
-  #alone(run: () => Promise<void>): Promise<void> {
+  #alone<T>(run: () => Promise<T>): Promise<T> {
     const done = this.#turn.then(run)
     this.#turn = done.catch(() => undefined) // whoever asked hears of it
     return done
