@@ -6,22 +6,32 @@ import { Certificates } from '../front/certificates.service.js'
 import { type Intent, readIntent } from '../front/intent.js'
 import { nginxSettings } from '../front/nginx-settings.schema.js'
 import { Site } from '../front/site.js'
+import { ClockProvider } from '../system/providers.js'
 import { type ClientBox, viewOfClientBox } from './client-box.js'
 import type { ClientSystem } from './client-files.js'
 import type { ShownClient } from './clients.schema.js'
 import { hasInstallScript, installScript, type ScriptedSystem } from './install-script.js'
+import { Lately } from './lately.js'
 import { PROBE } from './probe-image.js'
 import { renderClient } from './render-client.js'
+
+/** A change is in the scripts a moment later. */
+const SCRIPT_KEPT_MS = 2000
 
 /** What makes daemons and builders use this box, with its addresses, its upstreams, and its authority. */
 @Injectable()
 export class Clients {
+  readonly #scripts: Lately<ScriptedSystem, string>
+
   constructor(
     private readonly database: Database,
     private readonly certificates: Certificates,
     private readonly images: CoreImages,
     private readonly site: Site,
-  ) {}
+    clock: ClockProvider,
+  ) {
+    this.#scripts = new Lately({ clock, keptMs: SCRIPT_KEPT_MS })
+  }
 
   async show(system: ClientSystem): Promise<ShownClient> {
     const { box, publicKey } = await this.#box()
@@ -40,8 +50,8 @@ export class Clients {
   }
 
   /** For everybody: it holds no secret, and a machine that is set up has no token. */
-  async script(system: ScriptedSystem): Promise<string> {
-    return installScript(system, (await this.#box()).box)
+  script(system: ScriptedSystem): Promise<string> {
+    return this.#scripts.get(system, async () => installScript(system, (await this.#box()).box))
   }
 
   /** The key of the box is pinned, so that a machine that trusts nobody yet runs no script of a stranger's. */

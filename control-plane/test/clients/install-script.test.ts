@@ -163,6 +163,22 @@ test('a script of another box of the same system leaves no file of the first', (
   expect(folders.sort()).toEqual(['mirror.example', 'registry.example'])
 })
 
+test('an image is called the box’s alone only when the box has told its digest', () => {
+  const bin = root.beside('bin')
+  mkdirSync(bin)
+  const program = (name: string, text: string) =>
+    writeFileSync(path.join(bin, name), `#!/bin/sh\n${text}\n`, { mode: 0o755 })
+  program('docker', 'echo \'["box.example:5443/entrepot/probe@sha256:1"]\'')
+  const env = { ...process.env, PATH: `${bin}:${process.env['PATH']}` }
+  const script = installScript('docker', { ...OPEN, probe: 'entrepot/probe:1' })
+  const args = ['-s', '--', '--root', root.file(''), '--fingerprint', OPEN.caFingerprint]
+  const run = () => spawnSync('sh', args, { input: script, env, encoding: 'utf8' }).stdout
+  program('curl', 'case "$*" in *manifests*) exit 22 ;; esac')
+  expect(run()).toContain('; whether by box.example its log says')
+  program('curl', 'echo "docker-content-digest: sha256:1"')
+  expect(run()).toContain('which box.example alone has')
+})
+
 test('people set up kind, GitLab and desktops themselves', () => {
   expect((['kind', 'gitlab-dind', 'docker-desktop', 'rke2'] as const).map(hasInstallScript)).toEqual([
     false,

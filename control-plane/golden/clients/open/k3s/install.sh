@@ -363,14 +363,15 @@ prove() {
   if has curl && [ -n "$PROBE_PATH" ]; then
     digest=$(ask_box "/v2/$PROBE_PATH/manifests/$PROBE_TAG" 2> /dev/null | tr -d '\r' | sed -n 's/^[Dd]ocker-[Cc]ontent-[Dd]igest: //p') || true
   fi
-  if [ -n "$PROBE_IS_ONLY_HERE" ]; then
+  if [ -z "$digest" ]; then say "pulled $PROBE; whether by $BOX its log says"
+  elif [ -n "$PROBE_IS_ONLY_HERE" ]; then
     # Its digest is the box's alone; of what the system does not tell, the name has to do.
     digests=$(probe_digests)
     case $digests in
       '' | *"$digest"*) say "pulled $PROBE, which $BOX alone has: this machine pulls from it" ;;
       *) die "pulled another $PROBE than $BOX has, $digest; the files are in place, --undo takes them out" ;;
     esac
-  elif [ -n "$digest" ] && probe_digests | grep -qF "$digest"; then say "pulled $PROBE, the same that $BOX has: $digest"
+  elif probe_digests | grep -qF "$digest"; then say "pulled $PROBE, the same that $BOX has: $digest"
   else say "pulled $PROBE; whether by $BOX its log says"; fi
 }
 
