@@ -42,9 +42,9 @@ export async function attended<T>(server: Server, run: (runner: QueryRunner) => 
 }
 
 /** @throws ProductError `database-unavailable` when it is not there in time; then nobody waits for it */
-export async function answered<T>(work: Promise<T>, clock: Clock): Promise<T> {
+export async function answered<T>(work: Promise<T>, clock: Clock, withinMs = ANSWER_MS): Promise<T> {
   const done = new AbortController()
-  const late = clock.sleep(ANSWER_MS, done.signal).then(
+  const late = clock.sleep(withinMs, done.signal).then(
     () => 'late' as const,
     () => 'late' as const, // it came in time, and nobody looks
   )
@@ -61,20 +61,24 @@ function silent(): ProductError {
   return new ProductError('database-unavailable', { cause: `no answer within ${ANSWER_MS / 1000} s` })
 }
 
-/** A connection that has answered. One that has ended in the pool, unheard, is no reason to say that Postgres is away. */
+/**
+ * A connection that has answered, within the time of one answer. One that has ended in the pool, unheard, is no reason to
+ * say that Postgres is away.
+ */
 async function connected(server: Server): Promise<QueryRunner> {
+  const fromMs = server.clock.elapsedMs()
   try {
-    return await connectedOnce(server)
+    return await connectedOnce(server, ANSWER_MS)
   } catch (error) {
     if (!hasEnded(error)) throw error
-    return connectedOnce(server)
+    return connectedOnce(server, Math.max(ANSWER_MS - (server.clock.elapsedMs() - fromMs), 0))
   }
 }
 
-async function connectedOnce({ source, clock }: Server): Promise<QueryRunner> {
+async function connectedOnce({ source, clock }: Server, withinMs: number): Promise<QueryRunner> {
   const runner = source.createQueryRunner()
   try {
-    await answered(runner.query('SELECT 1'), clock)
+    await answered(runner.query('SELECT 1'), clock, withinMs)
     return runner
   } catch (error) {
     abandon(runner)

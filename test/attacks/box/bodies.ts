@@ -107,7 +107,7 @@ export function testBodies(box: () => RunningBox): void {
     await box().change('DELETE', 'admin-tokens/proto')
     const account = await send('POST', 'accounts', `{"name":"proto",${keys}}`)
     expect([account.status, Object.keys(JSON.parse(account.text) as object).sort()]).toEqual([
-      ...[201, ['createdAt', 'name', 'password']],
+      ...[201, ['createdAt', 'name', 'password', 'registry']],
     ])
     await box().change('DELETE', 'accounts/proto')
   })
