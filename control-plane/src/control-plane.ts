@@ -36,6 +36,7 @@ export interface FirstStart {
   readonly account: { readonly name: string; readonly password: string } | undefined
 }
 
+/** An API that answers at once: with 503 `database-unavailable` until `start` has come so far. */
 export interface ControlPlane {
   readonly server: Server
   /** Brings the database up to date, makes what a first start makes, and puts in force what is meant. */

@@ -105,7 +105,9 @@ export interface ChallengeListener {
   readonly folder: string
 }
 
+/** 16 GiB a layer: nginx itself takes 1m, in which no image fits. */
 export const DEFAULT_MAX_UPLOAD_SIZE = '16384m'
+/** What docs.docker.com advises for nginx before a registry. */
 export const DEFAULT_TIMEOUT_SECONDS = 900
 /** A thousand daemons behind one address, three downloads each, and as many connections to the core, on one worker. */
 export const DEFAULT_CONNECTIONS_PER_WORKER = 10_240

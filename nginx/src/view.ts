@@ -50,6 +50,7 @@ export type View = ServerViews & {
   readonly problemPages: readonly ErrorPageView[]
 }
 
+/** A status that nginx meets, the one it answers, and the file of the body in the folder of its kind. */
 export type ErrorPageView = {
   readonly caught: number
   readonly answered: number

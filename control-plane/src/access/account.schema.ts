@@ -39,7 +39,9 @@ const madeAccount = z
   })
   .meta({ id: 'MadeAccount' })
 
+/** An account as it is read: `AccountSettings` with name and date; its `secretHash` stays in the database. */
 export type Account = z.output<typeof account>
+/** An account just made or rotated: the one answer that holds its password. */
 export type MadeAccount = z.output<typeof madeAccount>
 
 export const ACCOUNT_ROUTES = {

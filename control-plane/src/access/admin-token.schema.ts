@@ -12,6 +12,7 @@ const name = z
   .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, 'a name of 1 to 64 letters, digits, . _ and -')
   .meta({ description: 'What the audit calls whoever uses it.' })
 
+/** What is asked for. The name is taken by the audit, and must be free. */
 export const newAdminToken = z
   .strictObject({
     name: name.refine((text) => text !== ENVIRONMENT, 'another name: this one is of ENTREPOT_ADMIN_TOKEN'),
@@ -23,6 +24,7 @@ export const newAdminToken = z
   })
   .meta({ id: 'NewAdminToken' })
 
+/** A token as it is listed: all but the token itself, of which the database holds an argon2id hash. */
 export const adminToken = z
   .strictObject({ id: z.string(), ...newAdminToken.shape, name, createdAt: z.iso.datetime() })
   .meta({ id: 'AdminToken' })

@@ -29,7 +29,9 @@ const auditQuery = z.strictObject({
   author: z.string().optional(),
 })
 
+/** One change: who, from where, what; `before` and `after` hold no secrets. */
 export type AuditRow = z.output<typeof auditRow>
+/** A page of them, of all targets and authors or of one. */
 export type AuditQuery = z.output<typeof auditQuery>
 
 export const AUDIT_ROUTES = {

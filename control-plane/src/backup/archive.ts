@@ -11,10 +11,13 @@ export const FORMAT = 1
 export const FORMAT_ENTRY = 'entrepot-backup.json'
 /** The last entry: whoever has it, with every digest in it right, has all. */
 export const MANIFEST_ENTRY = 'manifest.json'
+/** The key that encrypts secrets at rest, base64: without it the sealed columns of the tables cannot be read. */
 export const KEY_ENTRY = 'secret.key'
 
+/** What stands in the first entry, as far as every version can read it. */
 export const formatEntry = z.object({ format: z.int() })
 
+/** What stands in the last entry: by it a backup that was cut short or changed is known. */
 export const manifest = z.strictObject({
   format: z.literal(FORMAT),
   /** The version of the product that made it. */

@@ -24,6 +24,7 @@ const restored = z
   .meta({ id: 'Restored' })
 
 export type BackupWish = z.output<typeof wish>
+/** What a restore has done, for the person who waits for it. */
 export type Restored = z.output<typeof restored>
 
 /** Where a restore is told the passphrase: base64 of UTF-8, since a header holds little else. */

@@ -64,6 +64,7 @@ export async function readBackup(
   }
 }
 
+/** A backup that cannot be taken, `not-restorable`: `why` is a clause, to which "nothing has changed" is added. */
 export function refusal(why: string, cause?: unknown): ProductError {
   return new ProductError('not-restorable', { why }, { cause })
 }

@@ -51,6 +51,7 @@ export const upstreamRow = z.strictObject({
   ...{ host: z.string(), position: z.int().min(0), settings: object, sealedPassword, version },
 })
 
+/** A row of the history. `files`: path → rendered text; those without `acme` are older than it. */
 export const configurationRow = z.strictObject({
   ...{ id: z.int(), at: time, author: z.string(), reason: z.string() },
   ...{ outcome: z.enum(['applied', 'refused']), cause: z.string() },
@@ -64,6 +65,7 @@ export const configurationRow = z.strictObject({
   files: z.record(z.string(), z.string()),
 })
 
+/** A row of the audit. Its id is the other box's: it is added under a new one. */
 export const auditRow = z.strictObject({
   ...{ id: z.int(), at: time, author: z.string(), address: z.string(), requestId: z.string() },
   ...{ action: z.string(), target: z.string(), before: z.unknown(), after: z.unknown() },

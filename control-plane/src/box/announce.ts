@@ -3,6 +3,7 @@ import type { FirstStart } from './box-message.js'
 import type { BoxSettings } from './box-settings.js'
 import type { BoxPlaces } from './places.js'
 
+/** What there is to say once clients are served. */
 export interface Announcement {
   readonly version: string
   readonly pid: number

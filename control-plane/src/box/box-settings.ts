@@ -28,6 +28,7 @@ export interface BoxSettings {
   readonly unknown: readonly string[]
 }
 
+/** Each kind of listener has its own, at all addresses of its kind. */
 export interface BoxPorts {
   readonly registry: number
   readonly mirror: number

@@ -11,6 +11,7 @@ export interface Command {
   readonly environment: NodeJS.ProcessEnv
 }
 
+/** How a program is run, and how long its start and its end may take. */
 export interface ChildOptions {
   readonly name: string
   /** Asked at each start. */

@@ -44,6 +44,7 @@ export function corePart({ root, places, environment, clock, say }: ChildrenOpti
   })
 }
 
+/** `databaseUrl` is asked at each start, since an embedded server has none before it runs. */
 export interface ControlPlaneOptions extends ChildrenOptions {
   readonly databaseUrl: () => string
   readonly onMessage: (message: BoxMessage) => void

@@ -8,6 +8,7 @@ export interface RunningPostgres {
   stop(): Promise<void>
 }
 
+/** The part, and where it can be asked. */
 export interface PostgresPart extends Part {
   /** Of the server that was started last. @throws when none was */
   url(): string

@@ -30,6 +30,7 @@ const ADVICE: Readonly<Record<string, string>> = {
   EEXIST: `move that file away, ${OTHER_FOLDER}`,
 }
 
+/** What a start is given: the variables it was typed with, time, chance, and where lines for people go. */
 export interface PrepareOptions {
   readonly environment: NodeJS.ProcessEnv
   readonly clock: Clock

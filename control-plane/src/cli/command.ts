@@ -87,6 +87,7 @@ export const PAGE_OPTIONS: readonly Option[] = [
   new Option('--after <place>', 'goes on where the list before has ended'),
 ]
 
+/** What `PAGE_OPTIONS` leave: texts, which the schema of the route makes numbers of. */
 export interface PageOptions {
   readonly limit?: string
   readonly after?: string

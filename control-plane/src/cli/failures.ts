@@ -16,10 +16,12 @@ export class CommandFailed extends Error {
   }
 }
 
+/** What was typed cannot be meant: exit code 2, nothing was asked. */
 export function usageError(message: string): CommandFailed {
   return new CommandFailed(2, message)
 }
 
+/** The box gave no answer of its own: exit code 3. */
 export function cannotReach(message: string): CommandFailed {
   return new CommandFailed(3, message)
 }

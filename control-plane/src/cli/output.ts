@@ -29,6 +29,7 @@ export function written({ value, text }: Shown, output: Output): string {
   return output === 'json' ? `${escaped(JSON.stringify(value, null, 2))}\n` : asYaml(value)
 }
 
+/** YAML in which no character of an answer can move the cursor of a terminal. */
 export function asYaml(value: unknown): string {
   const document = new Document(value)
   visit(document, {

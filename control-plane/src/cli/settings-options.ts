@@ -13,11 +13,13 @@ export interface SettingsOptions {
   readonly file?: string
 }
 
+/** For `add` and `set`: every setting can be given, also one without an option of its own. */
 export const SETTINGS_OPTIONS: readonly Option[] = [
   listOption('--setting <key=value>', 'any setting, its value in YAML; may be given several times'),
   new Option('-f, --file <file>', 'settings in YAML or JSON; - reads them from stdin'),
 ]
 
+/** For `set` alone: null in the merge patch (RFC 7396). */
 export const UNSET_OPTION = listOption('--unset <key>', 'as shipped again; may be given several times')
 
 type Settings = Readonly<Record<string, unknown>>

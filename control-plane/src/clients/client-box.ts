@@ -70,6 +70,7 @@ export interface Probe {
   readonly isKnown: boolean
 }
 
+/** The upstream whose images have names without a host: docker's `busybox` is `docker.io/library/busybox`. */
 export const HUB = 'docker.io'
 
 /** @throws SettingRefused that names what cannot stand in a client's file */

@@ -4,7 +4,9 @@ import { route } from '../http/route.js'
 import { CLIENT_SYSTEMS } from './client-files.js'
 import { SCRIPTED_SYSTEMS } from './install-script.js'
 
+/** A kind of client, as in the path of its route. */
 export const clientSystem = z.enum(CLIENT_SYSTEMS, `one of ${CLIENT_SYSTEMS.join(', ')}`)
+/** One of those that a script sets up. */
 export const scriptedSystem = z.enum(
   SCRIPTED_SYSTEMS,
   `one of ${SCRIPTED_SYSTEMS.join(', ')}: the others are set up by people`,
@@ -40,6 +42,7 @@ const clientFiles = z
   })
   .meta({ id: 'ClientFiles' })
 
+/** What a person needs to set up a kind of client: `ClientFiles`, and the line that does it all where there is one. */
 export type ShownClient = z.output<typeof clientFiles>
 
 export const CLIENT_ROUTES = {

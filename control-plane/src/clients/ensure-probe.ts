@@ -7,6 +7,7 @@ import { errorCode } from '../system/error-code.js'
 import type { Random } from '../system/random.js'
 import { makeProbeImage, PROBE } from './probe-image.js'
 
+/** Where the image goes, and what remembers that it was put there. */
 export interface ProbeOptions {
   readonly images: CoreImages
   /** A file that says that it was put there once: who has removed it since does not want it. */

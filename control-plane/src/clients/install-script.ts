@@ -10,6 +10,7 @@ import { joined, type Word } from './word.js'
 export const SCRIPTED_SYSTEMS = ['docker', 'containerd', 'podman', 'k3s', 'rke2', 'buildkit'] as const
 export type ScriptedSystem = (typeof SCRIPTED_SYSTEMS)[number]
 
+/** Whether a script sets it up; the others are shown only. */
 export function hasInstallScript(system: ClientSystem): system is ScriptedSystem {
   return SCRIPTED_SYSTEMS.some((each) => each === system)
 }

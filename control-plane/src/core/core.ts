@@ -26,7 +26,9 @@ const checked = z.object({
   ),
 })
 
+/** The core's `GET /status`, as far as it is read here: `breaker` is a state, `sentence` says it to a person. */
 export type CoreStatus = z.output<typeof status>
+/** What `registry-core upstream check --json` prints: the steps of a pull, for each address of the upstream. */
 export type CheckedUpstream = z.output<typeof checked>
 
 interface CoreOptions {

@@ -8,6 +8,7 @@ import { codeOf } from './unavailable.js'
 /** A statement is answered within this time, or Postgres counts as away. */
 export const ANSWER_MS = 5_000
 
+/** A server whose pool is open, and the address at which it is asked beside the work. */
 export interface Server {
   readonly source: DataSource
   readonly url: string

@@ -14,6 +14,7 @@ const LONGEST_PAUSE_MS = 5_000
 /** Of a transaction that was in another's way. */
 const TRIES = 4
 
+/** Which server, and what else is known of it. */
 export interface DatabaseOptions {
   readonly url: string
   readonly clock: Clock

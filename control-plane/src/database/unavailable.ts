@@ -26,6 +26,7 @@ export function codeOf(error: unknown): string {
   return Error.isError(error) && 'code' in error ? String(error.code) : ''
 }
 
+/** Whether Postgres has undone it for another transaction (40001, 40P01): the same work may be tried anew. */
 export function isCrossed(error: unknown): boolean {
   return CROSSED.test(codeOf(error))
 }

@@ -13,6 +13,7 @@ export const acmeState = z.strictObject({
 })
 export type AcmeState = z.output<typeof acmeState>
 
+/** Its row among the settings. */
 export const ACME_STATE = 'acme-state'
 const FRESH: AcmeState = { failures: 0, reason: null, triedAt: null, nextTryAt: null, terms: null }
 

@@ -51,6 +51,7 @@ export const acmeWish = z
   })
   .meta({ id: 'AcmeWish' })
 
+/** A wish that its schema has taken. `externalAccount` is used once and not kept. */
 export type AcmeWish = z.output<typeof acmeWish>
 
 /** ACME as it stands. */

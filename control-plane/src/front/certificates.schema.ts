@@ -74,10 +74,13 @@ const requestAnswer = z
   .strictObject({ certificate, allowUnknownIssuer })
   .meta({ id: 'CertificateRequestAnswer' })
 
+/** The authority, the certificate that is served, and ACME where it is used. */
 export type CertificatesShown = z.output<typeof certificates>
+/** The same after a certificate was chosen, with what a person may stumble over later. */
 export type ChosenCertificate = z.output<typeof chosen>
 export type CertificateUpload = z.output<typeof upload>
 export type RequestWish = z.output<typeof requestWish>
+/** A signing request (PKCS #10, RFC 2986); its key never leaves the box. */
 export type RequestShown = z.output<typeof request>
 export type RequestAnswer = z.output<typeof requestAnswer>
 

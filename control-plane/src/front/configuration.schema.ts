@@ -38,7 +38,9 @@ export const configurationId = z
   .transform(Number)
   .pipe(z.int().max(2_147_483_647))
 
+/** A change that was tried, in force since or refused. */
 export type ConfigurationRow = z.output<typeof configurationRow>
+/** The same with what it changed in the rendered files; secrets are hidden in it. */
 export type ConfigurationDiff = z.output<typeof configurationDiff>
 
 export const CONFIGURATION_ROUTES = {

@@ -38,7 +38,9 @@ export interface Intent {
   }[]
 }
 
+/** The row among the settings that holds `Intent.certificate`; none while the own authority signs. */
 export const CERTIFICATE_SETTING = 'certificate'
+/** The row that holds `Intent.acme`. */
 export const ACME_SETTING = 'acme'
 
 /** Reads it as this transaction sees it. */

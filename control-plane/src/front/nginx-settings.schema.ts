@@ -84,6 +84,7 @@ export const nginxSettings = z
   })
   .meta({ id: 'NginxSettings' })
 
+/** All of them, with defaults for what was left out. */
 export type NginxSettings = z.output<typeof nginxSettings>
 
 /** A merge patch: any of the keys, null for "as shipped". */

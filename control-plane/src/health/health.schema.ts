@@ -12,7 +12,9 @@ const health = z
   .strictObject({ state: z.enum(['up', 'degraded']), parts: z.record(z.string(), part) })
   .meta({ id: 'Health' })
 
+/** A part of the box: `up`, `degraded` (it serves, and somebody should look) or `down`, with the cause in words. */
 export type Part = z.output<typeof part>
+/** All parts; the whole is `degraded` unless each of them is `up`. */
 export type Health = z.output<typeof health>
 
 export const HEALTH_ROUTES = {

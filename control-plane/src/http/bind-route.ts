@@ -4,6 +4,7 @@ import { ApiBody, ApiConsumes, ApiHeader, ApiOperation, ApiResponse } from '@nes
 import { problem } from './problem.schema.js'
 import type { RouteSpec } from './route.js'
 
+/** Under which the guard finds what a route needs. A method without it is answered to nobody. */
 export const NEEDS = 'entrepot:needs'
 
 const IF_MATCH = { name: 'If-Match', required: false, description: 'The ETag that was read before.' }

@@ -13,6 +13,7 @@ export function pageOf<T extends z.ZodType>(item: T, id: string) {
   return z.strictObject({ items: z.array(item), next: z.string().optional() }).meta({ id })
 }
 
+/** What `cutPage` makes; `next` is missing on the last page. */
 export interface Page<T> {
   items: T[]
   next?: string

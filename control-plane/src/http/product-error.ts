@@ -28,6 +28,7 @@ interface Details {
   broken: Record<never, never>
 }
 
+/** The word of a failure: `urn:entrepot:problem:<word>` in the `type` of a problem. */
 export type ProductFailure = keyof Details
 
 /** One row for each thing that goes wrong on purpose: status of HTTP, title (RFC 9457), and the sentence for a person. */

@@ -16,6 +16,7 @@ export class Versioned<T> {
   }
 }
 
+/** Takes a `Versioned` answer apart: the value is the body, the version its `ETag` (RFC 9110, 8.8.3). */
 @Injectable()
 export class VersionedInterceptor implements NestInterceptor {
   intercept(context: ExecutionContext, next: CallHandler<unknown>): Observable<unknown> {

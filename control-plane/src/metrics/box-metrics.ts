@@ -24,6 +24,7 @@ const STATES: Readonly<Record<Part['state'], number>> = { up: 1, degraded: 0.5, 
 /** How often the lag of the event loop is looked at: every 10 ms, prom-client's own, was most of what an idle process did. */
 const LAG_STEP_MS = 50
 
+/** Registers all gauges, and prom-client's default ones of this process. */
 export function openBoxMetrics(register: Registry): BoxMetrics {
   collectDefaultMetrics({
     ...{ register, prefix: 'entrepot_control_plane_' },

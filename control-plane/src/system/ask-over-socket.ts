@@ -10,6 +10,7 @@ interface Question {
   readonly signal: AbortSignal
 }
 
+/** A whole answer, of any status. */
 export interface SocketAnswer {
   readonly status: number
   readonly text: string

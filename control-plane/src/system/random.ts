@@ -7,4 +7,5 @@ export interface Random {
   bytes(count: number): Buffer
 }
 
+/** Node's own, fit for keys and tokens (CSPRNG of the kernel). */
 export const systemRandom: Random = { uuid: () => randomUUID(), bytes: (count) => randomBytes(count) }

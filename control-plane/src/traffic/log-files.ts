@@ -7,6 +7,7 @@ import { errorCode } from '../system/error-code.js'
 /** How far each file of a log was read, by what the file system calls the file: its name changes. */
 export type Bookmarks = Readonly<Record<string, number>>
 
+/** Which log, and how much of what was there before us. */
 export interface LogFilesOptions {
   readonly folder: string
   /** `access.log`; `access.log.1` is the one before it. */

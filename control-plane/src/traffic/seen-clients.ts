@@ -13,7 +13,9 @@ const seenClient = z.strictObject({
   userAgent: z.string(),
 })
 
+/** The same under its name in OpenAPI. */
 export const seenClientSchema = seenClient.meta({ id: 'SeenClient' })
+/** One address with one program by one listener, and what it has pulled; times are of its last pull. */
 export type SeenClient = z.output<typeof seenClient>
 
 /** What was seen before, as it was kept; nothing where that cannot be read. */

@@ -20,6 +20,7 @@ export interface LogLimit {
   readonly kept: number
 }
 
+/** Where nginx logs, and how its logs are closed. The last three are for tests. */
 export interface TrafficOptions {
   /** The folder of nginx's logs. */
   readonly folder: string

@@ -11,6 +11,7 @@ import { route } from '../http/route.js'
 import { HIDDEN, splitProxy, type UpstreamSecrets } from './upstream-secrets.js'
 
 /** As the core's own configuration has it, but for files: `ca` is PEM text, passwords are sent and never read back. */
+/** An upstream as it is read: the core's settings of it, and whether it has a password. */
 export type UpstreamSettings = Readonly<Record<string, unknown>>
 
 const PEM = 'PEM certificates: -----BEGIN CERTIFICATE----- and so on'
@@ -66,7 +67,9 @@ const upstreamCheck = z
   })
 
 export type Upstream = z.output<typeof upstream>
+/** How the core stands with it at this moment: `breaker` is closed, open or probing. */
 export type UpstreamState = z.output<typeof upstreamState>
+/** What a check found; `isFine` when there are no findings. */
 export type UpstreamCheck = z.output<typeof upstreamCheck>
 
 export const UPSTREAM_ROUTES = {

@@ -15,6 +15,7 @@ export interface Starter {
   readonly gid: number
 }
 
+/** This process; root where the system has no user ids. */
 export function starter(): Starter {
   return { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 }
 }

@@ -17,6 +17,7 @@ export interface ServerProcess {
   stop(): Promise<void>
 }
 
+/** What a server is started with. `postgres` is the program; `say` hears what its log holds for people. */
 export interface ServerOptions {
   readonly places: PostgresPlaces
   readonly postgres: string

@@ -27,10 +27,12 @@ const RKE2: Distribution = {
   crictl: '/var/lib/rancher/rke2/bin/crictl --runtime-endpoint unix:///run/k3s/containerd/containerd.sock',
 }
 
+/** registries.yaml of k3s, read by its own containerd (docs.k3s.io, "Private Registry Configuration"). */
 export function k3sFiles(box: ClientBoxView): ClientFiles {
   return rancherFiles(box, K3S)
 }
 
+/** The same file for RKE2, in its own folder. */
 export function rke2Files(box: ClientBoxView): ClientFiles {
   return rancherFiles(box, RKE2)
 }

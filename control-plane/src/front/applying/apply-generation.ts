@@ -19,6 +19,7 @@ export interface Candidate {
   readonly probes: readonly Probe[]
 }
 
+/** Where, with which programs, and how often nginx may be reloaded. */
 export interface ApplyOptions {
   readonly places: ApplyPlaces
   readonly programs?: ApplyPrograms

@@ -29,6 +29,7 @@ export type Proved =
       readonly reason: string
     }
 
+/** Where the parts are reached, and the script that tells nginx. */
 export interface ProveOptions {
   readonly places: ApplyPlaces
   readonly clock: Clock

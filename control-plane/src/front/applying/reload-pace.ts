@@ -1,5 +1,6 @@
 import type { Clock } from '../../system/clock.js'
 
+/** How far apart reloads are, and how many generations may drain; all but the first two are for tests. */
 export interface ReloadPaceOptions {
   readonly clock: Clock
   /** How many generations of nginx's workers only end what they have begun. */

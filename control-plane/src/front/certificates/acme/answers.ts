@@ -28,11 +28,13 @@ export type Directory = z.output<typeof directoryAnswer>
 /** Of an account only who is written to. */
 export const accountAnswer = z.object({ contact: z.array(z.string()).default([]) })
 
+/** An error (RFC 8555, 6.7): a problem of RFC 7807. */
 export const problemAnswer = z.object({
   type: words.default('about:blank'),
   detail: words.default(''),
 })
 
+/** An order (RFC 8555, 7.1.3). `certificate` is there once it is `valid`. */
 export const orderAnswer = z.object({
   status: z.enum(['pending', 'ready', 'processing', 'valid', 'invalid']),
   authorizations: z.array(place).max(200),
@@ -49,6 +51,7 @@ const challenge = z.object({
   error: problemAnswer.optional(),
 })
 
+/** The authorization of one name (RFC 8555, 7.1.4), with the challenges that may prove it. */
 export const authorizationAnswer = z.object({
   status: z.enum(['pending', 'valid', 'invalid', 'deactivated', 'expired', 'revoked']),
   identifier: z.object({ value: words }),
