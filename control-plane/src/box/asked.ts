@@ -4,30 +4,42 @@ import type { BoxOptions } from './box.js'
 import type { BoxSettings } from './box-settings.js'
 import type { BoxPlaces } from './places.js'
 
-/** What the configuration in force was made of, as far as the environment says it. */
+export interface Asked {
+  readonly settings: BoxSettings
+  readonly places: BoxPlaces
+  /** Of this program. */
+  readonly version: string
+}
+
+/** Where it stands what the configuration in force was made of, as far as a start can know it. */
 function fileOf({ run }: BoxPlaces): string {
   return path.join(run, 'asked.json')
 }
 
-function textOf({ ports, acmePort, bind, httpBind, names }: BoxSettings, { store }: BoxPlaces): string {
-  return JSON.stringify({ ports, acmePort, bind, httpBind, names, store })
+/** Another version may render otherwise what registry-core takes at its start only, as a socket more. */
+function textOf({ settings, places, version }: Asked): string {
+  const { ports, acmePort, bind, httpBind, names } = settings
+  const { store, coreSocket, closedCoreSocket, localCoreSocket, controlSocket } = places
+  const sockets = [coreSocket, closedCoreSocket, localCoreSocket, controlSocket]
+  return JSON.stringify({ ports, acmePort, bind, httpBind, names, store, sockets, version })
 }
 
 /** Whether an earlier start left a configuration, and whether it was for what is asked now: other ports are other ones. */
-export function findConfiguration(settings: BoxSettings, places: BoxPlaces): BoxOptions['configuration'] {
+export function findConfiguration(asked: Asked): BoxOptions['configuration'] {
+  const { places } = asked
   const isThere = ['nginx.conf', 'registry.yml'].every((name) =>
     fs.existsSync(path.join(places.currentConfig, name)),
   )
   if (!isThere) return 'none'
   const file = fileOf(places)
-  return fs.existsSync(file) && fs.readFileSync(file, 'utf8') === textOf(settings, places)
+  return fs.existsSync(file) && fs.readFileSync(file, 'utf8') === textOf(asked)
     ? 'usable'
     : 'of other settings'
 }
 
 /** The control plane has made it what is asked: the next start with the same need not wait for that. */
-export function rememberAsked(settings: BoxSettings, places: BoxPlaces): void {
-  const file = fileOf(places)
-  fs.writeFileSync(`${file}.new`, textOf(settings, places))
+export function rememberAsked(asked: Asked): void {
+  const file = fileOf(asked.places)
+  fs.writeFileSync(`${file}.new`, textOf(asked))
   fs.renameSync(`${file}.new`, file)
 }

@@ -26,7 +26,7 @@ export async function runBox(options: RunOptions): Promise<number> {
   const prepared = await prepareBox(options)
   const talk = openTalk(options, prepared)
   await goBackToLastGood(prepared.places, say)
-  const configuration = findConfiguration(prepared.settings, prepared.places)
+  const configuration = findConfiguration({ ...prepared, version: versionOf(options.root) })
   const parts = partsOf(options, prepared, talk)
   const box = openBox({ parts, configuration, configured: talk.configured, clock, say })
   const stopping = stopWhenAsked(box, { clock, say })
@@ -65,7 +65,7 @@ function openTalk({ root, say }: RunOptions, { settings, places, certificates }:
       if (hasAnnounced) sayFirstStart()
     },
     isConfigured(refusal) {
-      if (refusal === undefined) rememberAsked(settings, places)
+      if (refusal === undefined) rememberAsked({ settings, places, version: versionOf(root) })
       configured.resolve(refusal)
     },
     announce(withoutControlPlane) {

@@ -39,6 +39,15 @@ describe('npm start', () => {
     await again.stop()
   })
 
+  test('of another version waits for its own configuration: registry-core takes some of it at its start only', async () => {
+    await (await stage.start()).stopWhenAnnounced()
+    stage.upgrade('0.0.1')
+    const again = await stage.start()
+    await again.untilAnnounced()
+    expect(stage.begun().slice(3)).toEqual(['control plane', 'core', 'nginx'])
+    await again.stop()
+  })
+
   test('after a change that was cut off serves what was proved last', async () => {
     await (await stage.start()).stopWhenAnnounced()
     stage.leaveUnprovedChange()

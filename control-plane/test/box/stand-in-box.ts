@@ -80,7 +80,12 @@ export class BoxStage {
       fs.mkdirSync(path.dirname(path.join(this.#root, name)), { recursive: true })
       fs.writeFileSync(path.join(this.#root, name), text, { mode: 0o755 })
     }
-    fs.writeFileSync(path.join(this.#root, 'package.json'), JSON.stringify({ version: '0.0.0' }))
+    this.upgrade('0.0.0')
+  }
+
+  /** As another release on the same data. */
+  upgrade(version: string): void {
+    fs.writeFileSync(path.join(this.#root, 'package.json'), JSON.stringify({ version }))
   }
 
   static async open(): Promise<BoxStage> {
@@ -231,7 +236,7 @@ class StartedBox {
   async untilAnnounced(): Promise<void> {
     await eventually(
       () => `the box runs:\n${this.#log}`,
-      () => /^Entrepot 0\.0\.0, process \d+, runs:$/m.test(this.#log) && this.#log.includes('  stop '),
+      () => /^Entrepot 0\.0\.\d, process \d+, runs:$/m.test(this.#log) && this.#log.includes('  stop '),
     )
   }
 
