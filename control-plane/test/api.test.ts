@@ -11,6 +11,7 @@ import { testContract } from './api/contract.js'
 import { testHistory } from './api/history.js'
 import { testHostileRequests } from './api/hostile.js'
 import { testMetrics } from './api/metrics.js'
+import { testOtherKey } from './api/other-key.js'
 import { testNginxSettings } from './api/nginx-settings.js'
 import { testSecrets } from './api/secrets.js'
 import { testServerCertificate } from './api/server-certificate.js'
@@ -27,9 +28,13 @@ beforeAll(async () => {
 
 afterAll(async () => postgres?.stop())
 
-async function open() {
+async function freshDatabase(): Promise<string> {
   if (postgres === undefined) throw new Error('asked before the tests began')
-  return openApiStage({ url: await postgres.freshDatabase() })
+  return postgres.freshDatabase()
+}
+
+async function open() {
+  return openApiStage({ url: await freshDatabase() })
 }
 
 async function migrate(url: string): Promise<void> {
@@ -43,6 +48,7 @@ testAccounts(open)
 testNginxSettings(open)
 testTokens(open)
 testHistory(open)
+testOtherKey(freshDatabase)
 testAudit(open)
 testCertificatesAndClients(open)
 testServerCertificate(open)

@@ -3,6 +3,8 @@ import type { EntityManager } from 'typeorm'
 import { cutPage, type Page, type PageQuery } from '../http/paging.js'
 import { fieldProblems } from '../http/field-problems.js'
 import { ProductError } from '../http/product-error.js'
+import type { Sealing } from '../system/sealed.js'
+import { openSecrets } from '../upstreams/upstream-secrets.js'
 import { ConfigurationEntity } from './configuration.entity.js'
 import type { ConfigurationDiff, ConfigurationRow } from './configuration.schema.js'
 import type { Rendered } from './generations.js'
@@ -47,13 +49,21 @@ export async function diffConfiguration(manager: EntityManager, id: number): Pro
 }
 
 /**
- * What was meant then, if it can still be rendered: a restored backup may have been written by hand, or by another version.
- * @throws ProductError `not-found`, `refused`
+ * What was meant then, if it can still be rendered: a restored backup may have been written by hand, or by another version,
+ * and hold passwords that its own box could not open either.
+ * @throws ProductError `not-found`, `refused`, `other-key`
  */
-export async function readEarlierIntent(manager: EntityManager, id: number): Promise<Intent> {
+export async function readEarlierIntent(
+  manager: EntityManager,
+  id: number,
+  sealing: Sealing,
+): Promise<Intent> {
   const { intent } = await readConfiguration(manager, id)
   const problems = fieldProblems(nginxSettings.safeParse(intent.nginx).error?.issues ?? [])
-  if (problems.length === 0) return intent
+  if (problems.length === 0) {
+    for (const { host, sealedPassword } of intent.upstreams) openSecrets(sealing, host, sealedPassword)
+    return intent
+  }
   const what = problems.map(({ field, message }) => `${field}: ${message}`).join('; ')
   throw new ProductError('refused', { stage: 'this version', reason: `the nginx settings of then: ${what}` })
 }

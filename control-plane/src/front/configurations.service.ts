@@ -8,6 +8,7 @@ import type { Caller } from '../http/caller.js'
 import type { Page, PageQuery } from '../http/paging.js'
 import { ProductError } from '../http/product-error.js'
 import { ClockProvider } from '../system/providers.js'
+import { Sealing } from '../system/sealed.js'
 import {
   diffConfiguration,
   isNews,
@@ -85,6 +86,7 @@ export class Configurations {
     private readonly generations: Generations,
     private readonly clock: ClockProvider,
     private readonly site: Site,
+    private readonly sealing: Sealing,
   ) {}
 
   /** @throws ProductError `refused` with the stage and its reason; then nothing has changed */
@@ -239,7 +241,7 @@ export class Configurations {
       action: 'config.rollback',
       target: String(id),
       run: async (manager) => {
-        const intent = await readEarlierIntent(manager, id)
+        const intent = await readEarlierIntent(manager, id, this.sealing)
         await this.#requireCertificate(intent)
         await writeIntent(manager, intent, this.clock.now())
         return { answer: undefined, after: { id } }

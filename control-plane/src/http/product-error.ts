@@ -17,6 +17,7 @@ interface Details {
   'too-soon': { readonly what: string; readonly seconds: number }
   'not-allowed': { readonly needed: string; readonly has: string }
   refused: { readonly stage: string; readonly reason: string }
+  'other-key': { readonly host: string }
   'database-unavailable': { readonly cause: string }
   'core-unavailable': { readonly cause: string }
   'disk-full': { readonly cause: string }
@@ -106,6 +107,12 @@ const FAILURES: {
     status: 422,
     title: 'The change was tried, and undone',
     sentence: ({ stage, reason }) => `${stage} does not take it: ${reason}`,
+  },
+  'other-key': {
+    status: 422,
+    title: 'A password was sealed by another key',
+    sentence: ({ host }) =>
+      `the password of the upstream ${host} cannot be opened with the secret key of this box: start it with the key of then (ENTREPOT_SECRET_KEY_FILE), or make the change by hand, and the upstream anew with its password`,
   },
   'too-many-guesses': {
     status: 429,

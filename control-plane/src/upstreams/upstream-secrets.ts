@@ -1,5 +1,6 @@
 import { z } from 'zod'
 
+import { ProductError } from '../http/product-error.js'
 import type { Sealing } from '../system/sealed.js'
 
 /** What is sent of an upstream and never read back. */
@@ -26,15 +27,23 @@ export function sealSecrets(sealing: Sealing, host: string, secrets: UpstreamSec
   return sealing.seal(JSON.stringify({ password, proxyPassword }), ownerOf(host))
 }
 
-/** @throws for what another key has sealed, or another host's */
+/** @throws ProductError `other-key` for what another key has sealed, or another host's */
 export function openSecrets(sealing: Sealing, host: string, sealed: string | null): UpstreamSecrets {
   if (sealed === null) return { password: undefined, proxyPassword: undefined }
-  const text = sealing.open(sealed, ownerOf(host))
+  const text = opened(sealing, host, sealed)
   const { data } = sealedForm.safeParse(parseJson(text))
   // What is not of this form is a password alone, as it was sealed before proxies had one.
   return data === undefined
     ? { password: text, proxyPassword: undefined }
     : { password: data.password, proxyPassword: data.proxyPassword }
+}
+
+function opened(sealing: Sealing, host: string, sealed: string): string {
+  try {
+    return sealing.open(sealed, ownerOf(host))
+  } catch (error) {
+    throw new ProductError('other-key', { host }, { cause: error })
+  }
 }
 
 /** Undefined for what is none: the message of JSON.parse would quote a secret. */
