@@ -3,7 +3,7 @@ import os from 'node:os'
 import path from 'node:path'
 import { z } from 'zod'
 import { isName } from '../front/certificates/names.js'
-import { StartRefused } from './start-refused.js'
+import { StartRefused, type WrongVariable } from './start-refused.js'
 
 /** What `npm start` reads from the environment, as typed values; docs/reference/settings.md lists the same names. */
 export interface BoxSettings {
@@ -114,7 +114,7 @@ const VARIABLES = z.object({
 /** Every variable that `npm start` understands. */
 export const BOX_VARIABLES: readonly string[] = Object.keys(VARIABLES.shape)
 
-/** @throws StartRefused that names all wrong variables in one sentence */
+/** @throws StartRefused `variables-wrong`, which names all of them in one sentence, or `ports-equal` */
 export function readBoxSettings(
   environment: NodeJS.ProcessEnv,
   machine: Machine = thisMachine(),
@@ -123,7 +123,8 @@ export function readBoxSettings(
   const given = Object.fromEntries(Object.entries(environment).filter(([, text]) => text !== ''))
   const parsed = VARIABLES.safeParse(given)
   if (!parsed.success) {
-    throw new StartRefused(parsed.error.issues.map((issue) => sentenceOf(issue, given)).join('; '))
+    const problems = parsed.error.issues.map((issue) => problemOf(issue, given))
+    throw new StartRefused('variables-wrong', { problems })
   }
   const values = parsed.data
   // npm changes into the repository; a relative path is meant from where it was typed.
@@ -154,11 +155,9 @@ function thisMachine(): Machine {
   }
 }
 
-function sentenceOf({ path: [name], message }: z.core.$ZodIssue, given: NodeJS.ProcessEnv): string {
+function problemOf({ path: [name], message }: z.core.$ZodIssue, given: NodeJS.ProcessEnv): WrongVariable {
   const variable = String(name)
-  return SECRETS.includes(variable)
-    ? `${variable} ${message}`
-    : `${variable} is "${given[variable]}": ${message}`
+  return { variable, found: SECRETS.includes(variable) ? undefined : given[variable], allowed: message }
 }
 
 function differentPorts(values: z.infer<typeof VARIABLES>): BoxPorts {
@@ -171,9 +170,8 @@ function differentPorts(values: z.infer<typeof VARIABLES>): BoxPorts {
   }
   const byPort = Map.groupBy(Object.entries(PORT_VARIABLES), ([key]) => ports[key as keyof BoxPorts])
   for (const [number, users] of byPort) {
-    const names = users.map(([, variable]) => variable)
-    if (names.length > 1)
-      throw new StartRefused(`${names.join(' and ')} are both ${number}: each needs its own`)
+    const variables = users.map(([, variable]) => variable)
+    if (variables.length > 1) throw new StartRefused('ports-equal', { variables, port: number })
   }
   return ports
 }

@@ -39,7 +39,6 @@ export interface Box {
 }
 
 const SOON_MS = 20_000
-const TOLD_TO_STOP = 'it was told to stop'
 
 /**
  * Clients need registry-core and nginx only, so a start that finds a configuration begins with these two, and Postgres and
@@ -68,7 +67,7 @@ class SupervisedBox implements Box {
     await this.#serve(core)
     await this.#serve(nginx)
     const why = await this.#soon(control)
-    return { withoutControlPlane: why === 'late' ? 'it is still starting' : why }
+    return { withoutControlPlane: why === 'late' ? 'it is still starting' : why?.message }
   }
 
   async stop(): Promise<void> {
@@ -88,11 +87,11 @@ class SupervisedBox implements Box {
 
   #tell(): void {
     this.#isStopping = true
-    this.#told.reject(new StartRefused(TOLD_TO_STOP))
+    this.#told.reject(toldToStop())
   }
 
   /** Postgres, then the control plane; answers why their first try did not come so far. */
-  async #startControl(): Promise<string | undefined> {
+  async #startControl(): Promise<Error | undefined> {
     const { postgres, controlPlane } = this.#options.parts
     if (postgres !== undefined) {
       const database = this.#keep(postgres)
@@ -100,40 +99,42 @@ class SupervisedBox implements Box {
       if (error !== undefined) {
         // On a later start it comes back by itself, and the control plane after it.
         void database.serving.then(() => this.#isStopping || this.#keep(controlPlane))
-        return error.message
+        return error
       }
     }
-    if (this.#isStopping) return TOLD_TO_STOP
+    if (this.#isStopping) return toldToStop()
     const error = await this.#keep(controlPlane).firstTry
-    return error && `the control plane does not start: ${error.message}`
+    return error && doesNotStart('the control plane', error)
   }
 
   /** @throws StartRefused when there will be none, and none is there */
-  async #waitForConfiguration(control: Promise<string | undefined>): Promise<void> {
+  async #waitForConfiguration(control: Promise<Error | undefined>): Promise<void> {
     const { configuration, configured, say } = this.#options
-    const done = configured.then((refusal) => refusal && `the configuration is refused: ${refusal}`)
+    const done: Promise<Error | undefined> = configured.then((reason) =>
+      reason === undefined ? undefined : new StartRefused('configuration-refused', { reason }),
+    )
     const rendered = control.then((why) => why ?? done)
     const outcome = await this.#soon(Promise.race([done, rendered]))
     if (outcome === undefined) return
-    const why = outcome === 'late' ? 'the control plane has not rendered a configuration yet' : outcome
+    const why =
+      outcome === 'late' ? 'the control plane has not rendered a configuration yet' : outcome.message
     if (configuration === 'of other settings')
       return say(`${why}. The last good configuration serves; what ENTREPOT_* changed waits for that.`)
-    if (outcome !== 'late') throw new StartRefused(why)
+    if (outcome !== 'late') throw asRefusal('PostgreSQL', outcome)
     say(`${why}: the lines above say what it waits for`)
     const refusal = await done
-    if (refusal !== undefined) throw new StartRefused(refusal)
+    if (refusal !== undefined) throw refusal
   }
 
   async #serve(part: Part): Promise<void> {
     const supervised = this.#keep(part)
     const error = await supervised.firstTry
-    if (error !== undefined && this.#options.configuration === 'none')
-      throw new StartRefused(`${part.name} does not start: ${error.message}`)
+    if (error !== undefined && this.#options.configuration === 'none') throw doesNotStart(part.name, error)
     await Promise.race([supervised.serving, this.#told.promise])
   }
 
   #keep(part: Part): Supervised {
-    if (this.#isStopping) throw new StartRefused(TOLD_TO_STOP)
+    if (this.#isStopping) throw toldToStop()
     const { clock, say, configuration } = this.#options
     const isFirstTryAll = configuration === 'none'
     const supervised = this.#kept.get(part) ?? supervise(part, { clock, say, isFirstTryAll })
@@ -154,4 +155,17 @@ class SupervisedBox implements Box {
       isHere.abort()
     }
   }
+}
+
+function toldToStop(): StartRefused {
+  return new StartRefused('told-to-stop', {})
+}
+
+function doesNotStart(part: string, error: Error): StartRefused {
+  return new StartRefused('part-broken', { part, reason: error.message }, { cause: error })
+}
+
+/** A refusal stays itself: its sentence says what to do. */
+function asRefusal(part: string, error: Error): StartRefused {
+  return error instanceof StartRefused ? error : doesNotStart(part, error)
 }

@@ -15,8 +15,8 @@ beforeEach(() => {
 })
 afterEach(() => fs.rmSync(data, { recursive: true }))
 
-function lock(): void {
-  lockDataFolder({ data, run: path.join(data, 'run') }, systemClock)
+function lock(searchPath?: string): void {
+  lockDataFolder({ data, run: path.join(data, 'run') }, systemClock, searchPath)
 }
 
 /** Another process that has the folder until it is killed. */
@@ -38,12 +38,12 @@ async function holder() {
 test('a second start on one folder is refused, naming the process that has it and since when', async () => {
   const first = await holder()
   const minute = new Date().toISOString().slice(0, 'YYYY-MM-DDThh'.length)
-  expect(lock).toThrow(
+  expect(() => lock()).toThrow(
     new RegExp(
       `^${data} is in use by another npm start: process ${first.pid}, since ${minute}[^.]*Z: stop it`,
     ),
   )
-  expect(lock).toThrow(`(kill ${first.pid})`)
+  expect(() => lock()).toThrow(`(kill ${first.pid})`)
   first.kill('SIGKILL')
   await once(first, 'exit')
 })
@@ -76,7 +76,7 @@ test('a child that outlives its start does not keep the folder', async () => {
 test('a holder that has not said yet who it is, is waited for in words', async () => {
   const first = await holder()
   fs.writeFileSync(path.join(data, 'run', 'box.lock'), '')
-  expect(lock).toThrow('another npm start that is just beginning')
+  expect(() => lock()).toThrow('another npm start that is just beginning')
   first.kill('SIGKILL')
   await once(first, 'exit')
 })
@@ -90,7 +90,25 @@ test('nobody else can take the lock: its file is open to its owner alone, also w
   expect(fs.statSync(file).mode & 0o777).toBe(0o600)
 })
 
-test('a folder that cannot be made is said with its variable', () => {
+test('a folder that cannot be made is said with what to move and its variable', () => {
   fs.writeFileSync(path.join(data, 'run'), 'a file where the folder should be')
-  expect(lock).toThrow('ENTREPOT_DATA cannot be used')
+  expect(() => lock()).toThrow(
+    `Entrepot cannot write to ${data} (part of the path is a file): move ${data}/run away, or choose another folder: ENTREPOT_DATA=`,
+  )
+})
+
+test('a machine without flock is told which package has it', () => {
+  expect(() => lock(path.join(data, 'nothing'))).toThrow(
+    /^flock is missing, .*apt-get install -y util-linux$/,
+  )
+})
+
+test('a file system without locks is said, with what to do', () => {
+  const programs = path.join(data, 'programs')
+  fs.mkdirSync(programs)
+  fs.writeFileSync(path.join(programs, 'flock'), '#!/bin/sh\nexit 1\n', { mode: 0o755 })
+  expect(() => lock(programs)).toThrow(
+    `${data}/run/box.lock cannot be locked (flock ended with 1): keep the folder on a file system of this machine, ` +
+      'or choose another folder: ENTREPOT_DATA=/another/folder npm start',
+  )
 })

@@ -3,7 +3,7 @@ import net from 'node:net'
 import { errorCode } from '../system/error-code.js'
 import { type BoxSettings, PORT_VARIABLES } from './box-settings.js'
 import { describeOwner } from './port-owner.js'
-import { StartRefused } from './start-refused.js'
+import { StartRefused, type TakenPort } from './start-refused.js'
 
 interface Wanted {
   readonly variable: string
@@ -12,27 +12,26 @@ interface Wanted {
   readonly host: string
 }
 
-/** Taken ports are said here, in words, all of them at once: nginx would only know that it cannot listen. */
+/**
+ * Taken ports are said here, in words, all of them at once: nginx would only know that it cannot listen.
+ * @throws StartRefused `ports-taken`, or `address-elsewhere`
+ */
 export async function requireFreePorts(
   settings: BoxSettings,
   { servesChallenges = false }: { readonly servesChallenges?: boolean } = {},
 ): Promise<void> {
-  const refusals = new Map<string, string>()
+  const taken = new Map<string, TakenPort>()
   let free = Math.max(...Object.values(settings.ports))
   for (const { variable, port, bindVariable, host } of wantedBy(settings, servesChallenges)) {
     const code = await listeningError({ host, port })
-    if (code === undefined || refusals.has(variable)) continue
+    if (code === undefined || taken.has(variable)) continue
     if (code === 'EADDRNOTAVAIL')
-      throw new StartRefused(`${bindVariable} is ${host}: this machine has no such address`)
+      throw new StartRefused('address-elsewhere', { variable: bindVariable, address: host })
     if (code === 'EADDRINUSE') free += 1
-    refusals.set(
-      variable,
-      code === 'EACCES'
-        ? `this user may not open port ${port}: choose one above 1023 with ${variable}`
-        : `port ${port} is taken by ${describeOwner(port)}: stop it, or choose another: ${variable}=${free} npm start`,
-    )
+    const owner = code === 'EACCES' ? undefined : describeOwner(port)
+    taken.set(variable, { variable, port, owner, free })
   }
-  if (refusals.size > 0) throw new StartRefused([...refusals.values()].join('; '))
+  if (taken.size > 0) throw new StartRefused('ports-taken', { ports: [...taken.values()] })
 }
 
 function wantedBy({ ports, acmePort, bind, httpBind }: BoxSettings, servesChallenges: boolean): Wanted[] {

@@ -37,17 +37,12 @@ export async function ensureNginx(options: InstallOptions): Promise<NginxProgram
   const found = findNginx(options.searchPath)
   if (found !== undefined) return found
   const apt = findProgram('apt-get', options.searchPath)
-  if (apt === undefined)
-    throw new StartRefused('nginx is missing: install nginx 1.22 or newer, then npm start')
-  if (!options.isRoot)
-    throw new StartRefused(`nginx is missing. Type this once, then npm start again: ${lineToType(options)}`)
+  if (apt === undefined) throw new StartRefused('nginx-missing', { toType: undefined })
+  if (!options.isRoot) throw new StartRefused('nginx-missing', { toType: lineToType(options) })
   options.say(`nginx is missing: apt-get install ${PACKAGE}, a minute at most`)
   await untilItEnds(options, () => withoutService(options, () => install(apt, options)))
   const installed = findNginx(options.searchPath)
-  if (installed === undefined)
-    throw new StartRefused(
-      `nginx is missing, and "apt-get install ${PACKAGE}" did not bring it: the lines above say why`,
-    )
+  if (installed === undefined) throw new StartRefused('nginx-not-installed', { package: PACKAGE })
   await staysOff(options)
   options.say(
     `nginx ${installed.version} is installed; its own service stays off, Entrepot starts it by itself`,
@@ -99,7 +94,7 @@ async function untilItEnds({ say }: InstallOptions, work: () => Promise<void>): 
   } finally {
     for (const signal of STOPPING) process.off(signal, hear)
   }
-  if (isAsked) throw new StartRefused('it was told to stop')
+  if (isAsked) throw new StartRefused('told-to-stop', {})
 }
 
 /** Debian starts what it installs: a page of nginx's own on port 80 that nobody asked for. */

@@ -1,6 +1,5 @@
 import path from 'node:path'
 import { openLogSink } from '@entrepot/registry-core/contract'
-import { CertificateRefused } from '../front/certificates/certificate-refused.js'
 import { systemClock } from '../system/clock.js'
 import { systemRandom } from '../system/random.js'
 import { runBox } from './run-box.js'
@@ -24,8 +23,7 @@ async function main(): Promise<number> {
       say: (text) => out.write(`${text}\n`),
     })
   } catch (error) {
-    const isForPeople = error instanceof StartRefused || error instanceof CertificateRefused
-    if (!isForPeople) throw error
+    if (!(error instanceof StartRefused)) throw error
     errors.write(`Entrepot does not start: ${error.message}\n`)
     return 1
   }

@@ -22,10 +22,11 @@ export function findNginx(searchPath?: string): NginxProgram | undefined {
   const { stderr, error } = spawnSync(file, ['-v'], { encoding: 'utf8' })
   const [, version, major, minor] = /nginx\/((\d+)\.(\d+)\.\d+)/.exec(stderr ?? '') ?? []
   if (version === undefined) {
-    throw new StartRefused(`${file} does not run here: ${error?.message ?? stderr.trim()}`)
+    const reason = error?.message ?? stderr.trim()
+    throw new StartRefused('nginx-not-runnable', { file, reason })
   }
   const [oldestMajor = 0, oldestMinor = 0] = OLDEST
   if (Number(major) < oldestMajor || (Number(major) === oldestMajor && Number(minor) < oldestMinor))
-    throw new StartRefused(`${file} is nginx ${version}: Entrepot needs ${OLDEST.join('.')} or newer`)
+    throw new StartRefused('nginx-too-old', { file, version })
   return { file, version }
 }

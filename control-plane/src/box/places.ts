@@ -47,8 +47,6 @@ const LONGEST_SOCKET = 'postgres/.s.PGSQL.5432'
 /** What a path in nginx's configuration cannot hold; its templates refuse the same. */
 const NOT_FOR_NGINX = /[\s"';{}\\#$]/
 
-const ANOTHER = 'as in ENTREPOT_DATA=/srv/entrepot npm start'
-
 /** @throws StartRefused when sockets or nginx cannot have such a folder */
 export function placesOf({ data, secretKeyFile }: Pick<BoxSettings, 'data' | 'secretKeyFile'>): BoxPlaces {
   const below = (...names: string[]): string => path.join(data, ...names)
@@ -56,16 +54,10 @@ export function placesOf({ data, secretKeyFile }: Pick<BoxSettings, 'data' | 'se
   const tooLong = Buffer.byteLength(path.join(run, LONGEST_SOCKET)) - SOCKET_PATH_BYTES
   if (tooLong > 0) {
     const allowed = Buffer.byteLength(data) - tooLong
-    throw new StartRefused(
-      `ENTREPOT_DATA is ${data}: sockets lie in it, and their paths may have ${SOCKET_PATH_BYTES} bytes, ` +
-        `so choose a folder whose path has ${allowed} or fewer, ${ANOTHER}`,
-    )
+    const detail = { folder: data, limitBytes: SOCKET_PATH_BYTES, allowedBytes: allowed }
+    throw new StartRefused('folder-too-long', detail)
   }
-  if (NOT_FOR_NGINX.test(data)) {
-    throw new StartRefused(
-      `ENTREPOT_DATA is ${data}: nginx takes no path with spaces, quotes or one of ; { } \\ # $, so choose another folder, ${ANOTHER}`,
-    )
-  }
+  if (NOT_FOR_NGINX.test(data)) throw new StartRefused('folder-characters', { folder: data })
   return {
     data,
     store: holdsStore(data) ? data : below('store'),

@@ -5,10 +5,10 @@ import { CertificateRefused } from '../front/certificates/certificate-refused.js
 import { ensureOwnCertificates, type OwnCertificates } from '../front/certificates/own-certificates.js'
 import { siteOf } from '../front/site.js'
 import type { Clock } from '../system/clock.js'
-import { errorCode } from '../system/error-code.js'
 import type { Random } from '../system/random.js'
 import { type BoxSettings, readBoxSettings } from './box-settings.js'
 import { lockDataFolder } from './data-lock.js'
+import { findFileRefusal } from './file-refusals.js'
 import { requireFreePorts } from './free-ports.js'
 import { ensureNginx } from './install-nginx.js'
 import { endLeftOverNginx } from './left-over.js'
@@ -17,18 +17,6 @@ import { type BoxPlaces, placesOf } from './places.js'
 import { requireOwner } from './require-owner.js'
 import { ensureSecretKey } from './secret-key.js'
 import { StartRefused } from './start-refused.js'
-
-const OTHER_FOLDER = 'or choose another folder: ENTREPOT_DATA=/another/folder npm start'
-/** By what the system says of a folder. */
-const ADVICE: Readonly<Record<string, string>> = {
-  EACCES: `start as the user who has it, ${OTHER_FOLDER}`,
-  EPERM: `start as the user who has it, ${OTHER_FOLDER}`,
-  EROFS: `mount it so that it can be written, ${OTHER_FOLDER}`,
-  ENOSPC: `make room, ${OTHER_FOLDER}`,
-  EDQUOT: `make room, ${OTHER_FOLDER}`,
-  ENOTDIR: `move that file away, ${OTHER_FOLDER}`,
-  EEXIST: `move that file away, ${OTHER_FOLDER}`,
-}
 
 /** What a start is given: the variables it was typed with, time, chance, and where lines for people go. */
 export interface PrepareOptions {
@@ -51,23 +39,22 @@ export interface Prepared {
  * @throws StartRefused
  */
 export async function prepareBox(options: PrepareOptions): Promise<Prepared> {
+  const settings = readBoxSettings(options.environment)
   try {
-    return await prepare(options)
+    return await prepare(options, settings)
   } catch (error) {
-    throw refusalOf(error) ?? error
+    throw refusalOf(error, settings) ?? error
   }
 }
 
 /** What stands in the way of a person's start, and is no fault of ours. */
-export function refusalOf(error: unknown): StartRefused | undefined {
-  if (error instanceof CertificateRefused) return new StartRefused(error.message, { cause: error })
-  const advice = ADVICE[errorCode(error) ?? '']
-  if (advice === undefined || !Error.isError(error)) return undefined
-  return new StartRefused(`ENTREPOT_DATA cannot be used: ${error.message}; ${advice}`, { cause: error })
+export function refusalOf(error: unknown, { data }: Pick<BoxSettings, 'data'>): StartRefused | undefined {
+  if (error instanceof CertificateRefused)
+    return new StartRefused('authority-refused', { reason: error.message }, { cause: error })
+  return findFileRefusal(data, error)
 }
 
-async function prepare({ environment, clock, random, say }: PrepareOptions): Promise<Prepared> {
-  const settings = readBoxSettings(environment)
+async function prepare({ clock, random, say }: PrepareOptions, settings: BoxSettings): Promise<Prepared> {
   for (const name of settings.unknown)
     say(`${name} means nothing to npm start: see docs/reference/settings.md`)
   const places = placesOf(settings)

@@ -5,7 +5,7 @@ import { StartRefused } from './start-refused.js'
 
 /**
  * A box that was started with sudo once belongs to root: a plain user can read neither its keys nor its database.
- * @throws StartRefused that says what to type
+ * @throws StartRefused `folder-of-another`
  */
 export function requireOwner(
   { data, run, config, nginx, postgres, certificates, secretKey }: BoxPlaces,
@@ -23,8 +23,5 @@ export function requireOwner(
   const first = made.find((place) => fs.existsSync(place) && fs.statSync(place).uid !== uid)
   if (first === undefined) return
   const { uid: owner } = fs.statSync(first)
-  throw new StartRefused(
-    `${first} belongs to ${owner === 0 ? 'root' : `uid ${owner}`}: start it as that user, or take all of it while it ` +
-      `is stopped: sudo chown -R ${uid} ${data}`,
-  )
+  throw new StartRefused('folder-of-another', { place: first, owner, folder: data, uid })
 }

@@ -49,3 +49,10 @@ test.each([['too short\n'], [''], [`${'A'.repeat(60)}\n`]])('what is no key is r
   fs.writeFileSync(secretKey, text)
   await expect(ensure()).rejects.toThrow('holds no key of 32 bytes as base64')
 })
+
+test('a key that cannot be read is said with what to type', async () => {
+  fs.mkdirSync(secretKey)
+  await expect(ensure()).rejects.toThrow(
+    `the secret key cannot be read (EISDIR: illegal operation on a directory, read): let who starts Entrepot have it, sudo chown "$USER" ${secretKey}`,
+  )
+})

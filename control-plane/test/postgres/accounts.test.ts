@@ -98,7 +98,7 @@ describeAsRoot('started by root', () => {
     chmodSync(place.folder, 0o777)
     chmodSync(place.runFolder, 0o777)
     expect(await place.start({ uid: WITHOUT_NAME }).next('refused')).toBe(
-      `PostgresRefused: The database in ${place.folder}/cluster belongs to user id 1, and you are 54321: ` +
+      `StartRefused: The database in ${place.folder}/cluster belongs to user id 1, and you are 54321: ` +
         `start Entrepot as that user or as root, or give it to yourself once with sudo chown -R 54321 ${place.folder}/cluster.`,
     )
   })

@@ -68,7 +68,7 @@ test('the package of this machine is found, with its version', () => {
 test('data of another major version', async () => {
   const cluster = makeCluster('17')
   expect(await refusal()).toBe(
-    `PostgresRefused: The database in ${cluster} was made by PostgreSQL 17, and this Entrepot brings 18, which cannot read it: ` +
+    `StartRefused: The database in ${cluster} was made by PostgreSQL 17, and this Entrepot brings 18, which cannot read it: ` +
       `start the Entrepot that made it, run entrepot backup there, move ${cluster} away, and run entrepot restore here.`,
   )
 })
@@ -86,7 +86,7 @@ test('a database whose password somebody removed', async () => {
 test('a socket path over 107 bytes', async () => {
   const runFolder = path.join('/run', 'x'.repeat(89))
   expect(await refusal({ runFolder })).toBe(
-    `PostgresRefused: The path of the socket ${runFolder}/postgres/.s.PGSQL.5432 is 10 bytes longer than the 107 that Linux allows: ` +
+    `StartRefused: The path of the socket ${runFolder}/postgres/.s.PGSQL.5432 is 10 bytes longer than the 107 that Linux allows: ` +
       'choose a shorter folder with ENTREPOT_DATA=/path.',
   )
 })
@@ -98,7 +98,7 @@ test('a path that initdb cannot quote', async () => {
 test('a file where the folder should be', async () => {
   writeFileSync(path.join(root, 'postgres'), '')
   expect(await refusal()).toContain(
-    `Entrepot cannot write to ${root}/postgres (part of the path is a file): give the folder to the user who starts it`,
+    `Entrepot cannot write to ${root}/postgres (part of the path is a file): move ${root}/postgres away`,
   )
 })
 
@@ -123,7 +123,7 @@ describeAsRoot('started in surroundings that root makes', () => {
   test('a plain user in a folder that is not theirs', async () => {
     place = new BoxFolder()
     expect(await place.start({ uid: 1 }).next('refused')).toContain(
-      `Entrepot cannot write to ${place.folder} (permission denied): give the folder to the user who starts it`,
+      `Entrepot cannot write to ${place.folder} (permission denied): make it for the user who starts Entrepot (sudo install -d -o "$USER" ${place.folder})`,
     )
   })
 
@@ -133,7 +133,7 @@ describeAsRoot('started in surroundings that root makes', () => {
     const wrapper = ['unshare', '--user', '--map-root-user', '--mount', '/bin/sh', '-c', script]
     const sentence = await place.start({ wrapper }).next('refused')
     expect(sentence).toContain(
-      `PostgresRefused: PostgreSQL does not run as root, and the user nobody cannot use ${place.folder} (`,
+      `StartRefused: PostgreSQL does not run as root, and the user nobody cannot use ${place.folder} (`,
     )
     expect(sentence).toContain(
       `run chmod o+x ${place.root}, or start Entrepot as a plain user, or ${OWN_DATABASE}`,
@@ -153,7 +153,7 @@ describeAsRoot('started in surroundings that root makes', () => {
 
   function full(): string {
     return (
-      `PostgresRefused: The disk that holds ${place.folder} is full (df -h ${place.folder}): ` +
+      `StartRefused: The disk that holds ${place.folder} is full (df -h ${place.folder}): ` +
       'free some space there, or choose a folder on another disk with ENTREPOT_DATA=/path.'
     )
   }

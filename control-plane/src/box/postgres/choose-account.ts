@@ -1,7 +1,7 @@
 import { lchown, lstat, readdir, readFile, stat } from 'node:fs/promises'
 import path from 'node:path'
 
-import { PostgresRefused } from './postgres-refused.js'
+import { StartRefused } from '../start-refused.js'
 import { type Account, candidates, parsePasswd, runAs, starter } from './account.js'
 
 /** What the account must be able to use. */
@@ -12,7 +12,7 @@ export interface Reach {
 
 /**
  * The first account as which the server runs and reaches its folders.
- * @throws PostgresRefused when there is none
+ * @throws StartRefused when there is none
  */
 export async function chooseAccount(reach: Reach, dataOwner: number | undefined): Promise<Account> {
   const who = starter()
@@ -25,12 +25,12 @@ export async function chooseAccount(reach: Reach, dataOwner: number | undefined)
   }
   const itself = await runAs({ kind: 'self', ...who }, reach.postgres, ['--version'])
   if (!itself.ok)
-    throw new PostgresRefused('postgres-not-runnable', { program: reach.postgres, reason: itself.output })
+    throw new StartRefused('postgres-not-runnable', { program: reach.postgres, reason: itself.output })
   const blocked = (await Promise.all(reach.folders.map(findClosedFolder))).find(
     (found) => found !== undefined,
   )
   const folder = reach.folders[0] ?? reach.postgres
-  throw new PostgresRefused('postgres-no-account', { folder, blocked, reason: reasons.join('; ') })
+  throw new StartRefused('postgres-no-account', { folder, blocked, reason: reasons.join('; ') })
 }
 
 async function reaches(account: Account, { postgres, folders }: Reach): ReturnType<typeof runAs> {

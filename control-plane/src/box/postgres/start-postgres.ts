@@ -3,10 +3,10 @@ import path from 'node:path'
 
 import type { Clock } from '../../system/clock.js'
 import { type Random, systemRandom } from '../../system/random.js'
-import { PostgresRefused } from './postgres-refused.js'
+import { StartRefused } from '../start-refused.js'
 import type { Account } from './account.js'
 import { chooseAccount, giveTo } from './choose-account.js'
-import { refusingIn } from './file-refusals.js'
+import { refusingIn } from '../file-refusals.js'
 import { findPackage, type PostgresPackage } from './find-package.js'
 import { installServer, removeOldServers } from './install-server.js'
 import { findCluster, makeCluster, readPassword } from './make-cluster.js'
@@ -44,7 +44,7 @@ export interface Postgres {
 /**
  * Starts the PostgreSQL that npm brought, on data that survives: the first time it makes the database, after a kill -9
  * of the box it ends the server that was left, after a kill -9 of the server it recovers.
- * @throws PostgresRefused when it cannot run here
+ * @throws StartRefused when it cannot run here
  */
 export async function startPostgres(options: PostgresOptions): Promise<Postgres> {
   const {
@@ -61,7 +61,7 @@ export async function startPostgres(options: PostgresOptions): Promise<Postgres>
   await makeFolders(places)
   const cluster = await findCluster(places)
   if (cluster !== undefined && cluster.major !== found.major)
-    throw new PostgresRefused('postgres-other-major', {
+    throw new StartRefused('postgres-other-major', {
       folder: places.cluster,
       found: cluster.major,
       brought: found.major,
@@ -110,11 +110,11 @@ async function run(
   }
 }
 
-async function didNotStart({ folder }: PostgresPlaces, server: ServerProcess): Promise<PostgresRefused> {
+async function didNotStart({ folder }: PostgresPlaces, server: ServerProcess): Promise<StartRefused> {
   const how = await server.exited
   const lines = server.lastLines()
   if (lines.some((line) => line.includes('No space left on device')))
-    return new PostgresRefused('disk-full', { folder })
+    return new StartRefused('disk-full', { folder })
   const errors = lines.filter((line) => /^(FATAL|PANIC|ERROR|HINT)|error/.test(line))
-  return new PostgresRefused('postgres-did-not-start', { folder, reason: errors.join('\n') || how })
+  return new StartRefused('postgres-did-not-start', { folder, reason: errors.join('\n') || how })
 }
