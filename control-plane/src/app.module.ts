@@ -1,3 +1,5 @@
+import { hostname } from 'node:os'
+
 import { type DynamicModule, Module } from '@nestjs/common'
 import { APP_FILTER, APP_GUARD, APP_INTERCEPTOR, APP_PIPE } from '@nestjs/core'
 import { StandardSchemaValidationPipe } from '@nestjs/common'
@@ -18,6 +20,7 @@ import { Clients } from './clients/clients.service.js'
 import { CoreImages } from './core/core-images.js'
 import { Core } from './core/core.js'
 import { Database } from './database/database.js'
+import { AcmeOrders } from './front/acme-orders.service.js'
 import { Acme } from './front/acme.service.js'
 import { CertificatesController } from './front/certificates.controller.js'
 import { Certificates } from './front/certificates.service.js'
@@ -37,6 +40,7 @@ import { ProductError } from './http/product-error.js'
 import { VersionedInterceptor } from './http/versioned.interceptor.js'
 import { MetricsController } from './metrics/metrics.controller.js'
 import { MetricsService } from './metrics/metrics.service.js'
+import { Leases } from './leases/leases.js'
 import { LOG } from './system/log.js'
 import { ClockProvider, RandomProvider } from './system/providers.js'
 import { Sealing } from './system/sealed.js'
@@ -66,6 +70,7 @@ const SERVICES = [
   Audit,
   Backups,
   Acme,
+  AcmeOrders,
   Certificates,
   Clients,
   Configurations,
@@ -114,6 +119,10 @@ export class AppModule {
         { provide: Traffic, useValue: traffic },
         { provide: ClockProvider, useValue: clock },
         { provide: RandomProvider, useValue: random },
+        {
+          provide: Leases,
+          useValue: new Leases({ database, clock, log, holder: `${hostname()} ${site.certificates}` }),
+        },
         ...SERVICES,
         { provide: APP_GUARD, useClass: AdminGuard },
         { provide: APP_INTERCEPTOR, useClass: VersionedInterceptor },

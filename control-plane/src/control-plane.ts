@@ -24,6 +24,7 @@ import { ProblemsFilter } from './http/problems.filter.js'
 import { ProductError } from './http/product-error.js'
 import { API } from './http/route-url.js'
 import { chooseRequestId } from './http/request-id.js'
+import { Leases } from './leases/leases.js'
 import { UPSTREAM_HOSTS, Upstreams } from './upstreams/upstreams.service.js'
 
 const LARGEST_BODY = '1mb'
@@ -132,6 +133,7 @@ class Starting {
       this.#made = await this.#ensure(manager, adminToken)
     })
     tokens.forget()
+    await this.#app.get(Leases).endThoseBefore()
     void this.#app.get(Acme).tick() // an order that was cut off goes on at once
     const { token, account } = this.#made
     return { first: { adminToken: token?.token, account }, applied }

@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { ADMIN_TOKEN_ROUTES as TOKENS } from '#control/access/admin-token.schema.js'
 import { AUDIT_ROUTES as AUDIT, type AuditRow } from '#control/audit/audit.schema.js'
 import { type Postgres, startPostgres } from '#control/box/postgres/start-postgres.js'
+import { MIGRATIONS } from '#control/database/migrations.js'
 import { dataSource } from '#control/database/open-source.js'
 import { CERTIFICATE_ROUTES as CERTIFICATES } from '#control/front/certificates.schema.js'
 import { NGINX_SETTINGS_ROUTES as NGINX } from '#control/front/nginx-settings.schema.js'
@@ -57,7 +58,7 @@ describe('the database', () => {
       await source.destroy()
       const { body } = await both[0].api.done(UPSTREAMS.list)
       await Promise.all(both.map((stage) => stage.close()))
-      expect(migrations).toHaveLength(1)
+      expect(migrations).toHaveLength(MIGRATIONS.length)
       expect(body['items']).toHaveLength(6)
     })
 

@@ -3,6 +3,7 @@ import { AdminTokenEntity } from '../access/admin-token.entity.js'
 import { AuditEntity } from '../audit/audit.entity.js'
 import { ConfigurationEntity } from '../front/configuration.entity.js'
 import { SettingEntity } from '../front/setting.entity.js'
+import { LeaseEntity } from '../leases/lease.entity.js'
 import { UpstreamEntity } from '../upstreams/upstream.entity.js'
 
 /** Every table. */
@@ -11,6 +12,7 @@ export const ENTITIES = [
   AdminTokenEntity,
   AuditEntity,
   ConfigurationEntity,
+  LeaseEntity,
   SettingEntity,
   UpstreamEntity,
 ] as const

@@ -1,31 +1,28 @@
 import { isDeepStrictEqual } from 'node:util'
 
-import { Inject, Injectable, type OnApplicationShutdown } from '@nestjs/common'
+import { Inject, Injectable } from '@nestjs/common'
 import { Interval } from '@nestjs/schedule'
 import type { Logger } from 'pino'
 import type { EntityManager } from 'typeorm'
 
 import { Audit } from '../audit/audit.service.js'
 import { Database } from '../database/database.js'
-import { type Caller, THE_BOX } from '../http/caller.js'
+import type { Caller } from '../http/caller.js'
 import { ProductError } from '../http/product-error.js'
 import { LOG } from '../system/log.js'
 import { ClockProvider, RandomProvider } from '../system/providers.js'
 import type { AcmeShown, AcmeWish } from './acme.schema.js'
-import { type AcmeState, pauseAfterMs, readAcmeState, resetAcmeState, writeAcmeState } from './acme-state.js'
-import { openAcmeAccount, orderAcmeCertificate } from './certificates/acme/acme-certificates.js'
+import { AcmeOrders, settingsOf } from './acme-orders.service.js'
+import { readAcmeState, resetAcmeState } from './acme-state.js'
+import { openAcmeAccount } from './certificates/acme/acme-certificates.js'
 import { openChallengeFolder } from './certificates/acme/challenge-folder.js'
 import type { ExternalAccount } from './certificates/acme/jws.js'
 import { dropAllOrders } from './certificates/acme/kept-order.js'
-import { withinOrderLimit } from './certificates/acme/order-limit.js'
 import { CertificateRefused } from './certificates/certificate-refused.js'
-import { expiryOf } from './certificates/expiry.js'
 import { isAddress, parseName, parseNames } from './certificates/names.js'
 import { refusedAsInvalid } from './certificates/refused-as-invalid.js'
-import { findServerCertificate, storeServerCertificate } from './certificates/server-certificate.js'
-import type { CheckedCertificate } from './certificates/uploaded.js'
 import { Configurations } from './configurations.service.js'
-import { ACME_SETTING, type AcmeIntent, CERTIFICATE_SETTING, type Intent, readIntent } from './intent.js'
+import { ACME_SETTING, type AcmeIntent, type Intent, readIntent } from './intent.js'
 import { nginxSettings } from './nginx-settings.schema.js'
 import { SettingEntity } from './setting.entity.js'
 import { challengesOf, Site } from './site.js'
@@ -37,21 +34,16 @@ const ACCOUNT_MS = 20_000
 /** Whoever may renew must not use up by it what the authority allows in a week. */
 const BETWEEN_RENEWALS_MS = 60_000
 
-interface Ordering {
-  readonly done: Promise<void>
-  readonly stop: AbortController
-}
-
 /** Certificates of an ACME server: ordered when they are asked for, and again before they end. */
 @Injectable()
-export class Acme implements OnApplicationShutdown {
-  #ordering: Ordering | undefined
+export class Acme {
   #renewableMs = 0
 
   constructor(
     private readonly site: Site,
     private readonly database: Database,
     private readonly configurations: Configurations,
+    private readonly orders: AcmeOrders,
     private readonly audit: Audit,
     private readonly clock: ClockProvider,
     private readonly random: RandomProvider,
@@ -66,9 +58,9 @@ export class Acme implements OnApplicationShutdown {
     const intent = await this.database.transaction(readIntent)
     const wish = await this.#wishOf(body, intent)
     const isKnown = isDeepStrictEqual(wish, intent.acme)
-    if (isKnown && body.externalAccount === undefined && (await this.#isFine(intent))) return
+    if (isKnown && body.externalAccount === undefined && (await this.orders.isFine(intent))) return
     const terms = await this.#openAccount(wish, body.externalAccount)
-    await this.#end()
+    await this.orders.end()
     await this.#change(caller, wish, terms)
     this.#renewableMs = 0
     await this.#orderForAWhile()
@@ -88,7 +80,7 @@ export class Acme implements OnApplicationShutdown {
 
   /** Whoever asks while one is ordered waits for that one. */
   #requirePause(): void {
-    if (this.#ordering !== undefined) return
+    if (this.orders.isOrdering) return
     const nowMs = this.clock.elapsedMs()
     const seconds = Math.ceil((this.#renewableMs - nowMs) / 1000)
     if (seconds > 0) throw new ProductError('too-soon', { what: 'a certificate was ordered', seconds })
@@ -103,7 +95,7 @@ export class Acme implements OnApplicationShutdown {
 
   /** After that change: nobody waits for the certificate any more. */
   async stop(): Promise<void> {
-    await this.#end()
+    await this.orders.end()
     await dropAllOrders(this.site.certificates)
   }
 
@@ -112,11 +104,10 @@ export class Acme implements OnApplicationShutdown {
     const { acme } = intent
     if (acme === undefined || acme === null) return null
     const { reason, triedAt, nextTryAt, terms } = await this.database.transaction(readAcmeState)
-    const isOrdering = this.#ordering !== undefined
-    const settled = (await this.#findServed(intent)) !== undefined ? 'in-force' : 'waiting'
+    const settled = (await this.orders.findServed(intent)) !== undefined ? 'in-force' : 'waiting'
     return {
       ...{ directory: acme.directory, contact: acme.contact, names: [...acme.names], terms },
-      state: isOrdering ? 'ordering' : reason === null ? settled : 'failed',
+      state: this.orders.isOrdering ? 'ordering' : reason === null ? settled : 'failed',
       ...{ reason, triedAt, nextTryAt },
     }
   }
@@ -125,18 +116,19 @@ export class Acme implements OnApplicationShutdown {
   @Interval(LOOK_MS)
   async tick(): Promise<void> {
     try {
-      const intent = await this.database.transaction(readIntent)
-      const { nextTryAt } = await this.database.transaction(readAcmeState)
-      const isTooSoon = nextTryAt !== null && this.clock.now() < new Date(nextTryAt)
-      if (isTooSoon || (await this.#isFine(intent))) return
-      await this.#begin().done
+      if (await this.#isDue()) await this.orders.begin(() => this.#isDue())
     } catch (error) {
       this.log.error({ err: error }, 'ACME could not be looked after: the next minute tries again')
     }
   }
 
-  async onApplicationShutdown(): Promise<void> {
-    await this.#end()
+  async #isDue(): Promise<boolean> {
+    const { intent, nextTryAt } = await this.database.transaction(async (manager) => ({
+      intent: await readIntent(manager),
+      nextTryAt: (await readAcmeState(manager)).nextTryAt,
+    }))
+    const isTooSoon = nextTryAt !== null && this.clock.now() < new Date(nextTryAt)
+    return !isTooSoon && !(await this.orders.isFine(intent))
   }
 
   async #wishOf({ directory, ca, contact, names }: AcmeWish, { nginx }: Intent): Promise<AcmeIntent> {
@@ -194,105 +186,17 @@ export class Acme implements OnApplicationShutdown {
   }
 
   async #orderForAWhile(): Promise<void> {
-    const { done } = this.#begin()
+    const before = await this.#servedFingerprint()
+    // Another control plane may have brought one while this one waited for its turn.
+    const done = this.orders.begin(async () => (await this.#servedFingerprint()) === before)
     const isDone = new AbortController()
     const late = this.clock.sleep(PATIENCE_MS, isDone.signal).catch(() => undefined)
     await Promise.race([done, late])
     isDone.abort()
   }
 
-  /** One order at a time; whoever asks meanwhile waits for that one. */
-  #begin(): Ordering {
-    if (this.#ordering !== undefined) return this.#ordering
-    const stop = new AbortController()
-    const done = this.#order(stop.signal).finally(() => {
-      this.#ordering = undefined
-    })
-    this.#ordering = { done, stop }
-    return this.#ordering
-  }
-
-  async #end(): Promise<void> {
-    this.#ordering?.stop.abort()
-    await this.#ordering?.done
-  }
-
-  async #order(stop: AbortSignal): Promise<void> {
-    const triedAt = this.clock.now()
-    try {
-      const { acme } = await this.database.transaction(readIntent)
-      if (acme === undefined || acme === null) return
-      const { clock, random } = this
-      const folder = this.site.certificates
-      const challenges = await openChallengeFolder(challengesOf(this.site), random)
-      const names = parseNames(acme.names)
-      const options = { folder, settings: settingsOf(acme), names, challenges, clock, random }
-      const checked = await withinOrderLimit(clock, stop, (signal) =>
-        orderAcmeCertificate({ ...options, signal }),
-      )
-      await this.#use(acme, checked)
-      await checked.orders.drop()
-      this.log.info({ directory: acme.directory, names }, 'a certificate by ACME is in force')
-    } catch (error) {
-      if (!stop.aborted) await this.#noteFailure(error, triedAt)
-    }
-  }
-
-  async #use(wish: AcmeIntent, { certificate }: CheckedCertificate): Promise<void> {
-    await storeServerCertificate(this.site.certificates, certificate, this.random)
-    const { fingerprint } = certificate
-    await this.configurations.change(THE_BOX, {
-      ...{ action: 'certificates.acme.issued', target: 'server' },
-      run: async (manager) => {
-        const { acme, certificate: before } = await readIntent(manager)
-        if (!isDeepStrictEqual(acme, wish))
-          throw new ProductError('changed-meanwhile', { what: 'ACME server', current: 'another one' })
-        const row = await manager.findOneBy(SettingEntity, { name: CERTIFICATE_SETTING })
-        const value = { fingerprint, root: null, acme: wish.directory }
-        const version = (row?.version ?? 0) + 1
-        await manager.save(SettingEntity, { name: CERTIFICATE_SETTING, value, version })
-        await resetAcmeState(manager)
-        return { answer: undefined, before, after: value }
-      },
-    })
-  }
-
-  /** Kept for people, and so that the next try waits. */
-  async #noteFailure(error: unknown, triedAt: Date): Promise<void> {
-    const isForPeople = error instanceof CertificateRefused || error instanceof ProductError
-    const reason = isForPeople ? error.message : 'something is broken here: the log tells more'
-    this.log.warn(isForPeople ? { reason } : { err: error }, 'no certificate came by ACME')
-    try {
-      await this.database.transaction(async (manager) => {
-        const { failures: before, terms } = await readAcmeState(manager)
-        const failures = before + 1
-        const nextTryAt = new Date(triedAt.getTime() + pauseAfterMs(failures)).toISOString()
-        const state: AcmeState = { failures, reason, terms, triedAt: triedAt.toISOString(), nextTryAt }
-        await writeAcmeState(manager, state)
-      })
-    } catch (unkept) {
-      this.log.error({ err: unkept }, 'why no certificate came could not be kept')
-    }
-  }
-
-  async #isFine(intent: Intent): Promise<boolean> {
-    if (intent.acme === undefined || intent.acme === null) return true
-    const served = await this.#findServed(intent)
-    return served !== undefined && expiryOf(served, this.clock.now()).state === 'fine'
-  }
-
-  /** The certificate in force, when it is this server's and for these names. */
-  async #findServed({ acme, certificate }: Intent) {
-    if (acme === undefined || acme === null || certificate?.acme !== acme.directory) return undefined
-    const found = await findServerCertificate(this.site.certificates, certificate.fingerprint)
-    return found !== undefined && new Set(found.names).isSupersetOf(new Set(acme.names)) ? found : undefined
-  }
-}
-
-function settingsOf({ directory, ca, contact }: AcmeIntent) {
-  return {
-    directoryUrl: directory,
-    ...(ca !== null && { directoryCa: ca }),
-    ...(contact !== null && { contactMail: contact }),
+  async #servedFingerprint(): Promise<string | undefined> {
+    const served = await this.orders.findServed(await this.database.transaction(readIntent))
+    return served?.fingerprint
   }
 }

@@ -202,17 +202,21 @@ export class Configurations {
     })
   }
 
-  /** After a change that could not be kept: puts in force what is meant, which it was not. */
-  async settleDoubt(): Promise<Applied | undefined> {
-    return this.#isInDoubt ? this.refresh('what was not kept is undone') : undefined
+  /** After a change that could not be kept: what is in force is not what is meant, until that is put in force again. */
+  get isInDoubt(): boolean {
+    return this.#isInDoubt
   }
 
   /**
    * Renders what is meant again, and puts it in force when that has become something else: a renewed certificate.
-   * Answers what became of it; `undefined` when there was nothing to do.
+   * Answers what became of it; `undefined` when there was nothing to do. `require` throws when it is no more ours to do.
    */
-  async refresh(reason: string): Promise<Applied | undefined> {
+  async refresh(
+    reason: string,
+    require: (manager: EntityManager) => Promise<void>,
+  ): Promise<Applied | undefined> {
     return this.database.alone(async (manager) => {
+      await require(manager)
       await this.#decide(manager)
       const intent = await readIntent(manager)
       const rendered = await this.generations.render(intent)

@@ -3,6 +3,7 @@ import { Interval } from '@nestjs/schedule'
 import type { Logger } from 'pino'
 
 import { Database } from '../database/database.js'
+import { type Job, type Lease, Leases } from '../leases/leases.js'
 import { LOG } from '../system/log.js'
 import { ClockProvider } from '../system/providers.js'
 import { removeUnused } from './certificates/remove-unused.js'
@@ -12,6 +13,10 @@ import { Site } from './site.js'
 
 const EVERY_MS = 60 * 60 * 1000
 const DOUBT_MS = 10_000
+const RENEW: Job = { name: 'renew-certificate', everyMs: EVERY_MS }
+const TIDY: Job = { name: 'remove-unused-certificates', everyMs: EVERY_MS }
+/** Each control plane has doubts of its own: that another had none is no reason. */
+const SETTLE: Job = { name: 'settle-doubt' }
 /** What is chosen now, and whatever a rollback could bring back. */
 const NAMED = `SELECT DISTINCT intent->'certificate'->>'fingerprint' AS fingerprint FROM configuration
   WHERE intent->'certificate'->>'fingerprint' IS NOT NULL
@@ -27,6 +32,7 @@ export class RenewalJob {
     private readonly configurations: Configurations,
     private readonly database: Database,
     private readonly generations: Generations,
+    private readonly leases: Leases,
     private readonly site: Site,
     private readonly clock: ClockProvider,
     @Inject(LOG) private readonly log: Logger,
@@ -35,7 +41,9 @@ export class RenewalJob {
   @Interval(EVERY_MS)
   async run(): Promise<void> {
     try {
-      this.#tell(await this.configurations.refresh('certificate renewed'))
+      await this.leases.run(RENEW, async ({ require }) =>
+        this.#tell(await this.configurations.refresh('certificate renewed', require)),
+      )
     } catch (error) {
       this.log.error({ err: error }, 'the certificate could not be looked after: the next hour tries again')
     }
@@ -45,15 +53,7 @@ export class RenewalJob {
   @Interval(EVERY_MS)
   async tidy(): Promise<void> {
     try {
-      const removed = await this.database.alone(async (manager) => {
-        const rows = await manager.query<readonly { readonly fingerprint: string }[]>(NAMED)
-        return removeUnused(this.site.certificates, {
-          files: await this.generations.certificateFiles(),
-          fingerprints: new Set(rows.map(({ fingerprint }) => fingerprint)),
-          now: this.clock.now(),
-        })
-      })
-      if (removed > 0) this.log.info({ removed }, 'certificates that nobody needs any more are removed')
+      await this.leases.run(TIDY, (lease) => this.#removeUnused(lease))
     } catch (error) {
       this.log.warn({ err: error }, 'unused certificates could not be removed: the next hour tries again')
     }
@@ -62,10 +62,26 @@ export class RenewalJob {
   @Interval(DOUBT_MS)
   async settle(): Promise<void> {
     try {
-      this.#tell(await this.configurations.settleDoubt())
+      if (!this.configurations.isInDoubt) return
+      await this.leases.run(SETTLE, async ({ require }) =>
+        this.#tell(await this.configurations.refresh('what was not kept is undone', require)),
+      )
     } catch (error) {
       this.log.warn({ err: error }, 'what was not kept cannot be undone yet')
     }
+  }
+
+  async #removeUnused({ require }: Lease): Promise<void> {
+    const removed = await this.database.alone(async (manager) => {
+      await require(manager)
+      const rows = await manager.query<readonly { readonly fingerprint: string }[]>(NAMED)
+      return removeUnused(this.site.certificates, {
+        files: await this.generations.certificateFiles(),
+        fingerprints: new Set(rows.map(({ fingerprint }) => fingerprint)),
+        now: this.clock.now(),
+      })
+    })
+    if (removed > 0) this.log.info({ removed }, 'certificates that nobody needs any more are removed')
   }
 
   #tell(applied: Applied | undefined): void {
