@@ -48,7 +48,7 @@ export const LANES: readonly Lane[] = [
     ciOnly: false,
     commands: [],
     queue: 'core',
-    minutes: 10,
+    minutes: 15,
     testSeconds: 60,
   },
   {
@@ -67,7 +67,7 @@ export const LANES: readonly Lane[] = [
     ciOnly: true, // npm test keeps to ten minutes
     commands: ['openssl', 'setpriv', 'unshare'],
     queue: 'core',
-    minutes: 10,
+    minutes: 15,
     testSeconds: 60,
   },
   {
