@@ -31,38 +31,35 @@ async function inRepository<K extends RepositoryCallKind>(
   const route = findRoute(call.kind, context.method)
   if (route === undefined) throw unsupported(context.method, call.kind)
   const { place, caller } = context
-  const opened = context.parts.views.open({
-    ...call,
-    place,
-    client: context.from.address,
-    ...pullRights(caller, call.repository),
-  })
+  const { repository, namespace } = call
+  const { mayPull, mayPullItself } = pullRights(caller, repository)
+  const client = context.from.address
+  const opened = context.parts.views.open({ place, namespace, repository, client, mayPull, mayPullItself })
   const view = opened instanceof Promise ? await opened : opened
   // Whoever pushes to a mirror is told where to push, whatever they may.
   if (view.push === undefined && route.action !== 'pull' && place.kind !== 'registry') throw view.refusal()
   if (!view.rightsOn.some((name) => mayAs(caller, route.action, name, call.repository)))
     throw refusalAt(context, route, call)
   context.served = { origin: view.origin, cache: 'bypass' }
-  const answer = await answered(() => route.endpoint(call, view, context), call, context)
-  if (answer.served) context.served = answer.served
-  return furtherHeaders(answer, view)
+  try {
+    const answer = await route.endpoint(call, view, context)
+    if (answer.served) context.served = answer.served
+    return furtherHeaders(answer, view)
+  } catch (error) {
+    if (isAbsence(error)) noteIfMisdirected(call, context)
+    throw error
+  }
 }
 
 /** A daemon that takes this address for its mirror goes on to Docker Hub without a word: it is noted for `status`. */
-async function answered<K extends RepositoryCallKind>(
-  answer: () => Promise<Answer> | Answer,
-  call: CallOf<K>,
+function noteIfMisdirected<K extends RepositoryCallKind>(
+  { kind, repository }: CallOf<K>,
   { parts, place, headers, peer }: RequestContext,
-): Promise<Answer> {
-  try {
-    return await answer()
-  } catch (error) {
-    const isOfficial = call.kind === 'manifest' && call.repository.startsWith('library/')
-    const isDaemon = headers['user-agent']?.startsWith('docker/') === true
-    if (place.kind === 'registry' && isOfficial && isDaemon && isAbsence(error))
-      parts.strays.noteMisdirected(call.repository, peer.remoteAddress)
-    throw error
-  }
+): void {
+  const isOfficial = kind === 'manifest' && repository.startsWith('library/')
+  const isDaemon = headers['user-agent']?.startsWith('docker/') === true
+  if (place.kind === 'registry' && isOfficial && isDaemon)
+    parts.strays.noteMisdirected(repository, peer.remoteAddress)
 }
 
 function isAbsence(error: unknown): boolean {

@@ -90,7 +90,7 @@ export async function handleRequest(
     result = { outcome: 'ok', status: response.statusCode, bytesOut } // sending makes a 206 or a 304 of a 200
     // Not of one who had it already: 304.
     if (answer.pulled !== undefined && response.statusCode < 300)
-      options.parts.registry.notePull(answer.pulled, context.actor)
+      options.parts.registry.notePull(answer.pulled, () => context.actor)
   } catch (error) {
     result = await afterError(error, call, outlet)
   }
@@ -100,11 +100,13 @@ export async function handleRequest(
     request,
     peer,
     call,
-    error: undefined,
+    status: result.status,
+    bytesOut: result.bytesOut,
     bytesIn: body.receivedBytes,
     durationMs: options.parts.clock.elapsedMs() - started,
+    outcome: result.outcome,
     served: context.served,
-    ...result,
+    error: result.error,
   })
 }
 
@@ -127,8 +129,9 @@ interface Sending {
 function send(answer: Answer, further: readonly string[], sending: Sending): Promise<number> | number {
   const { options, body, context, request, response } = sending
   const { origin, cache } = context.served
-  const own = ['X-Entrepot-Origin', origin, 'X-Cache', cache, 'X-Request-Id', context.peer.requestId]
-  const headers = [...options.headers, ...own, ...further]
+  const headers = [...options.headers]
+  headers.push('X-Entrepot-Origin', origin, 'X-Cache', cache, 'X-Request-Id', context.peer.requestId)
+  headers.push(...further)
   const { isBehindNginx } = sending
   const { account } = context.peer.caller
   if (isBehindNginx && account !== '') headers.push('X-Entrepot-Account', encodeURI(account)) // for its log alone
@@ -217,15 +220,12 @@ function peerOf(
   { listener, isBehindNginx }: ListenerRules,
   { random, parts }: HandlerOptions,
 ): Peer {
-  const caller = parts.access.anonymous(listener)
-  const remoteAddress = `${request.socket.remoteAddress ?? ''}`
-  const known = { listener, isBehindNginx, caller }
-  if (!isBehindNginx) return { requestId: random.uuid(), remoteAddress, ...known }
-  const id = request.headers['x-request-id']
-  const address = request.headers['x-real-ip']
+  const { 'x-request-id': id, 'x-real-ip': address } = isBehindNginx ? request.headers : {}
   return {
     requestId: typeof id === 'string' && REQUEST_ID_SHAPE.test(id) ? id : random.uuid(),
-    remoteAddress: typeof address === 'string' ? address : remoteAddress,
-    ...known,
+    remoteAddress: typeof address === 'string' ? address : (request.socket.remoteAddress ?? ''),
+    listener,
+    isBehindNginx,
+    caller: parts.access.anonymous(listener),
   }
 }

@@ -19,7 +19,10 @@ export function openReporter(options: {
     metrics.countRequest({
       route: call?.kind ?? 'unknown',
       method: knownMethod(outcome.request.method),
-      ...{ status, durationMs, bytesIn, bytesOut },
+      status,
+      durationMs,
+      bytesIn,
+      bytesOut,
     })
     if (error !== undefined) {
       const code = storageCode(error)

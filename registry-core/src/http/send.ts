@@ -16,8 +16,8 @@ export interface Outlet {
   readonly signal: () => AbortSignal
   /** The front end is nginx, which can be told to send the file itself. */
   readonly isBehindNginx: boolean
-  /** Names and values in turn: what stands in every answer of this request. */
-  readonly headers: readonly string[]
+  /** Names and values in turn: what stands in every answer of this request, to which sending adds its own. */
+  readonly headers: string[]
   /** Ends a small answer, now or when the client has stopped sending. */
   readonly end: (bytes: Buffer | undefined) => void
 }
@@ -39,7 +39,7 @@ export function sendAnswer(answer: Answer, outlet: Outlet, options: SendOptions)
   if (body?.kind === 'content') return sendContent(answer, body.content, outlet, options)
   if (body?.kind === 'growing') return sendGrowing(answer, body.content, outlet, options)
   if (body?.kind === 'described') return sendDescribed(answer, body.content, outlet)
-  const headers = headerList(answer, outlet)
+  const headers = withAnswerHeaders(outlet, answer)
   if (body?.kind === 'bytes' && body.etag !== undefined) {
     headers.push('ETag', body.etag)
     if (isNotModified(outlet.request, body.etag)) return sendSmall(304, headers, undefined, outlet)
@@ -92,7 +92,7 @@ async function sendContent(
 ): Promise<number> {
   const { request, response } = outlet
   const etag = `"${content.digest}"`
-  const headers = headerList(answer, outlet)
+  const headers = withAnswerHeaders(outlet, answer)
   headers.push(...CONTENT_HEADERS, 'Docker-Content-Digest', content.digest, 'ETag', etag)
   const range = askedRange(request, etag, content.sizeBytes)
   const path = frontPath(content, range, outlet, options)
@@ -128,7 +128,8 @@ async function sendContent(
 
 /** To a client that asked by HEAD, for something that an upstream has. */
 function sendDescribed(answer: Answer, content: DescribedContent, outlet: Outlet): number {
-  const headers = [...headerList(answer, outlet), ...CONTENT_HEADERS, ...OWN_HEADERS]
+  const headers = withAnswerHeaders(outlet, answer)
+  headers.push(...CONTENT_HEADERS, ...OWN_HEADERS)
   headers.push('Docker-Content-Digest', content.digest, 'ETag', `"${content.digest}"`)
   return sendHead(headers, content.sizeBytes, outlet.response)
 }
@@ -143,8 +144,8 @@ function sendGrowing(
   const { request } = outlet
   const { digest, sizeBytes } = content
   const etag = `"${digest}"`
-  const headers = [...headerList(answer, outlet), ...CONTENT_HEADERS, ...OWN_HEADERS]
-  headers.push('Docker-Content-Digest', digest, 'ETag', etag)
+  const headers = withAnswerHeaders(outlet, answer)
+  headers.push(...CONTENT_HEADERS, ...OWN_HEADERS, 'Docker-Content-Digest', digest, 'ETag', etag)
   if (isNotModified(request, etag)) return sendSmall(304, headers, undefined, outlet)
   if (outlet.isBehindNginx) headers.push('X-Accel-Buffering', 'no')
   const range = sizeBytes === undefined ? undefined : askedRange(request, etag, sizeBytes)
@@ -217,8 +218,7 @@ function isNotModified(request: IncomingMessage, etag: string): boolean {
   return condition === '*' || condition.split(',').some((tag) => tag.trim().replace(/^W\//, '') === etag)
 }
 
-function headerList(answer: Answer, outlet: Outlet): string[] {
-  const list = [...outlet.headers]
-  if (answer.headers) for (const name in answer.headers) list.push(name, answer.headers[name] ?? '')
-  return list
+function withAnswerHeaders({ headers }: Outlet, answer: Answer): string[] {
+  if (answer.headers) for (const name in answer.headers) headers.push(name, answer.headers[name] ?? '')
+  return headers
 }

@@ -41,7 +41,8 @@ class RunningMirrors implements OpenMirrors {
   }
 
   find(host: string): Mirror | undefined {
-    return this.#byName.get(host) ?? this.#byName.get(host.toLowerCase().replace(/:(\d+)$/, '_$1'))
+    const found = this.#byName.get(host)
+    return found ?? (/[A-Z:]/.test(host) ? this.#byName.get(asKept(host)) : undefined)
   }
 
   states(): readonly MirrorState[] {
@@ -83,6 +84,11 @@ class RunningMirrors implements OpenMirrors {
     await this.#downloads.close()
     await Promise.all([...this.#mirrors.map((mirror) => mirror.close()), ...this.#retiring])
   }
+}
+
+/** As a host with a port stands in a repository's name. */
+function asKept(host: string): string {
+  return host.toLowerCase().replace(/:(\d+)$/, '_$1')
 }
 
 /** By what was written: compiled patterns and address lists hide what they hold. */

@@ -11,9 +11,15 @@ export class ManifestCache {
 
   /** Undefined for what is no manifest of ours (registry:2 kept schema 1). */
   find(digest: Digest, bytes: Uint8Array): Manifest | undefined {
-    const manifest = this.#kept.get(digest) ?? findStoredManifest(bytes)
-    if (manifest !== undefined) this.keep(digest, manifest)
-    return manifest
+    const kept = this.#kept.get(digest)
+    if (kept === undefined) {
+      const read = findStoredManifest(bytes)
+      if (read !== undefined) this.keep(digest, read)
+      return read
+    }
+    this.#kept.delete(digest)
+    this.#kept.set(digest, kept)
+    return kept
   }
 
   keep(digest: Digest, manifest: Manifest): void {

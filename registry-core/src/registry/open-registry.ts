@@ -38,7 +38,7 @@ export function openRegistry({
       return { repositories: found.slice(0, limit), more: found.length > limit }
     },
     notePull(pulled, actor) {
-      if (wishes.pulls()) store.journal.append(eventOf(pulled, wishes), actor)
+      if (wishes.pulls()) store.journal.append(eventOf(pulled, wishes), actor())
     },
     close: () => lastPulls.close(),
   }

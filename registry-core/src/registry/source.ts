@@ -203,7 +203,7 @@ export interface Registry {
     readonly more: boolean
   }>
   /** What somebody pulled, for those who want to hear of it. */
-  notePull(pulled: PulledContent, actor: JournalActor): void
+  notePull(pulled: PulledContent, actor: () => JournalActor): void
   /** Writes what is still held back (last pulls, journal). */
   close(): Promise<void>
 }

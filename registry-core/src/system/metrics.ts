@@ -107,11 +107,11 @@ function requestCounter(register: Registry): Metrics['countRequest'] {
   >()
   return ({ route, method, status, durationMs, bytesIn, bytesOut }) => {
     const key = `${route} ${method} ${Math.floor(status / 100)}xx`
-    const row = rows.get(key) ?? {
-      count: requests.labels(route, method, `${Math.floor(status / 100)}xx`),
-      duration: durations.labels(route, method),
+    let row = rows.get(key)
+    if (row === undefined) {
+      row = { count: requests.labels(...key.split(' ')), duration: durations.labels(route, method) }
+      rows.set(key, row)
     }
-    rows.set(key, row)
     row.count.inc()
     row.duration.observe(durationMs / 1000)
     if (bytesIn > 0) received.inc(bytesIn)

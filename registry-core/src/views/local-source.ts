@@ -8,7 +8,9 @@ export function localSource(local: LocalRepository): Source {
   return {
     async manifest(reference, request) {
       const found = await local.manifest(reference, request)
-      return found && { value: { ...found, repository }, served: SERVED }
+      if (found === undefined) return undefined
+      const { digest, mediaType, bytes } = found
+      return { value: { digest, mediaType, bytes, repository }, served: SERVED }
     },
     async blob(digest, request) {
       const content = await local.blob(digest, request)

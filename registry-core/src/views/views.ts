@@ -166,18 +166,20 @@ class NamedViews implements Views {
   }
 
   #local(asked: Asked, repository: RepositoryName): View | Promise<View> {
-    return whenKnown(this.#parts.locals.open(repository, asked.mayPullItself), ({ pull, hidden }) => ({
-      pull,
+    return whenKnown(this.#parts.locals.open(repository, asked.mayPullItself), ({ pull, hidden }) => {
       // Whoever may push begins a repository where no revision is: its own layers look like those of an upstream.
-      ...(hidden === 'revisions'
-        ? { push: undefined, refusal: () => denied(repository) }
-        : { push: this.#pushTo(repository), refusal: readOnly }),
-      hidesLayers: hidden === 'layers',
-      origin: 'local',
-      namespace: undefined,
-      rightsOn: [repository],
-      pushWarning: () => this.#parts.collisions.warningFor(repository, this.#parts.mirrors.default),
-    }))
+      const isDenied = hidden === 'revisions'
+      return {
+        pull,
+        push: isDenied ? undefined : this.#pushTo(repository),
+        hidesLayers: hidden === 'layers',
+        refusal: isDenied ? () => denied(repository) : readOnly,
+        origin: 'local',
+        pushWarning: () => this.#parts.collisions.warningFor(repository, this.#parts.mirrors.default),
+        namespace: undefined,
+        rightsOn: [repository],
+      }
+    })
   }
 
   #pushTo(repository: RepositoryName): LocalRepository | undefined {

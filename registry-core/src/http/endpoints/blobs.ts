@@ -15,7 +15,8 @@ export const getBlob: RepositoryEndpoint<'blob'> = async ({ repository, digest }
   const { value, served } = found
   const { content } = value
   return {
-    ...{ status: 200, served },
+    status: 200,
+    served,
     body: bodyOf(value),
     pulled: { kind: 'blob', repository: content.repository, digest, sizeBytes: content.sizeBytes ?? 0 },
   }

@@ -14,11 +14,14 @@ export const getManifest: RepositoryEndpoint<'manifest'> = async (call, { pull }
   const { value: manifest, served } = found
   const { digest, mediaType, bytes } = manifest
   return {
-    ...{ status: 200, served },
+    status: 200,
+    served,
     headers: { 'Docker-Content-Digest': digest },
     body: { kind: 'bytes', bytes, type: mediaType, etag: `"${digest}"` },
     pulled: {
-      ...{ kind: 'manifest', repository: manifest.repository, manifest },
+      kind: 'manifest',
+      repository: manifest.repository,
+      manifest,
       tag: reference.kind === 'tag' ? reference.tag : undefined,
     },
   }
