@@ -5,6 +5,7 @@ import { describe, expect, test } from '@jest/globals'
 import type { Command } from 'commander'
 
 import { makeProgram } from '#control/cli/program.js'
+import { nginxSettings } from '#control/front/nginx-settings.schema.js'
 import { listFailures } from '#control/http/product-error.js'
 import { ROUTES } from '#control/routes.js'
 
@@ -30,6 +31,17 @@ describe('docs/reference', () => {
       ({ status, failure, title }) => `| ${status} | \`${failure}\` | ${title} |`,
     )
     expect(rowsOf('admin-api.md', /^\| \d+ \| /)).toEqual(inCode)
+  })
+
+  test('front.md has every setting of nginx, with its default', () => {
+    const inCode = Object.entries(nginxSettings.parse({})).map(([key, value]) => {
+      const shown = value === '' || (Array.isArray(value) && value.length === 0) ? 'none' : `\`${value}\``
+      return [`\`${key}\``, shown]
+    })
+    const [, table = ''] = readFileSync(path.join(DOCS, 'front.md'), 'utf8').split('| setting | default |')
+    const [section = ''] = table.split('\n\n')
+    const inDocs = [...section.matchAll(/^\| (`\w+`) \| (\S+) \|/gm)].map(([, key, value]) => [key, value])
+    expect(inDocs).toEqual(inCode)
   })
 
   test('entrepot.md has every command, with what it does', () => {

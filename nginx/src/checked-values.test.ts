@@ -2,7 +2,7 @@ import { expect, test } from '@jest/globals'
 
 import { size } from './checked-values.js'
 
-test.each(['0', '17179869184', '16384m', '999999999g'])('%s is a size', (text) => {
+test.each(['0', '17179869184', '999999999999', '16384m', '16G', '999999999g'])('%s is a size', (text) => {
   expect(size('maxUploadSize', text)).toBe(text)
 })
 

@@ -1,6 +1,7 @@
 import path from 'node:path'
 
 import { type DirectiveValue, directiveValue, SettingRefused } from './directive-value.js'
+import { SIZE } from './settings.js'
 
 /** A folder, with or without a slash at its end. */
 export function folder(setting: string, text: string): DirectiveValue {
@@ -43,7 +44,7 @@ export function count(setting: string, value: number, most: number): string {
 
 /** A size in nginx's notation. */
 export function size(setting: string, text: string): DirectiveValue {
-  if (!/^(0|[1-9]\d{0,11}|[1-9]\d{0,8}[kmg])$/i.test(text)) {
+  if (!SIZE.test(text)) {
     throw new SettingRefused(setting, text, 'a size as in 512k, 16384m or 20g; 0 is no limit')
   }
   return directiveValue(setting, text)

@@ -13,6 +13,12 @@ import { type View, type Viewable, viewOf } from './view.js'
 export { SettingRefused } from './directive-value.js'
 export type { RenderedFile } from './rendered-file.js'
 export { RegistryRefused, type RegistrySettings, renderRegistry } from './registry-yaml.js'
+export {
+  DEFAULT_MAX_UPLOAD_SIZE,
+  DEFAULT_TIMEOUT_SECONDS,
+  LONGEST_TIMEOUT_SECONDS,
+  SIZE,
+} from './settings.js'
 export type {
   AdminListener,
   AuthorityListener,

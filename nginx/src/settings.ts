@@ -18,7 +18,7 @@ export interface FrontSettings {
   readonly workers?: number
   /** The largest request body, per layer, in nginx's notation (`16384m`); `0` is no limit. */
   readonly maxUploadSize?: string
-  /** How long either side may stay silent in a transfer. */
+  /** How long either side may stay silent in a transfer: client_body, send, proxy_read and proxy_send timeouts of nginx. */
   readonly timeoutSeconds?: number
   /** Connections of one worker process, to clients and to the core together; nginx closes those beyond at once. */
   readonly connectionsPerWorker?: number
@@ -112,10 +112,17 @@ export const DEFAULT_TIMEOUT_SECONDS = 900
 /** A thousand daemons behind one address, three downloads each, and as many connections to the core, on one worker. */
 export const DEFAULT_CONNECTIONS_PER_WORKER = 10_240
 
+/** The most that `timeoutSeconds` may be: a day. */
+export const LONGEST_TIMEOUT_SECONDS = 86_400
+
+/** A size in nginx's notation, up to what its 64-bit offsets hold (ngx_parse_offset); `0` is no limit. */
+export const SIZE = /^(?:0|[1-9][0-9]{0,11}|[1-9][0-9]{0,8}[kmgKMG])$/
+
 const UNITS: Readonly<Record<string, number>> = { k: 1024, m: 1024 ** 2, g: 1024 ** 3 }
 
-/** A size in nginx's notation as bytes; not a number when it is none. */
+/** A size as bytes; not a number when `SIZE` does not take it. */
 export function sizeInBytes(text: string): number {
-  const [, count, unit = ''] = /^(\d+)([kmg]?)$/i.exec(text) ?? []
-  return Number(count) * (UNITS[unit.toLowerCase()] ?? 1)
+  if (!SIZE.test(text)) return Number.NaN
+  const unit = UNITS[text.slice(-1).toLowerCase()]
+  return unit === undefined ? Number(text) : Number(text.slice(0, -1)) * unit
 }

@@ -11,6 +11,7 @@ import {
   DEFAULT_TIMEOUT_SECONDS,
   type FrontSettings,
   type Generation,
+  LONGEST_TIMEOUT_SECONDS,
 } from './settings.js'
 import { SocketNames, type SocketView } from './socket-names.js'
 import { acceptableToPcre } from './target-pattern.js'
@@ -79,7 +80,7 @@ export function viewOf(settings: FrontSettings): View {
     storeRoot: folder('storeRoot', settings.storeRoot),
     targetPattern: quotedPattern(acceptableToPcre),
     maxUploadSize: size('maxUploadSize', maxUploadSize),
-    timeoutSeconds: Number(count('timeoutSeconds', timeoutSeconds, 86_400)),
+    timeoutSeconds: Number(count('timeoutSeconds', timeoutSeconds, LONGEST_TIMEOUT_SECONDS)),
     sparesIdleConnections: isAtLeast(settings.nginxVersion, [1, 27, 4]),
     errorPages: errorPages(settings).map(errorPageView),
     problemPages: PROBLEM_PAGES.map(errorPageView),

@@ -1,5 +1,11 @@
 import { X509Certificate } from 'node:crypto'
 
+import {
+  DEFAULT_MAX_UPLOAD_SIZE,
+  DEFAULT_TIMEOUT_SECONDS,
+  LONGEST_TIMEOUT_SECONDS,
+  SIZE,
+} from '@entrepot/front'
 import { z } from 'zod'
 
 import { route } from '../http/route.js'
@@ -9,8 +15,8 @@ import { parseName } from './certificates/names.js'
 
 const PEM = 'PEM certificates of authorities: -----BEGIN CERTIFICATE----- and so on'
 const PORT = 'a port, or 0 for none'
-const SIZE = 'a size in bytes, or with k, m or g (16384m); 0 is no limit'
-const SECONDS = 'a whole number of seconds from 1 to 86400'
+const A_SIZE = 'a size in bytes, or with k, m or g (16384m); 0 is no limit'
+const SECONDS = `a whole number of seconds from 1 to ${LONGEST_TIMEOUT_SECONDS}`
 const NAME = 'the name of a host, or an IP address'
 
 const name = z.string(NAME).superRefine((text, context) => {
@@ -45,16 +51,20 @@ function areAuthorities(text: string): boolean {
 export const nginxSettings = z
   .strictObject({
     maxUploadSize: z
-      .string(SIZE)
-      .regex(/^(?:0|[1-9][0-9]{0,11}|[1-9][0-9]{0,8}[kmg])$/, SIZE)
-      .default('16384m')
+      .string(A_SIZE)
+      .regex(SIZE, A_SIZE)
+      .default(DEFAULT_MAX_UPLOAD_SIZE)
       .meta({ description: 'The largest body of a request, so the largest layer.' }),
     readTimeout: z
       .int(SECONDS)
       .min(1, SECONDS)
-      .max(86_400, SECONDS)
-      .default(900)
-      .meta({ description: 'How long either side of a transfer may stay silent, in seconds.' }),
+      .max(LONGEST_TIMEOUT_SECONDS, SECONDS)
+      .default(DEFAULT_TIMEOUT_SECONDS)
+      .meta({
+        description:
+          'How long either side of a transfer may stay silent, in seconds, reading and writing: client_body_timeout, ' +
+          'send_timeout, proxy_read_timeout and proxy_send_timeout of nginx, but for the admin listener.',
+      }),
     names: z
       .array(name, 'a list of names')
       .max(100, 'at most 100 names')

@@ -2,7 +2,7 @@ import { expect, test } from '@jest/globals'
 
 import { nginxSettings } from './nginx-settings.schema.js'
 
-test.each(['0', '17179869184', '16384m', '999999999g'])(
+test.each(['0', '17179869184', '999999999999', '16384m', '16G', '999999999g'])(
   '%s is a size, as for the renderer',
   (maxUploadSize) => {
     expect(nginxSettings.parse({ maxUploadSize })).toMatchObject({ maxUploadSize })

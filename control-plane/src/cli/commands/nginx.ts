@@ -23,7 +23,10 @@ interface NginxOptions extends SettingsOptions {
 
 const OPTIONS: readonly Option[] = [
   new Option('--max-upload-size <size>', 'the largest layer: 32g; 0 is no limit'),
-  new Option('--read-timeout <duration>', 'how long either side of a transfer may stay silent: 900s, 15m'),
+  new Option(
+    '--read-timeout <duration>',
+    'how long either side of a transfer may stay silent, reading and writing: 900s, 15m',
+  ),
   listOption('--name <name>', 'a further name or address of the box, all of them at once'),
   new Option('--no-anonymous-pull', 'nobody pulls at the TLS ports without an account'),
   new Option(
