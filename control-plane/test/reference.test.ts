@@ -35,7 +35,8 @@ describe('docs/reference', () => {
 
   test('front.md has every setting of nginx, with its default', () => {
     const inCode = Object.entries(nginxSettings.parse({})).map(([key, value]) => {
-      const shown = value === '' || (Array.isArray(value) && value.length === 0) ? 'none' : `\`${value}\``
+      const shown =
+        value === '' || (Array.isArray(value) && value.length === 0) ? 'none' : `\`${String(value)}\``
       return [`\`${key}\``, shown]
     })
     const [, table = ''] = readFileSync(path.join(DOCS, 'front.md'), 'utf8').split('| setting | default |')

@@ -5,7 +5,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { expect, test } from '@jest/globals'
 
-import { generationFolder } from '#control/front/applying/places.js'
+import { generationFolder } from '#control/front/applying/apply-places.js'
 import { type FoundAtStart, undoUnproved } from '#control/front/applying/undo-unproved.js'
 import { systemClock } from '#control/system/clock.js'
 import { APPLY_SCRIPT } from '#front/render.js'

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals'
 
 import { applyGeneration } from '#control/front/applying/apply-generation.js'
 import { findDrift } from '#control/front/applying/generation-files.js'
-import { findGeneration, generationFolder } from '#control/front/applying/places.js'
+import { findGeneration, generationFolder } from '#control/front/applying/apply-places.js'
 import { systemClock } from '#control/system/clock.js'
 import { signCertificate } from '../support/certificates.js'
 import { describeNeeding } from '../support/needs.js'

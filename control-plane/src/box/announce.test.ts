@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals'
 import { type Announcement, announcement } from './announce.js'
 import { readBoxSettings } from './box-settings.js'
-import { placesOf } from './places.js'
+import { placesOf } from './box-places.js'
 
 const MACHINE = { root: '/srv/entrepot', hasIPv6: true }
 

@@ -1,7 +1,7 @@
 import net from 'node:net'
 import type { FirstStart } from './box-message.js'
 import type { BoxSettings } from './box-settings.js'
-import type { BoxPlaces } from './places.js'
+import type { BoxPlaces } from './box-places.js'
 
 /** What there is to say once clients are served. */
 export interface Announcement {

@@ -2,7 +2,7 @@ import fs from 'node:fs'
 import path from 'node:path'
 import type { BoxOptions } from './box.js'
 import type { BoxSettings } from './box-settings.js'
-import type { BoxPlaces } from './places.js'
+import type { BoxPlaces } from './box-places.js'
 
 export interface Asked {
   readonly settings: BoxSettings

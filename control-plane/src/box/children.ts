@@ -2,14 +2,13 @@ import fs from 'node:fs'
 import path from 'node:path'
 import { nginxCommand } from '../front/applying/apply-script.js'
 import type { Clock } from '../system/clock.js'
-import { applyPlacesOf } from './apply-places.js'
 import { listensOn } from './listens-on.js'
 import { type BoxMessage, findBoxMessage } from './box-message.js'
 import { type ChildOptions, childPart, type Command } from './child-part.js'
 import { endingWithUs } from './ending-with-us.js'
 import type { NginxProgram } from './nginx-program.js'
 import type { Part } from './part.js'
-import type { BoxPlaces } from './places.js'
+import { applyPlacesOf, type BoxPlaces } from './box-places.js'
 
 /** What every child of the box is made of. */
 export interface ChildrenOptions {

@@ -6,7 +6,7 @@ import { z } from 'zod'
 import type { Clock } from '../system/clock.js'
 import { findFileRefusal } from './file-refusals.js'
 import { findProgram } from './find-program.js'
-import type { BoxPlaces } from './places.js'
+import type { BoxPlaces } from './box-places.js'
 import { type LockHolder, StartRefused } from './start-refused.js'
 
 /** What flock(1) answers when somebody else holds it; 1 is also what a file system without locks gives. */

@@ -2,7 +2,7 @@ import fs from 'node:fs'
 import path from 'node:path'
 import { errorCode } from '../system/error-code.js'
 import type { Clock } from '../system/clock.js'
-import type { BoxPlaces } from './places.js'
+import type { BoxPlaces } from './box-places.js'
 
 export interface LeftOverOptions {
   readonly clock: Clock

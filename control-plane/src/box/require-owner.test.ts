@@ -2,7 +2,7 @@ import fs from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { afterEach, beforeEach, expect, test } from '@jest/globals'
-import { placesOf } from './places.js'
+import { placesOf } from './box-places.js'
 import { requireOwner } from './require-owner.js'
 
 let data: string

@@ -1,6 +1,6 @@
 import fs from 'node:fs'
 import path from 'node:path'
-import type { BoxPlaces } from './places.js'
+import type { BoxPlaces } from './box-places.js'
 import { StartRefused } from './start-refused.js'
 
 /**

@@ -2,7 +2,7 @@ import fs from 'node:fs'
 import { createDurably } from '../front/certificates/create-durably.js'
 import type { Random } from '../system/random.js'
 import type { BoxSettings } from './box-settings.js'
-import type { BoxPlaces } from './places.js'
+import type { BoxPlaces } from './box-places.js'
 import { StartRefused } from './start-refused.js'
 
 const KEY_BYTES = 32

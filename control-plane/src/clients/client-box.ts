@@ -3,7 +3,18 @@ import { X509Certificate } from 'node:crypto'
 import { SettingRefused } from '@entrepot/front'
 import { HUB_ALIASES } from '@entrepot/registry-core/contract'
 
-import { authorityWord, hostWord, imageWord, joined, portNumber, upstreamWord, type Word } from './word.js'
+import {
+  authorityWord,
+  hostWord,
+  imageWord,
+  joined,
+  pemText,
+  lineText,
+  portNumber,
+  slugWord,
+  upstreamWord,
+  type Word,
+} from './word.js'
 
 /** What clients must know of a box, as the control plane has it in its settings. */
 export interface ClientBox {
@@ -90,7 +101,7 @@ export function viewOfClientBox(box: ClientBox): ClientBoxView {
     ...{ host, registry, mirror, hosts: [...new Set(hosts)] },
     registryUrl: joined`https://${registry}`,
     mirrorUrl: joined`https://${mirror}`,
-    slug: host.replaceAll(/[^a-z0-9.-]+/gi, '-').replaceAll(/^-|-$/g, '') as Word,
+    slug: slugWord(host),
     ...authority(box),
     isKnownAnyway: box.isKnownAnyway === true,
     isMirrorOfHub,
@@ -105,16 +116,14 @@ function authority({
   caPem,
   caFingerprint,
 }: ClientBox): Pick<ClientBoxView, 'caPem' | 'fingerprint' | 'thumbprint'> {
-  const text = `${caPem.trim().replaceAll('\r\n', '\n')}\n`
-  if (!/^(-----BEGIN CERTIFICATE-----\n[A-Za-z0-9+/=\n]+-----END CERTIFICATE-----\n)+$/.test(text))
-    throw new SettingRefused('caPem', text.slice(0, 40), 'one certificate or more, in PEM, and nothing else')
+  const text = pemText('caPem', caPem)
   const { fingerprint256, fingerprint } = new X509Certificate(text)
   const asked = caFingerprint.toUpperCase()
   if (asked !== fingerprint256) throw new SettingRefused('caFingerprint', asked, `${fingerprint256} here`)
   return {
-    caPem: text as Word,
-    fingerprint: fingerprint256 as Word,
-    thumbprint: fingerprint.replaceAll(':', '') as Word,
+    caPem: text,
+    fingerprint: lineText('fingerprint', fingerprint256),
+    thumbprint: lineText('thumbprint', fingerprint.replaceAll(':', '')),
   }
 }
 

@@ -4,7 +4,7 @@ import { renderTemplate } from './templates.js'
 import { joined, type Word } from './word.js'
 
 /** Stands where a person, or the script, puts name and secret of an account. */
-export const LOGIN_PLACE = 'NAME-AND-SECRET-IN-BASE64' as Word
+export const LOGIN_PLACE = joined`NAME-AND-SECRET-IN-BASE64`
 
 /** The files of containerd's host folders below one folder, for each registry that the box mirrors. */
 export function hostsFiles(box: ClientBoxView, folder: Word): readonly ClientFile[] {

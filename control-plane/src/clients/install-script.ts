@@ -4,7 +4,7 @@ import { LOGIN_PLACE } from './hosts-toml.js'
 import { renderClient } from './render-client.js'
 import { renderTemplate, type Viewable } from './templates.js'
 import { SYSTEM_TRUST } from './trust.js'
-import { joined, type Word } from './word.js'
+import { documentText, joined, lineText, type Word } from './word.js'
 
 /** What a script can set up by itself: the others are made by people, from what `renderClient` shows. */
 export const SCRIPTED_SYSTEMS = ['docker', 'containerd', 'podman', 'k3s', 'rke2', 'buildkit'] as const
@@ -26,18 +26,19 @@ export function installScript(system: ScriptedSystem, box: ClientBox): string {
   const { template, ...part } = partOf(system, files)
   const { probe, fingerprint, caPem, host, mirrorUrl, slug, isKnownAnyway } = view
   return renderTemplate('install', {
-    ...{ host, mirrorUrl, slug, caPem, fingerprint, title: title as Word, system: system as Word },
+    ...{ host, mirrorUrl, slug, caPem, fingerprint },
+    ...{ title: lineText('title', title), system: lineText('system', system) },
     probeImage: probe.isKnown ? probe.image : NOTHING,
     ...{ probePath: probe.path, probeTag: probe.tag, probeIsOnlyHere: flag(probe.isOnlyHere) },
     isKnownAnyway: flag(isKnownAnyway),
     login: LOGIN_PLACE,
     trust: trustFolders(system),
-    systemPart: renderTemplate(template, part) as Word,
+    systemPart: renderTemplate(template, part),
     files: files.filter(({ merge }) => merge.kind !== 'toml-setting').map(embedded),
   })
 }
 
-const NOTHING = '' as Word
+const NOTHING = joined``
 
 function flag(value: boolean): Word {
   return value ? joined`yes` : NOTHING
@@ -46,17 +47,20 @@ function flag(value: boolean): Word {
 /** A file as the script holds it: in a here-document of its own, whose end no file has in it. */
 function embedded({ path, mode, text, merge }: ClientFile): Viewable {
   return {
-    path: path as Word,
-    mode: mode.toString(8) as Word,
+    path: lineText('path', path),
+    mode: lineText('mode', mode.toString(8)),
     how: merge.kind === 'json-lists' ? joined`json` : joined`own`,
-    text: text as Word,
+    text: documentText(path, text),
   }
 }
 
 /** Docker alone looks for authorities in the system's list too; the others are told by their own files. */
 function trustFolders(system: ScriptedSystem): Viewable {
   if (system !== 'docker') return []
-  return SYSTEM_TRUST.map(({ folder, ending }) => ({ folder: folder as Word, ending: ending as Word }))
+  return SYSTEM_TRUST.map(({ folder, ending }) => ({
+    folder: lineText('folder', folder),
+    ending: lineText('ending', ending),
+  }))
 }
 
 type SystemPart = { readonly template: string } & { readonly [field: string]: Viewable }
@@ -67,11 +71,11 @@ function partOf(system: ScriptedSystem, files: readonly ClientFile[]): SystemPar
     case 'docker':
     case 'podman':
     case 'buildkit':
-      return { template: joined`install-${system as Word}` }
+      return { template: joined`install-${lineText('system', system)}` }
     case 'containerd': {
       const [configuration1 = NOTHING, configuration2 = NOTHING] = files
         .filter(({ merge }) => merge.kind === 'toml-setting')
-        .map(({ text }) => text as Word)
+        .map(({ text }) => documentText('config.toml', text))
       return { template: joined`install-containerd`, configuration1, configuration2 }
     }
     case 'k3s':

@@ -5,8 +5,17 @@ import Handlebars from 'handlebars'
 
 import type { Word } from './word.js'
 
+/** What a template has made: it may stand in another one, as a part of the same file. */
+export type Rendered = string & { readonly __type: 'Rendered' }
+
 /** What a template may hold: no plain string compiles, and nothing is optional. */
-export type Viewable = Word | number | boolean | readonly Viewable[] | { readonly [field: string]: Viewable }
+export type Viewable =
+  | Word
+  | Rendered
+  | number
+  | boolean
+  | readonly Viewable[]
+  | { readonly [field: string]: Viewable }
 
 const TEMPLATES = new URL('../../templates/clients/', import.meta.url)
 const handlebars = Handlebars.create()
@@ -15,6 +24,6 @@ for (const file of readdirSync(TEMPLATES))
 const OPTIONS = { strict: true, noEscape: true, knownHelpersOnly: true }
 
 /** Renders `templates/clients/<name>.hbs`, which decides nothing. */
-export function renderTemplate(name: string, view: { readonly [field: string]: Viewable }): string {
-  return handlebars.compile(`{{> ${name}}}`, OPTIONS)(view).replace(/\n+$/, '\n')
+export function renderTemplate(name: string, view: { readonly [field: string]: Viewable }): Rendered {
+  return handlebars.compile(`{{> ${name}}}`, OPTIONS)(view).replace(/\n+$/, '\n') as Rendered
 }

@@ -2,7 +2,10 @@ import { isIP } from 'node:net'
 
 import { SettingRefused } from '@entrepot/front'
 
-/** A text that may stand anywhere in a client's file or script, unquoted too: only the functions of this file make one. */
+/**
+ * A text that may stand where a template of a client's file or script puts it, a line of words unquoted too: only the
+ * functions of this file make one.
+ */
 export type Word = string & { readonly __type: 'Word' }
 
 /** A host name or an address, as clients reach it. */
@@ -36,6 +39,36 @@ export function portNumber(setting: string, port: number): number {
 export function authorityWord(host: Word, port: number): Word {
   // A name without a dot would be taken for a part of an image's name on Docker Hub.
   return port === 443 && host.includes('.') ? host : (`${host}:${port}` as Word)
+}
+
+/** One line that stands in a comment or between quotes: a path, a title. @throws SettingRefused for what ends them */
+export function lineText(setting: string, text: string): Word {
+  if (/^[\w .,:@/+=()[\]-]*$/.test(text)) return text as Word
+  throw new SettingRefused(setting, text, 'letters, digits, spaces and . , : @ / + = ( ) [ ] - _')
+}
+
+/** A host as a part of a file's name. */
+export function slugWord(host: Word): Word {
+  return host.replaceAll(/[^a-z0-9.-]+/gi, '-').replaceAll(/^-|-$/g, '') as Word
+}
+
+/** An upstream's name as a folder of the store has it: a port with an underscore. */
+export function storeWord(upstream: Word): Word {
+  return upstream.replace(/:(?=\d+$)/, '_') as Word
+}
+
+/** Certificates in PEM and nothing else, with a newline at the end. */
+export function pemText(setting: string, pem: string): Word {
+  const text = `${pem.trim().replaceAll('\r\n', '\n')}\n`
+  if (/^(-----BEGIN CERTIFICATE-----\n[A-Za-z0-9+/=\n]+-----END CERTIFICATE-----\n)+$/.test(text))
+    return text as Word
+  throw new SettingRefused(setting, text.slice(0, 40), 'one certificate or more, in PEM, and nothing else')
+}
+
+/** A whole file as a script holds it in a here-document: it ends with its line, and none of its lines ends that. */
+export function documentText(setting: string, text: string): Word {
+  if (/^(?:.*\n)*$/.test(text) && !/^(?:ENTREPOT_\w+|PEM|TOML)$/m.test(text)) return text as Word
+  throw new SettingRefused(setting, text.slice(0, 40), 'whole lines, none of which ends a here-document')
 }
 
 /** Words put together with text of our own, which the caller wrote out in the code. */

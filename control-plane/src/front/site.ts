@@ -1,7 +1,7 @@
 import path from 'node:path'
 
 import type { BoxSettings } from '../box/box-settings.js'
-import type { BoxPlaces } from '../box/places.js'
+import type { BoxPlaces } from '../box/box-places.js'
 
 /** What the environment says of the box, and no request changes. */
 export abstract class Site {

@@ -5,7 +5,7 @@ import type { Random } from '../../system/random.js'
 import { StartRefused } from '../start-refused.js'
 import { type Account, runAs, starter, syncDisk } from './account.js'
 import { giveTo } from './choose-account.js'
-import type { PostgresPlaces } from './places.js'
+import type { PostgresPlaces } from './postgres-places.js'
 
 /** Owns the server; the product itself connects as a role that cannot leave its database. */
 export const SUPERUSER = 'postgres'

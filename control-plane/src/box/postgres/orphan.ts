@@ -5,7 +5,7 @@ import type { Clock } from '../../system/clock.js'
 import { errorCode } from '../../system/error-code.js'
 import { StartRefused } from '../start-refused.js'
 import { refusingIn } from '../file-refusals.js'
-import type { PostgresPlaces } from './places.js'
+import type { PostgresPlaces } from './postgres-places.js'
 
 const ENDS_WITHIN_MS = 30_000
 const LOOK_AGAIN_MS = 25

@@ -1,7 +1,7 @@
 import { Client } from 'pg'
 
 import { SUPERUSER } from './make-cluster.js'
-import { PORT } from './places.js'
+import { PORT } from './postgres-places.js'
 
 const NAME = 'entrepot'
 

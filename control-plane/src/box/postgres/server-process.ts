@@ -4,7 +4,7 @@ import { createInterface } from 'node:readline'
 import type { Clock } from '../../system/clock.js'
 import { endingWithUs } from '../ending-with-us.js'
 import { type Account, commandAs } from './account.js'
-import { PORT, type PostgresPlaces } from './places.js'
+import { PORT, type PostgresPlaces } from './postgres-places.js'
 
 /** A server that was started: it may still be recovering, or have ended already. */
 export interface ServerProcess {

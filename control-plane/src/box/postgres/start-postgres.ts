@@ -11,7 +11,7 @@ import { findPackage, type PostgresPackage } from './find-package.js'
 import { installServer, removeOldServers } from './install-server.js'
 import { findCluster, makeCluster, readPassword } from './make-cluster.js'
 import { endOrphan } from './orphan.js'
-import { type PostgresPlaces, postgresPlaces } from './places.js'
+import { type PostgresPlaces, postgresPlaces } from './postgres-places.js'
 import { prepareDatabase } from './prepare-database.js'
 import { launch, type ServerOptions, type ServerProcess } from './server-process.js'
 

@@ -5,7 +5,7 @@ import type { ClientFile, ClientFiles } from '../client-files.js'
 import { hostsFiles } from '../hosts-toml.js'
 import { renderTemplate } from '../templates.js'
 import { fingerprintNote } from '../trust.js'
-import { joined, type Word } from '../word.js'
+import { documentText, joined } from '../word.js'
 import { dockerFiles } from './docker.js'
 
 const FOLDER = joined`/etc/entrepot/docker`
@@ -56,7 +56,10 @@ function serviceCommand({ mirror, registry, mirrorUrl, caPem, ...box }: ClientBo
   const files = hostsFiles(view, folder)
   return renderTemplate('gitlab-dind', {
     ...{ mirrorUrl, caPem, authorities: [...new Set([mirror, registry])] },
-    upstreams: box.hosts.map((name, at) => ({ name, toml: (files[at]?.text ?? '') as Word })),
+    upstreams: box.hosts.map((name, at) => ({
+      name,
+      toml: documentText('hosts.toml', files[at]?.text ?? ''),
+    })),
   })
 }
 

@@ -2,7 +2,7 @@ import { type ClientBoxView, HUB } from '../client-box.js'
 import { type ClientFile, type ClientFiles, type Identification, ownFile } from '../client-files.js'
 import { renderTemplate } from '../templates.js'
 import { fingerprintNote } from '../trust.js'
-import { joined, type Word } from '../word.js'
+import { joined, storeWord, type Word } from '../word.js'
 
 /** podman, buildah, skopeo and CRI-O: one library, one file. */
 export function podmanFiles(box: ClientBoxView): ClientFiles {
@@ -37,10 +37,9 @@ function registriesConf({ host, hosts, mirror, registry }: ClientBoxView): Clien
   return ownFile('/etc/containers/registries.conf.d/50-entrepot.conf', text)
 }
 
-/** A port is written with an underscore there, as in the store. */
+/** As a path on the registry. */
 function prefixed(registry: Word, upstream: Word): Word {
-  const [host, port] = upstream.split(/:(?=\d+$)/) as [Word, Word?]
-  return port === undefined ? joined`${registry}/${host}` : joined`${registry}/${host}_${port}`
+  return joined`${registry}/${storeWord(upstream)}`
 }
 
 function authorities({ registry, mirror, caPem }: ClientBoxView): readonly ClientFile[] {

@@ -3,7 +3,7 @@ import path from 'node:path'
 import { text } from 'node:stream/consumers'
 import { APPLY_SCRIPT } from '@entrepot/front'
 
-import type { ApplyPlaces } from './places.js'
+import type { ApplyPlaces } from './apply-places.js'
 
 /** The programs of this machine that a change needs. */
 export interface ApplyPrograms {

@@ -6,7 +6,7 @@ import { afterEach, beforeEach, expect, test } from '@jest/globals'
 import type { RenderedFile } from '@entrepot/front'
 
 import { findDrift, writeGeneration } from './generation-files.js'
-import { generationFolder } from './places.js'
+import { generationFolder } from './apply-places.js'
 import { isSameFront } from './same-front.js'
 
 let config: string

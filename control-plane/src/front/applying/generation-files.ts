@@ -4,7 +4,7 @@ import path from 'node:path'
 import type { RenderedFile } from '@entrepot/front'
 
 import { syncFolder } from '../../system/sync-folder.js'
-import { type ApplyPlaces, generationFolder } from './places.js'
+import { type ApplyPlaces, generationFolder } from './apply-places.js'
 
 /** Digests of a generation's files, as `sha256sum -c` reads them. */
 const SUMS = 'sha256sums'

@@ -2,7 +2,7 @@ import { readdir, readFile } from 'node:fs/promises'
 import path from 'node:path'
 
 import { errorCode } from '../../system/error-code.js'
-import type { ApplyPlaces } from './places.js'
+import type { ApplyPlaces } from './apply-places.js'
 
 /** The files of certificates that a generation on this machine names: nginx may run it, or be sent back to it. */
 export async function namedCertificates({

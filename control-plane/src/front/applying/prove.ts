@@ -3,7 +3,7 @@ import type { Clock } from '../../system/clock.js'
 import type { ApplyScript } from './apply-script.js'
 import { type Probe, probeOnce, runningGeneration } from './ask-nginx.js'
 import { type ErrorLog, watchErrorLog } from './error-log.js'
-import type { ApplyPlaces } from './places.js'
+import type { ApplyPlaces } from './apply-places.js'
 
 /** From the swap on; with the way back it is less than five seconds. */
 const PROVE_MS = 3000

@@ -3,7 +3,7 @@ import path from 'node:path'
 
 import { errorCode } from '../../system/error-code.js'
 
-import { type ApplyPlaces, findGeneration, generationFolder } from './places.js'
+import { type ApplyPlaces, findGeneration, generationFolder } from './apply-places.js'
 
 /** Which generations stay besides the one in force and the one before it. */
 export interface KeptGenerations {

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises'
 import path from 'node:path'
 import type { RenderedFile } from '@entrepot/front'
 
-import { type ApplyPlaces, generationFolder } from './places.js'
+import { type ApplyPlaces, generationFolder } from './apply-places.js'
 
 /** What nginx reads of a generation; all else is the core's. */
 const NGINXS = /^(?:nginx\.conf$|mirror-clients\.pem$|errors\/|problems\/|authority\/)/

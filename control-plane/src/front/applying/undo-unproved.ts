@@ -1,7 +1,7 @@
 import type { ApplyOptions } from './apply-generation.js'
 import { openApplyScript } from './apply-script.js'
 import { type Drift, findDrift } from './generation-files.js'
-import { findGeneration } from './places.js'
+import { findGeneration } from './apply-places.js'
 import { takeBack } from './prove.js'
 import { removeUnfinished } from './remove-generations.js'
 

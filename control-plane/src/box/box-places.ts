@@ -1,5 +1,6 @@
 import fs from 'node:fs'
 import path from 'node:path'
+import type { ApplyPlaces } from '../front/applying/apply-places.js'
 import type { BoxSettings } from './box-settings.js'
 import { StartRefused } from './start-refused.js'
 
@@ -77,6 +78,11 @@ export function placesOf({ data, secretKeyFile }: Pick<BoxSettings, 'data' | 'se
     apiSocket: path.join(run, 'api.sock'),
     generationSocket: path.join(run, 'front.sock'),
   }
+}
+
+/** The ones that a change of the configuration touches. */
+export function applyPlacesOf({ config, nginx, generationSocket, controlSocket }: BoxPlaces): ApplyPlaces {
+  return { config, prefix: nginx, generationSocket, controlSocket }
 }
 
 /** The folder is a store itself: a volume of registry:2, or one that an earlier `npm start` made. */

@@ -2,8 +2,8 @@ import fs from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
-import { placesOf } from './places.js'
-import { PORT, postgresPlaces } from './postgres/places.js'
+import { placesOf } from './box-places.js'
+import { PORT, postgresPlaces } from './postgres/postgres-places.js'
 
 let data: string
 
