@@ -3,14 +3,15 @@
 # control plane, a container, a systemd unit. It takes the name of a generation and nothing else from its caller; places
 # and programs come from the environment, which that unit or container sets.
 #
-#   apply.sh test ID     would nginx and the core start with this generation?
+#   apply.sh test ID [nginx|core]  would nginx and the core, or one of them, start with this generation?
 #   apply.sh swap ID     make it the one that both read; atomic, and durable
 #   apply.sh reload      nginx reads it. "stopped" on stdout when there is no nginx to be told
 #   apply.sh rotate LOG KEPT  close access.log or error.log: nginx begins another one, of older ones so many are kept
 #   apply.sh keep ID     it has proved itself: what a later start goes back to
 #   apply.sh run         run nginx itself, in this process
 #
-# The core is told by its socket (POST /reload), not here: it answers what became of it, a signal does not.
+# The core is told by its socket (POST /reload), not here: it answers what became of it, a signal does not. One that runs is
+# asked there what it makes of a generation, too (GET /check); `test ID core` starts its program, which takes a second.
 # Exit codes: 0 done, 2 wrong usage, 3 failed, 10 nginx refuses the generation, 11 the core does; why is on stderr.
 #
 # Killed between any two steps, nginx and the core have the old generation or one that both have tested; "current" differs
@@ -18,7 +19,7 @@
 set -eu
 
 usage() {
-    echo "usage: apply.sh test|swap|keep ID, apply.sh rotate LOG KEPT, apply.sh reload|run" >&2
+    echo "usage: apply.sh test ID [nginx|core], apply.sh swap|keep ID, apply.sh rotate LOG KEPT, apply.sh reload|run" >&2
     exit 2
 }
 
@@ -45,12 +46,15 @@ front() {
     "$nginx" -p "$ENTREPOT_FRONT_PREFIX" -e "$ENTREPOT_FRONT_PREFIX/logs/error.log" "$@"
 }
 
-test_generation() {
+test_front() {
     generation "$@"
-    new=$ENTREPOT_CONFIG/generations/$1
-    front -t -q -c "$new/nginx.conf" || exit 10
+    front -t -q -c "$ENTREPOT_CONFIG/generations/$1/nginx.conf" || exit 10
+}
+
+test_core() {
+    generation "$@"
     # Nobody's environment says anything else than the file: REGISTRY_* would.
-    said=$(env -i PATH="$PATH" "$core" check "$new/registry.yml" 2>&1) || {
+    said=$(env -i PATH="$PATH" "$core" check "$ENTREPOT_CONFIG/generations/$1/registry.yml" 2>&1) || {
         echo "$said" >&2
         exit 11
     }
@@ -124,12 +128,17 @@ run() {
 
 step=${1-}
 [ $# -eq 0 ] || shift
-case $step/$# in
-    test/1) test_generation "$1" ;;
-    swap/1) point current "$1" ;;
-    keep/1) point applied "$1" ;;
-    rotate/2) rotate "$1" "$2" ;;
-    reload/0) reload ;;
-    run/0) run ;;
+case $step/$#/${2-} in
+    test/1/)
+        test_front "$1"
+        test_core "$1"
+        ;;
+    test/2/nginx) test_front "$1" ;;
+    test/2/core) test_core "$1" ;;
+    swap/1/) point current "$1" ;;
+    keep/1/) point applied "$1" ;;
+    rotate/2/*) rotate "$1" "$2" ;;
+    reload/0/) reload ;;
+    run/0/) run ;;
     *) usage ;;
 esac

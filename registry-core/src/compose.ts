@@ -1,14 +1,14 @@
 import { hostname } from 'node:os'
 import { accessWarnings } from './access/access-settings.js'
 import { type Access, openAccess } from './access/open-access.js'
-import type { LiveSettings, Reloaded } from './config/live.js'
+import type { LiveSettings } from './config/live.js'
 import type { Settings } from './config/settings.js'
 import { checksOf } from './health/checks.js'
 import { openHealth } from './health/health.js'
 import { renewCertificates } from './housekeeping/jobs.js'
 import { openHousekeeping, type OpenHousekeeping } from './housekeeping/open-housekeeping.js'
 import type { Parts } from './http/context.js'
-import { type Operations, openOperations } from './http/operations.js'
+import { type Operations, type OperationsOptions, openOperations } from './http/operations.js'
 import { openReporter } from './http/report.js'
 import { type Edge, openEdge } from './http/server.js'
 import { Strays } from './http/strays.js'
@@ -46,7 +46,7 @@ const LAST_EVENTS_MS = 2000
 /** From settings to running parts: each is opened by one call, and they are closed in the opposite order. */
 export async function compose(
   live: LiveSettings,
-  { log, sink, reload }: { log: Log; sink: LogSink; reload: () => Promise<Reloaded> },
+  { log, sink, ...orders }: { log: Log; sink: LogSink } & Pick<OperationsOptions, 'reload' | 'check'>,
 ): Promise<Running> {
   const settings = live.current // what is read from here on stays until the end
   await using parts = new AsyncDisposableStack()
@@ -67,7 +67,7 @@ export async function compose(
   })
   parts.defer(() => housekeeping.stop())
   const operations = await openOperations({
-    ...{ listeners: settings.operations, metrics, readiness, reload, failing: () => health.failing() },
+    ...{ listeners: settings.operations, metrics, readiness, ...orders, failing: () => health.failing() },
     status: async () => ({
       ...{ upstreams: mirrors.states(), collisions: await views.collisions() },
       ...strays.report(),

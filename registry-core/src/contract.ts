@@ -4,6 +4,7 @@
  * that who writes one reads it with the core's own eyes; what its internal API answers; where lines of a log go, so that no
  * process of a box waits for whoever reads them.
  */
+export type { Checked } from './cli/check.js'
 export type { Reloaded } from './config/live.js'
 export { parseText as parseConfiguration } from './config/read-settings.js'
 export type { WrittenFile as ConfigurationFile } from './config/schema.js'

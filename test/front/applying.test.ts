@@ -15,6 +15,9 @@ import { freePort } from '../support/processes.js'
 import { type AppliedBox, makeBox } from './applied-box.js'
 import { NEEDS } from './suite.js'
 
+/** Whoever starts one of them fails. */
+const NO_PROGRAMS = { nginx: '/nowhere/nginx', registryCore: '/nowhere/registry-core' }
+
 for (const program of await nginxPrograms()) {
   describeNeeding(NEEDS, `a change of the configuration (nginx ${program.version})`, () => {
     const made: { box?: AppliedBox } = {}
@@ -81,18 +84,30 @@ for (const program of await nginxPrograms()) {
       expect(await inForce()).toEqual(['4', '4', '4'])
     })
 
-    test('is refused by the core in its words', async () => {
+    test('is refused by the core in its words, by the one that runs and by its program', async () => {
       const candidate = box().candidate('core')
       const files = candidate.files.map((file) =>
         file.path === 'registry.yml' ? { ...file, text: file.text.replace('pull', 'nothing') } : file,
       )
       const { places, programs } = box()
-      const applied = await applyGeneration({ ...candidate, files }, { places, programs, clock: systemClock })
-      expect(applied).toEqual({
-        outcome: 'refused',
-        stage: 'core',
-        reason: 'registry.yml: listeners[0].anonymous is "nothing"; allowed is one of push, pull, none',
-      })
+      const controlSocket = path.join(box().folder, 'run/nobody.sock')
+      for (const options of [
+        { places, programs: NO_PROGRAMS },
+        { places: { ...places, controlSocket }, programs },
+      ])
+        expect(await applyGeneration({ ...candidate, files }, { ...options, clock: systemClock })).toEqual({
+          outcome: 'refused',
+          stage: 'core',
+          reason: 'registry.yml: listeners[0].anonymous is "nothing"; allowed is one of push, pull, none',
+        })
+      expect(await inForce()).toEqual(['4', '4', '4'])
+    })
+
+    test("starts neither nginx nor the core when it is the core's alone", async () => {
+      const applied = await box().apply('alone', { registry: { deletes: false } }, NO_PROGRAMS)
+      expect(applied).toMatchObject({ outcome: 'applied', isProved: true })
+      expect(await inForce()).toEqual(['4', 'alone', 'alone'])
+      expect(await box().apply('4')).toMatchObject({ outcome: 'applied' })
       expect(await inForce()).toEqual(['4', '4', '4'])
     })
 

@@ -6,6 +6,7 @@ import type { Settings } from '../config/settings.js'
 import { systemClock } from '../system/clock.js'
 import { type Log, openLiveLog } from '../system/log.js'
 import { openLogSink } from '../system/log-sink.js'
+import { checkWhenAsked } from './check.js'
 import { runAsOwner } from './run-as-owner.js'
 import type { ExitCode } from './terminal.js'
 
@@ -24,7 +25,7 @@ export async function serve(file: string, isJson: boolean, environment: Environm
     const stopped = untilSignal()
     process.on('SIGHUP', () => void reload(live, log))
     if (user !== undefined) log.info({}, user)
-    const running = await compose(live, { log, sink, reload: () => reload(live, log) })
+    const running = await compose(live, { log, sink, reload: () => reload(live, log), check: checkWhenAsked })
     const signal = await stopped
     log.info({ signal }, 'stopping: what runs may end, nothing new is taken')
     await running.stop()

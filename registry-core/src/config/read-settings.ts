@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { readFileSync, statSync } from 'node:fs'
 import type { z } from 'zod'
 import { errorCode } from '../store/fs.js'
 import { ConfigurationError } from './configuration-error.js'
@@ -28,6 +28,25 @@ const readText: ReadText = (path) => {
   }
 }
 
+/** Far more than every authority of a system. */
+const MOST_NAMED_BYTES = 4 * 1024 * 1024
+
+/** A file that the settings name. A process that serves reads it too, at a reload: nothing that may never end. */
+const readNamed: ReadText = (path) => {
+  const why = whyEndless(path)
+  return why === undefined ? readText(path) : { why }
+}
+
+function whyEndless(path: string): string | undefined {
+  try {
+    const stat = statSync(path)
+    if (!stat.isFile() && !stat.isDirectory()) return 'it is a pipe or a device, and no file'
+    return stat.size > MOST_NAMED_BYTES ? 'it is larger than 4 MiB' : undefined
+  } catch {
+    return undefined // reading it says why not
+  }
+}
+
 /**
  * What a text says, then the files of certificates that it names.
  * @throws ConfigurationError with every finding
@@ -35,7 +54,7 @@ const readText: ReadText = (path) => {
 export function parseSettings(file: string, text: string, environment: Environment = {}): Settings {
   const { parsed, honoured, findings, notices } = parseText(text, environment)
   if (parsed === undefined) throw new ConfigurationError(file, findings, notices)
-  return toSettings(file, parsed, { reading: { honoured, notices }, readText })
+  return toSettings(file, parsed, { reading: { honoured, notices }, readText: readNamed })
 }
 
 /** What is in a text, and what it means. */

@@ -1,4 +1,5 @@
-import { createServer, type Server } from 'node:http'
+import { createServer, type IncomingMessage, type Server } from 'node:http'
+import { isAbsolute } from 'node:path'
 import type { Settings } from '../config/settings.js'
 import type { Metrics } from '../system/metrics.js'
 import type { Readiness } from '../system/readiness.js'
@@ -11,6 +12,8 @@ export interface OperationsOptions {
   readonly readiness: Readiness
   /** Reads the configuration anew. */
   readonly reload: () => Promise<Reloaded>
+  /** What a configuration file would do, by its absolute path, in a moment; nothing when it would take longer. */
+  readonly check: (file: string) => object | undefined
   /** The health checks that fail, with why. */
   readonly failing: () => ReadonlyMap<string, string>
   /** All that is worth telling of this process, for those who give it orders. */
@@ -58,29 +61,28 @@ export async function openOperations(options: OperationsOptions): Promise<Operat
   }
 }
 
+type Answer = readonly [status: number, value: object]
+
 function makeServer(
   { metricsPath, takesOrders }: Settings['operations'][number],
-  { metrics, readiness, reload, failing, status }: OperationsOptions,
+  options: OperationsOptions,
 ): Server {
+  const { metrics, readiness, failing } = options
   return createServer((request, response) => {
     const path = request.url?.split('?', 1).join('')
     const reply = (status: number, type: string, text: string): void => {
       response.writeHead(status, { 'Content-Type': type, 'Content-Length': Buffer.byteLength(text) })
       response.end(text)
     }
-    const json = (status: number, value: unknown): void =>
+    const json = (...[status, value]: Answer): void =>
       reply(status, 'application/json; charset=utf-8', JSON.stringify(value))
-    if (takesOrders && path === '/reload' && request.method === 'POST')
-      reload().then(
-        (reloaded) => json(RELOADED_STATUS[reloaded.outcome], reloaded),
+    const order = takesOrders ? orderOf(request, options) : undefined
+    if (order)
+      order().then(
+        (answer) => json(...answer),
         () => json(500, {}),
       )
     else if (request.method !== 'GET' && request.method !== 'HEAD') json(405, {})
-    else if (takesOrders && path === '/status')
-      status().then(
-        (found) => json(200, { ready: readinessOf(readiness).value, ...found }),
-        () => json(500, {}),
-      )
     else if (path === metricsPath)
       metrics.text().then(
         (text) => reply(200, metrics.contentType, text),
@@ -95,6 +97,31 @@ function makeServer(
       json(checks.size === 0 ? 200 : 503, Object.fromEntries(checks))
     } else reply(404, 'text/plain; charset=utf-8', `404 page not found; ${served(metricsPath)}\n`)
   })
+}
+
+/** What is answered on the internal socket alone; `undefined` for everything else. */
+function orderOf(
+  { method, url = '' }: IncomingMessage,
+  { readiness, reload, check, status }: OperationsOptions,
+): (() => Promise<Answer>) | undefined {
+  const [path, query] = url.split('?', 2)
+  switch (`${method === 'HEAD' ? 'GET' : method} ${path}`) {
+    case 'POST /reload':
+      return async () => {
+        const reloaded = await reload()
+        return [RELOADED_STATUS[reloaded.outcome], reloaded]
+      }
+    case 'GET /status':
+      return async () => [200, { ready: readinessOf(readiness).value, ...(await status()) }]
+    case 'GET /check':
+      return async () => {
+        const file = new URLSearchParams(query).get('file') ?? ''
+        const checked = isAbsolute(file) ? check(file) : undefined
+        return checked === undefined ? [422, {}] : [200, checked]
+      }
+    default:
+      return undefined
+  }
 }
 
 function served(metricsPath: string | undefined): string {

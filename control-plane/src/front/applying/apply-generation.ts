@@ -9,6 +9,7 @@ import { type Proved, prove, takeBack } from './prove.js'
 import type { ReloadPace } from './reload-pace.js'
 import { type KeptGenerations, removeOldGenerations } from './remove-generations.js'
 import { isSameFront } from './same-front.js'
+import { testGeneration } from './test-generation.js'
 
 /** One change of the configuration, rendered. */
 export interface Candidate {
@@ -44,9 +45,10 @@ export async function applyGeneration(candidate: Candidate, options: ApplyOption
   const { id, probes } = candidate
   const script = openApplyScript(places, options.programs)
   await writeGeneration(places, id, candidate.files)
-  const tested = await script.test(id)
+  const isServed = await isServedAlready(candidate, places)
+  const tested = await testGeneration(id, { isServed, places, script })
   if (tested.outcome === 'refused') return tested
-  const reloadsNginx = !(await isServedAlready(candidate, places))
+  const reloadsNginx = !isServed
   const busy = reloadsNginx ? await options.pace?.turn() : undefined
   if (busy !== undefined) return { outcome: 'refused', stage: 'nginx', reason: busy }
   const previous = await findGeneration(places, 'current')

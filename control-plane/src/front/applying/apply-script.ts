@@ -22,7 +22,8 @@ export type Tested =
 
 /** The privileged steps, each a call of apply.sh. */
 export interface ApplyScript {
-  test(id: string): Promise<Tested>
+  /** Whether nginx, or the core, would start with it, by their programs. */
+  test(id: string, whom: 'nginx' | 'core'): Promise<Tested>
   /** Makes it the one that nginx and the core read. */
   swap(id: string): Promise<void>
   /** `stopped`: there is no nginx to be told. */
@@ -39,10 +40,10 @@ const REFUSED: Readonly<Record<number, 'nginx' | 'core'>> = { 10: 'nginx', 11: '
 export function openApplyScript(places: ApplyPlaces, programs: ApplyPrograms = {}): ApplyScript {
   const run = (...args: readonly string[]) => runScript(places, programs, args)
   return {
-    async test(id) {
-      const { code, stderr, stdout } = await run('test', id)
+    async test(id, whom) {
+      const { code, stderr, stdout } = await run('test', id, whom)
       const stage = REFUSED[code ?? 0]
-      if (stage) return { outcome: 'refused', stage, reason: withoutNoise(stderr, places) }
+      if (stage) return { outcome: 'refused', stage, reason: reasonOf(stderr, places) }
       outputOf({ code, stderr, stdout }, 'test')
       return { outcome: 'sound' }
     },
@@ -102,7 +103,7 @@ function environmentOf(places: ApplyPlaces, { nginx, registryCore }: ApplyProgra
 }
 
 /** What nginx and the core said, without the names of our own files that no person gave. */
-function withoutNoise(said: string, { config }: ApplyPlaces): string {
+export function reasonOf(said: string, { config }: Pick<ApplyPlaces, 'config'>): string {
   const lines = said
     .split('\n')
     .filter((line) => line !== '' && !/configuration file .* test (failed|is successful)/.test(line))
