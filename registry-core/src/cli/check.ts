@@ -37,7 +37,7 @@ export function check(file: string, isJson: boolean, environment: Environment, t
 }
 
 /** Reads the file as serve would, with all that it names; changes nothing. */
-export function checkFile(file: string, environment: Environment, isJson = false): Checked {
+function checkFile(file: string, environment: Environment, isJson = false): Checked {
   const { findings, honoured, plan } = examine(file, environment)
   const lines = [
     ...findings.map(({ sentence }) => `${file}: ${sentence}`),
