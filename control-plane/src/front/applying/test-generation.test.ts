@@ -7,7 +7,7 @@ import path from 'node:path'
 import { afterEach, beforeEach, expect, test } from '@jest/globals'
 
 import { openApplyScript } from './apply-script.js'
-import { type ApplyPlaces, generationFolder } from './places.js'
+import { type ApplyPlaces, generationFolder } from './apply-places.js'
 import { testGeneration } from './test-generation.js'
 
 /** Notes what it is called with; the core's program finds something in the generation `bad`. */

@@ -2,7 +2,7 @@ import path from 'node:path'
 
 import { checkByCore } from '../../core/check-by-core.js'
 import { type ApplyScript, reasonOf, type Tested } from './apply-script.js'
-import { type ApplyPlaces, generationFolder } from './places.js'
+import { type ApplyPlaces, generationFolder } from './apply-places.js'
 
 const SOUND: Tested = { outcome: 'sound' }
 
