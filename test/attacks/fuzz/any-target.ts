@@ -163,7 +163,7 @@ function changed(target: string, chance: Chance): string {
     () => `${before}${pick(ODD, chance)}${after}`,
     () => `${before}${pick(ODD, chance)}${after.slice(1)}`,
     () => `${before}${String.fromCharCode(anyByte(chance))}${after.slice(1)}`,
-    () => `${before}${after.slice(0, 1).toUpperCase()}${after.slice(1)}`,
+    () => `${before}${upperCased(after.slice(0, 1))}${after.slice(1)}`,
     () => `${before}${escaped(after.slice(0, 1))}${after.slice(1)}`,
     () => `${before}${after.slice(1)}`,
     () => `${before}${after}${before}`,
@@ -176,6 +176,11 @@ function changed(target: string, chance: Chance): string {
 function anyByte(chance: Chance): number {
   const byte = 1 + Math.floor(chance() * 255)
   return byte === 10 || byte === 13 ? 47 : byte
+}
+
+/** ASCII's letters only: \xff in upper case is no byte any more. */
+function upperCased(character: string): string {
+  return /[a-z]/.test(character) ? character.toUpperCase() : character
 }
 
 function escaped(character: string): string {
