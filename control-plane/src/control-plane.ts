@@ -134,6 +134,7 @@ class Starting {
     })
     tokens.forget()
     await this.#app.get(Leases).endThoseBefore()
+    await this.#app.get(Acme).sealPlainFiles()
     void this.#app.get(Acme).tick() // an order that was cut off goes on at once
     const { token, account } = this.#made
     return { first: { adminToken: token?.token, account }, applied }

@@ -5,11 +5,13 @@ import path from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals'
 
 import { type AcmeOptions, orderAcmeCertificate } from '#control/front/certificates/acme/acme-certificates.js'
+import { sealPlainFiles } from '#control/front/certificates/acme/sealed-file.js'
 import { openChallengeFolder } from '#control/front/certificates/acme/challenge-folder.js'
 import { parseNames } from '#control/front/certificates/names.js'
 import { storeServerCertificate } from '#control/front/certificates/server-certificate.js'
 import { systemClock } from '#control/system/clock.js'
 import { systemRandom } from '#control/system/random.js'
+import { Sealing } from '#control/system/sealed.js'
 
 import { openssl } from '../support/certificates.js'
 import { eventually } from '../support/eventually.js'
@@ -45,6 +47,7 @@ describeNeeding([{ program: 'pebble', debianPackage: 'pebble' }], 'a certificate
     const { directoryUrl, directoryCa } = server
     const ordered = await orderAcmeCertificate({
       folder,
+      sealing: new Sealing(Buffer.alloc(32, 7), systemRandom),
       names: parseNames(names, { wildcard: true }),
       settings: { directoryUrl, directoryCa, contactMail: 'admin@registry.example' },
       challenges: await openChallengeFolder(challenges, systemRandom),
@@ -79,6 +82,34 @@ describeNeeding([{ program: 'pebble', debianPackage: 'pebble' }], 'a certificate
     expect((statSync(path.join(folder, 'acme', key)).mode & 0o777).toString(8)).toBe('600')
   })
 
+  test('leaves no key that can be read without the key of the box; a plain one of before is used once more, and sealed', async () => {
+    const acme = path.join(folder, 'acme')
+    const sealing = new Sealing(Buffer.alloc(32, 7), systemRandom)
+    await order(['sealed.example'])
+    const [name = ''] = readdirSync(acme)
+    const sealed = readFileSync(path.join(acme, name), 'utf8')
+    expect(sealed).toMatch(/^[A-Za-z0-9+/=]+\n$/)
+    const plain = sealing.open(sealed, `acme ${name}`)
+    expect(plain).toContain('PRIVATE KEY')
+    writeFileSync(path.join(acme, name), plain)
+    await sealPlainFiles(folder, { sealing, random: systemRandom })
+    const again = readFileSync(path.join(acme, name), 'utf8')
+    expect(sealing.open(again, `acme ${name}`)).toBe(plain)
+    writeFileSync(path.join(acme, name), plain, { mode: 0o644 })
+    await order(['sealed.example'])
+    expect(sealing.open(readFileSync(path.join(acme, name), 'utf8'), `acme ${name}`)).toBe(plain)
+    expect(readdirSync(acme)).toEqual([name])
+  })
+
+  test('comes to a new account where another key has sealed the old one, which is kept', async () => {
+    await order(['lost.example'])
+    const sealing = new Sealing(Buffer.alloc(32, 8), systemRandom)
+    const { certificate } = await order(['lost.example'], { sealing })
+    expect(certificate.names).toEqual(['lost.example'])
+    const [key, kept] = readdirSync(path.join(folder, 'acme')).toSorted()
+    expect(kept).toBe(`${key}.unreadable`)
+  })
+
   test('is renewed with the same account, which need not show again what it has shown', async () => {
     const first = await order(['again.example'])
     const asked = web?.asked().length
@@ -111,6 +142,7 @@ describeNeeding([{ program: 'pebble', debianPackage: 'pebble' }], 'a certificate
     const kept = () => readdirSync(path.join(folder, 'acme')).filter((name) => name.startsWith('order-'))
     const [file = ''] = kept()
     expect((statSync(path.join(folder, 'acme', file)).mode & 0o777).toString(8)).toBe('600')
+    expect(readFileSync(path.join(folder, 'acme', file), 'utf8')).toMatch(/^[A-Za-z0-9+/=]+\n$/)
     await web?.stop()
     web = await serveChallenges(challenges, server.httpPort)
     const { certificate } = await order(names)

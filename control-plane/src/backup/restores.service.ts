@@ -6,6 +6,7 @@ import { Injectable } from '@nestjs/common'
 import type { EntityManager } from 'typeorm'
 
 import { AdminTokens } from '../access/admin-tokens.service.js'
+import { resealed } from '../front/certificates/acme/sealed-file.js'
 import { CertificateRefused } from '../front/certificates/certificate-refused.js'
 import { readOrMakeOwnCa } from '../front/certificates/own-ca.js'
 import { Configurations } from '../front/configurations.service.js'
@@ -50,7 +51,7 @@ export class Restores {
       const backup = await readBackup(body, { folder, passphrase: text })
       const keys = { theirs: await this.#sealingOf(backup), ours: this.sealing }
       await checkRows(backup, keys)
-      const files = await filesOf(backup)
+      const files = await filesOf(backup, keys)
       const authority = await this.#fingerprintOf(files, folder)
       const turn = this.#last.then(() => this.#change(id, { backup, keys, files, authority }, caller))
       this.#last = turn.catch(() => undefined)
@@ -123,11 +124,22 @@ export class Restores {
   }
 }
 
-async function filesOf(backup: UnpackedBackup): Promise<readonly Entry[]> {
+async function filesOf(backup: UnpackedBackup, keys: Keys): Promise<readonly Entry[]> {
   const files: Entry[] = []
   for (const entry of backup.entries) {
     const name = certificateFileOf(entry)
-    if (name !== undefined) files.push({ name, bytes: await backup.read(entry) })
+    if (name === undefined) continue
+    const bytes = await backup.read(entry)
+    files.push({ name, bytes: name.startsWith('acme/') ? resealedBytes(name, bytes, keys) : bytes })
   }
   return files
+}
+
+/** By this box's own key. */
+function resealedBytes(name: string, bytes: Buffer, keys: Keys): Buffer {
+  try {
+    return Buffer.from(resealed(name, bytes.toString('utf8'), keys))
+  } catch (error) {
+    throw refusal(`${name} was not sealed by its secret key`, error)
+  }
 }

@@ -9,6 +9,7 @@ import { ProductError } from '../http/product-error.js'
 import { type Lease, Leases } from '../leases/leases.js'
 import { LOG } from '../system/log.js'
 import { ClockProvider, RandomProvider } from '../system/providers.js'
+import { Sealing } from '../system/sealed.js'
 import { type AcmeState, pauseAfterMs, readAcmeState, resetAcmeState, writeAcmeState } from './acme-state.js'
 import { orderAcmeCertificate } from './certificates/acme/acme-certificates.js'
 import { openChallengeFolder } from './certificates/acme/challenge-folder.js'
@@ -43,6 +44,7 @@ export class AcmeOrders implements OnApplicationShutdown {
     private readonly leases: Leases,
     private readonly clock: ClockProvider,
     private readonly random: RandomProvider,
+    private readonly sealing: Sealing,
     @Inject(LOG) private readonly log: Logger,
   ) {}
 
@@ -85,11 +87,12 @@ export class AcmeOrders implements OnApplicationShutdown {
     try {
       const { acme } = await this.database.transaction(readIntent)
       if (acme === undefined || acme === null) return
-      const { clock, random } = this
+      const { clock, random, sealing } = this
       const folder = this.site.certificates
       const challenges = await openChallengeFolder(challengesOf(this.site), random)
       const names = parseNames(acme.names)
-      const options = { folder, settings: settingsOf(acme), names, challenges, clock, random }
+      const settings = settingsOf(acme)
+      const options = { folder, sealing, settings, names, challenges, clock, random }
       const either = AbortSignal.any([stop, lease.signal])
       const checked = await withinOrderLimit(clock, either, (signal) =>
         orderAcmeCertificate({ ...options, signal }),

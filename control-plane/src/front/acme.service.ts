@@ -11,6 +11,7 @@ import type { Caller } from '../http/caller.js'
 import { ProductError } from '../http/product-error.js'
 import { LOG } from '../system/log.js'
 import { ClockProvider, RandomProvider } from '../system/providers.js'
+import { Sealing } from '../system/sealed.js'
 import type { AcmeShown, AcmeWish } from './acme.schema.js'
 import { AcmeOrders, settingsOf } from './acme-orders.service.js'
 import { readAcmeState, resetAcmeState } from './acme-state.js'
@@ -18,6 +19,7 @@ import { openAcmeAccount } from './certificates/acme/acme-certificates.js'
 import { openChallengeFolder } from './certificates/acme/challenge-folder.js'
 import type { ExternalAccount } from './certificates/acme/jws.js'
 import { dropAllOrders } from './certificates/acme/kept-order.js'
+import { sealPlainFiles } from './certificates/acme/sealed-file.js'
 import { CertificateRefused } from './certificates/certificate-refused.js'
 import { isAddress, parseName, parseNames } from './certificates/names.js'
 import { refusedAsInvalid } from './certificates/refused-as-invalid.js'
@@ -47,6 +49,7 @@ export class Acme {
     private readonly audit: Audit,
     private readonly clock: ClockProvider,
     private readonly random: RandomProvider,
+    private readonly sealing: Sealing,
     @Inject(LOG) private readonly log: Logger,
   ) {}
 
@@ -112,6 +115,12 @@ export class Acme {
     }
   }
 
+  /** At each start. Keys of boxes that did not seal them are sealed from then on. */
+  async sealPlainFiles(): Promise<void> {
+    const { sealing, random } = this
+    await sealPlainFiles(this.site.certificates, { sealing, random })
+  }
+
   /** Goes on with what a killed process has begun, orders what ends, tries again what has failed. */
   @Interval(LOOK_MS)
   async tick(): Promise<void> {
@@ -144,8 +153,9 @@ export class Acme {
 
   async #openAccount(wish: AcmeIntent, external: ExternalAccount | undefined): Promise<string | undefined> {
     const signal = AbortSignal.timeout(ACCOUNT_MS)
-    const { clock, random } = this
-    const options = { folder: this.site.certificates, settings: settingsOf(wish), clock, random, signal }
+    const { clock, random, sealing } = this
+    const settings = settingsOf(wish)
+    const options = { folder: this.site.certificates, sealing, settings, clock, random, signal }
     return refusedAsInvalid(async () => {
       try {
         return await openAcmeAccount(options, external)

@@ -26,6 +26,9 @@ const PASSPHRASE = 'a passphrase of the canary'
 /** Where the box itself must have what it sends to an upstream. */
 const OF_UPSTREAMS =
   /^config\/(?:generations\/[^/]+|current|applied)\/upstreams\/canary\.example\.(?:password|proxy-password)$/
+const PEM_KEY = /-----BEGIN [A-Z ]*PRIVATE KEY-----\r?\n[A-Za-z0-9+/=]{16}/
+/** What nginx reads, or is to read, and the authority's own. */
+const OF_TLS = /^certificates\/(?:ca\.key|(?:server|requests)\/[^/]+\.key)$/
 
 interface Secrets {
   /** Sent by an admin, and read by nobody. */
@@ -46,7 +49,7 @@ export function testCanary(box: () => RunningBox): void {
   ]
 
   test('no secret stands in the arguments or the environment of any process while settings change', async () => {
-    const canaries = ['password', 'proxy', 'passphrase', 'guess'].map(
+    const canaries = ['password', 'proxy', 'passphrase', 'guess', 'binding'].map(
       (what) => `canary-${what}-${randomBytes(9).toString('hex')}`,
     )
     const watching = new Watching([...canaries, box().token, box().account.password])
@@ -82,6 +85,11 @@ export function testCanary(box: () => RunningBox): void {
     })
     expect(found.filter((file) => !OF_UPSTREAMS.test(file))).toEqual([])
     expect(found.length).toBeGreaterThan(0)
+    const isKey = (file: string) => PEM_KEY.test(readFileSync(path.join(box().data, file), 'latin1'))
+    const plain = filesBelow(box().data).filter(isKey)
+    expect(plain.filter((file) => !OF_TLS.test(file))).toEqual([])
+    expect(plain.length).toBeGreaterThan(1)
+    expect(filesBelow(box().data).some((file) => file.startsWith('certificates/acme/account-'))).toBe(true)
     const open = filesBelow(box().data).filter(
       (file) =>
         /(?:password|\.key|registry\.yml|\.ca\.pem)$/.test(file) &&
@@ -116,7 +124,7 @@ export function testCanary(box: () => RunningBox): void {
 /** Well and badly. Answers those that were shown once. */
 async function makeSecrets(
   box: RunningBox,
-  [password = '', proxy = '', passphrase = '', guess = '']: readonly string[],
+  [password = '', proxy = '', passphrase = '', guess = '', binding = '']: readonly string[],
 ): Promise<readonly string[]> {
   const ask = (method: string, target: string, body?: object) =>
     askAdmin(box, { method, target: `/api/v1/${target}`, ...(body !== undefined && { body }) })
@@ -148,6 +156,9 @@ async function makeSecrets(
   made.push(token.token)
   await askAdmin(box, { target: '/api/v1/health', token: token.token })
   await askAdmin(box, { target: '/api/v1/health', token: guess, from: '127.0.0.70' })
+  const externalAccount = { keyId: 'canary', hmacKey: binding }
+  const acme = { directory: 'https://127.0.0.1:1/dir', termsAgreed: true, names: ['canary.example'] }
+  await ask('PUT', 'certificates/acme', { ...acme, externalAccount }) // the account's key is made before anybody is asked
   await ask('POST', 'backup', { passphrase })
   await ask('POST', 'backup', { passphrase, wrong: passphrase })
   const login = { authorization: `Basic ${Buffer.from(`canary:${guess}`).toString('base64')}` }

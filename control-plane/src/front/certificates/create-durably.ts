@@ -8,7 +8,7 @@ import { syncFolder } from '../../system/sync-folder.js'
 /** File systems without hard links say so in different ways. */
 const NO_LINKS = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK'])
 
-/** A file that is made once and never changed. */
+/** A file as it is to be. */
 interface NewFile {
   readonly file: string
   readonly text: string
@@ -28,6 +28,18 @@ export async function createDurably({ file, text, mode, random }: NewFile): Prom
     const isNew = await takeName(temporary, file)
     await syncFolder(path.dirname(file))
     return isNew
+  } finally {
+    await rm(temporary, { force: true })
+  }
+}
+
+/** The same in the place of what is there. */
+export async function replaceDurably({ file, text, mode, random }: NewFile): Promise<void> {
+  const temporary = `${file}.${random.bytes(8).toString('hex')}.new`
+  try {
+    await writeSynced(temporary, text, mode)
+    await rename(temporary, file)
+    await syncFolder(path.dirname(file))
   } finally {
     await rm(temporary, { force: true })
   }

@@ -3,15 +3,16 @@ import path from 'node:path'
 
 import type { Clock } from '../../../system/clock.js'
 import type { Random } from '../../../system/random.js'
-import { createDurably, makeFolder } from '../create-durably.js'
+import type { Sealing } from '../../../system/sealed.js'
+import { makeFolder } from '../create-durably.js'
 import type { CertificateName } from '../names.js'
-import { findKeyText } from '../server-certificate.js'
 import { type CheckedCertificate, checkUploaded } from '../uploaded.js'
 import { AcmeSession, type AcmeServer } from './acme-session.js'
 import type { Challenges } from './challenge-folder.js'
 import type { ExternalAccount } from './jws.js'
 import { KeptOrders } from './kept-order.js'
 import { orderCertificate } from './order-certificate.js'
+import { acmeFolder, createSealed, findSealed } from './sealed-file.js'
 
 /** An ACME server as the admin names it. */
 export type AcmeSettings = Pick<AcmeServer, 'directoryUrl' | 'directoryCa' | 'contactMail'>
@@ -19,6 +20,7 @@ export type AcmeSettings = Pick<AcmeServer, 'directoryUrl' | 'directoryCa' | 'co
 /** What ordering needs; `folder` is that of certificates, where the account's key lies. */
 export interface AcmeOptions {
   readonly folder: string
+  readonly sealing: Sealing
   readonly settings: AcmeSettings
   /** What the authority can reach over port 80; never loopback. */
   readonly names: readonly CertificateName[]
@@ -34,7 +36,7 @@ export interface AcmeOptions {
  * @throws CertificateRefused
  */
 export async function openAcmeAccount(
-  options: Pick<AcmeOptions, 'folder' | 'settings' | 'clock' | 'random' | 'signal'>,
+  options: Omit<AcmeOptions, 'names' | 'challenges'>,
   externalAccount: ExternalAccount | undefined,
 ): Promise<string | undefined> {
   const { settings, clock, signal } = options
@@ -54,9 +56,9 @@ export async function openAcmeAccount(
 export async function orderAcmeCertificate(
   options: AcmeOptions,
 ): Promise<CheckedCertificate & { readonly orders: KeptOrders }> {
-  const { folder, settings, names, challenges, clock, random, signal } = options
+  const { folder, sealing, settings, names, challenges, clock, random, signal } = options
   const server = { ...settings, accountKey: await accountKey(options), clock, signal }
-  const orders = new KeptOrders(folder, { directoryUrl: settings.directoryUrl, names, random })
+  const orders = new KeptOrders(folder, { directoryUrl: settings.directoryUrl, names, sealing, random })
   const { pem, keyPem } = await orderCertificate({ server, names, challenges, orders })
   try {
     const checked = checkUploaded({
@@ -73,14 +75,18 @@ export async function orderAcmeCertificate(
 /** One account for each server, for ever: limits of authorities go by accounts. */
 async function accountKey({
   folder,
+  sealing,
   settings,
   random,
-}: Pick<AcmeOptions, 'folder' | 'settings' | 'random'>): Promise<KeyObject> {
+}: Pick<AcmeOptions, 'folder' | 'sealing' | 'settings' | 'random'>): Promise<KeyObject> {
   const name = createHash('sha256').update(settings.directoryUrl).digest('hex').slice(0, 16)
-  const file = path.join(folder, 'acme', `account-${name}.key`)
+  const file = path.join(acmeFolder(folder), `account-${name}.key`)
+  const sealed = { file, sealing, random }
+  const kept = await findSealed(sealed)
+  if (kept !== undefined) return createPrivateKey(kept)
   await makeFolder(path.dirname(file), 0o700)
   const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
   const text = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString()
-  await createDurably({ file, text, mode: 0o600, random })
-  return createPrivateKey((await findKeyText(file)) ?? text)
+  await createSealed(sealed, text)
+  return createPrivateKey((await findSealed(sealed)) ?? text) // another process may have been faster
 }
