@@ -1,17 +1,19 @@
 import { X509Certificate } from 'node:crypto'
-import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { once } from 'node:events'
 import tls from 'node:tls'
 
-import { afterAll, beforeAll, expect, test } from '@jest/globals'
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 
 import { type AcmeTestServer, startAcmeServer } from '../front/acme-server.js'
 import { eventually } from '../support/eventually.js'
 import { describeNeeding } from '../support/needs.js'
-import { connectTo } from '../support/processes.js'
+import { connectTo, runToEnd } from '../support/processes.js'
 import { BOX_NAME, RunningBox } from './running-box.js'
+
+const PROGRAM = path.join(import.meta.dirname, '../../../control-plane/bin/entrepot.js')
 
 interface Shown {
   readonly server: { readonly source: string; readonly fingerprint: string }
@@ -84,6 +86,8 @@ describeNeeding([{ program: 'pebble', debianPackage: 'pebble' }], 'a box that ha
     expect(server.source).toBe('acme')
     expect(await servedTo(root)).toBe(server.fingerprint)
     expect(readdirSync(orders).filter((name) => name.startsWith('order-'))).toEqual([])
+    for (const name of readdirSync(orders))
+      expect(readFileSync(path.join(orders, name), 'latin1')).not.toContain('PRIVATE KEY')
   })
 
   test('it is renewed without a restart, and no client is cut off', async () => {
@@ -121,5 +125,69 @@ describeNeeding([{ program: 'pebble', debianPackage: 'pebble' }], 'a box that ha
       ),
     )
     expect(new X509Certificate(root).ca).toBe(true)
+  })
+
+  describe('that serves its customers only', () => {
+    const customer = 'customer-7'
+    const hmacKey = Buffer.from('a secret of the customer, 32 byte').toString('base64url')
+    let folder: string
+    let closed: AcmeTestServer
+    beforeAll(async () => {
+      folder = mkdtempSync(path.join(home, 'closed-'))
+      closed = await startAcmeServer(folder, { httpPort: acme.httpPort, customers: { [customer]: hmacKey } })
+    })
+    afterAll(() => closed?.stop())
+
+    const put = (externalAccount?: { readonly keyId: string; readonly hmacKey: string }) =>
+      box.ask('PUT', 'certificates/acme', {
+        ...{ directory: closed.directoryUrl, ca: closed.directoryCa, termsAgreed: true },
+        ...{ names: [BOX_NAME, '127.0.0.1'], ...(externalAccount && { externalAccount }) },
+      })
+
+    test('strangers hear that, and nothing has changed', async () => {
+      const stranger = await put()
+      expect([stranger.status, stranger.body.toString()]).toEqual([400, expect.stringContaining('customers')])
+      const wrong = Buffer.from('another secret, of 32 bytes also').toString('base64url')
+      for (const externalAccount of [
+        { keyId: 'customer-8', hmacKey },
+        { keyId: customer, hmacKey: wrong },
+      ])
+        expect((await put(externalAccount)).status).toBe(400)
+      expect(((await box.change('GET', 'certificates')) as Shown).acme).toBeNull()
+    })
+
+    test('a customer has certificates, by the API and by the command line, and is not asked again', async () => {
+      box.trust(await closed.root())
+      expect((await put({ keyId: customer, hmacKey })).status).toBe(200)
+      const { server } = await inForce()
+      expect(server.source).toBe('acme')
+      const renewed = (await box.change('POST', 'certificates/acme/renew')) as Shown
+      expect(renewed.server.fingerprint).not.toBe(server.fingerprint)
+      await box.change('DELETE', 'certificates/acme')
+      rmSync(path.join(box.data, 'certificates', 'acme'), { recursive: true }) // and with it the account of ours
+      const [caFile, hmacFile] = [path.join(folder, 'ca.pem'), path.join(folder, 'hmac')]
+      writeFileSync(caFile, closed.directoryCa)
+      writeFileSync(hmacFile, `${hmacKey}\n`)
+      const { code, stdout, stderr } = await runToEnd(
+        process.execPath,
+        [
+          ...[PROGRAM, 'certificates', 'acme', 'set', closed.directoryUrl, '--agree-terms'],
+          ...['--ca-file', caFile, '--name', BOX_NAME, '--name', '127.0.0.1'],
+          ...['--account-key-id', customer, '--account-hmac-file', hmacFile, '--ca', box.caFile],
+        ],
+        {
+          environment: {
+            ENTREPOT_SERVER: `https://127.0.0.1:${box.ports.admin}`,
+            ...{ ENTREPOT_ADMIN_TOKEN: box.token, HOME: folder },
+          },
+        },
+      )
+      expect([code, stderr, stdout]).toEqual([0, '', expect.stringContaining('state: in-force')])
+      const files = readdirSync(box.data, { recursive: true, encoding: 'utf8' }).filter(
+        (file) => !file.startsWith('store/') && statSync(path.join(box.data, file)).isFile(),
+      )
+      const holding = files.filter((file) => readFileSync(path.join(box.data, file)).includes(hmacKey))
+      expect(holding).toEqual([])
+    })
   })
 })

@@ -20,12 +20,22 @@ export interface AcmeTestServer {
   stop(): Promise<void>
 }
 
-export async function startAcmeServer(folder: string): Promise<AcmeTestServer> {
+export interface AcmeServerOptions {
+  /** Where it looks for challenges; a free port unless said otherwise. */
+  readonly httpPort?: number
+  /** Its customers: HMAC keys, base64url, by their ids. Then it serves nobody else. */
+  readonly customers?: Readonly<Record<string, string>>
+}
+
+export async function startAcmeServer(
+  folder: string,
+  { httpPort, customers }: AcmeServerOptions = {},
+): Promise<AcmeTestServer> {
   const made = await makeCertificates(folder)
   const ports = {
     acme: await freePort(),
     management: await freePort(),
-    http: await freePort(),
+    http: httpPort ?? (await freePort()),
     dns: await freePort(),
   }
   const local = (port: number): string => `127.0.0.1:${port}`
@@ -36,6 +46,7 @@ export async function startAcmeServer(folder: string): Promise<AcmeTestServer> {
     privateKey: made.key,
     httpPort: ports.http,
     tlsPort: await freePort(),
+    ...(customers && { externalAccountBindingRequired: true, externalAccountMACKeys: customers }),
   }
   const file = path.join(folder, 'pebble.json')
   writeFileSync(file, JSON.stringify({ pebble: config }))
