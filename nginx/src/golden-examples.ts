@@ -89,6 +89,7 @@ export const GOLDEN_EXAMPLES: Readonly<Record<string, FrontSettings>> = {
     listeners: [
       { ...PLAIN, virtualHosts: VIRTUAL_HOSTS },
       { ...PLAIN, port: 5002, view: { upstream: 'quay.io' } },
+      { ...PLAIN, port: 5080, virtualHosts: VIRTUAL_HOSTS, challenges: `${GOLDEN_FOLDER}/challenges` },
       {
         ...{ ...TLS, address: '127.0.0.1', view: 'mirror' },
         virtualHosts: [{ names: ['push.example'], view: 'registry' }],

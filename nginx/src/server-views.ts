@@ -37,6 +37,8 @@ export type ServerView = PlaceView & {
   readonly upstream: DirectiveValue
   readonly isTls: boolean
   readonly offersAuthority: boolean
+  readonly answersChallenges: boolean
+  readonly challenges: DirectiveValue
 }
 
 /** The server block of an admin listener. */
@@ -96,7 +98,8 @@ export function serverViews(listeners: readonly Listener[], context: Context): S
       case undefined:
     }
   }
-  const hasChallenges = challengeServers.length > 0
+  const hasChallenges =
+    challengeServers.length > 0 || servers.some(({ answersChallenges }) => answersChallenges)
   return { servers, adminServers, authorityServers, challengeServers, hasChallenges }
 }
 
@@ -140,8 +143,15 @@ function registryServers(
     ...viewFields(listener.view ?? 'registry'),
     isTls: listener.kind === 'tls',
     offersAuthority: listener.kind === 'http' && context.hasAuthority,
+    ...challengesOf(listener),
   }
   return [own, ...virtualServers(own, listener.virtualHosts ?? [])]
+}
+
+function challengesOf(listener: RegistryListener): Pick<ServerView, 'answersChallenges' | 'challenges'> {
+  const named = listener.kind === 'http' ? listener.challenges : undefined
+  if (named === undefined) return { answersChallenges: false, challenges: UNUSED }
+  return { answersChallenges: true, challenges: folder('challenges', named) }
 }
 
 function virtualServers(own: ServerView, hosts: readonly VirtualHost[]): readonly ServerView[] {

@@ -64,6 +64,8 @@ export interface PlainListener extends Views {
   /** An IP address, never a name. */
   readonly address: string
   readonly port: number
+  /** As a `ChallengeListener`'s folder, where both share an address: each of its hosts answers an ACME server then. */
+  readonly challenges?: string
 }
 
 /** TLS with HTTP/2, as Mozilla's intermediate profile has it. */

@@ -82,11 +82,12 @@ test.each([
   expect(findTraps(changed(from, to))).toEqual(expect.arrayContaining([expect.stringMatching(trap)]))
 })
 
-test('challenges are files for anybody by the name of a token only', () => {
-  const [front] = renderFront({
-    ...settings,
-    listeners: [{ kind: 'challenge', address: '127.0.0.1', port: 80, folder: '/srv/challenges' }],
-  })
+test.each([
+  ['a listener of their own', { kind: 'challenge', folder: '/srv/challenges' }],
+  ['a plain one with other things', { kind: 'http', challenges: '/srv/challenges' }],
+] as const)('challenges of %s are files for anybody by the name of a token only', (_where, kind) => {
+  const listeners = [{ ...kind, address: '127.0.0.1', port: 80 }]
+  const [front] = renderFront({ ...settings, listeners })
   const conf = front?.text ?? ''
   expect(findTraps(conf)).toEqual([])
   const guard = 'if ($challenge_refused) { return 404; }'

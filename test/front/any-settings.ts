@@ -81,6 +81,7 @@ function anyListener(pair: { readonly certificate: string; readonly key: string 
       ...{ address, port },
       ...{ view: anyView(), virtualHosts: anyVirtualHosts() },
       coreSocket: mostly(fc.constant('/srv/local.sock'), place),
+      challenges: mostly(place, word),
     },
     { requiredKeys: ['kind', 'address', 'port'] },
   )

@@ -2,10 +2,12 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 
+import { randomLayer } from '../support/images.js'
 import { describeNeeding } from '../support/needs.js'
 import { nginxPrograms } from '../support/nginx-programs.js'
 import { connectTo, freePort } from '../support/processes.js'
 import { lines, sendRaw } from '../support/raw-http.js'
+import { RegistryClient } from '../support/registry-client.js'
 import { type AppliedBox, makeBox } from './applied-box.js'
 import { NEEDS } from './suite.js'
 
@@ -83,4 +85,66 @@ for (const program of await nginxPrograms()) {
       rmSync(made.folder ?? '', { recursive: true })
     })
   })
+
+  describeNeeding(
+    NEEDS,
+    `a plain port of virtual hosts and of an ACME server (nginx ${program.version})`,
+    () => {
+      const made: { box?: AppliedBox; client?: RegistryClient } = {}
+      const host = 'pull.example'
+
+      beforeAll(async () => {
+        const box = await makeBox(program)
+        made.box = box
+        const challenges = path.join(box.folder, 'challenges')
+        mkdirSync(challenges)
+        writeFileSync(path.join(challenges, TOKEN), `${TOKEN}.thumbprint`)
+        writeFileSync(path.join(box.folder, 'secret'), 'secret')
+        const port = await freePort()
+        const coreSocket = path.join(box.folder, 'run/core-local.sock')
+        const virtualHosts = [{ names: [host], view: 'mirror' }] as const
+        await box.apply('1', {
+          front: {
+            listeners: [{ kind: 'http', address: '127.0.0.1', port, coreSocket, virtualHosts, challenges }],
+          },
+        })
+        await box.start()
+        made.client = new RegistryClient(`http://127.0.0.1:${port}`)
+      })
+      afterAll(async () => {
+        await made.client?.close()
+        await made.box?.stop()
+      })
+
+      const client = (): RegistryClient => {
+        if (made.client === undefined) throw new Error('it does not run yet')
+        return made.client
+      }
+
+      test('answers the authority at every name, while clients pull through a virtual host', async () => {
+        const { bytes, descriptor } = randomLayer(300_000)
+        await client().pushBlob('team/app', { bytes, descriptor })
+        const both = async (name: string) => {
+          const [answer, pulled] = await Promise.all([
+            client().get(`${PLACE}${TOKEN}`, { host: name }),
+            client().get(`/v2/team/app/blobs/${descriptor.digest}`, { host }),
+          ])
+          return [answer.status, answer.body.toString(), pulled.status, pulled.body.equals(bytes)]
+        }
+        for (const name of [host, 'box.example', '127.0.0.1'])
+          expect(await both(name)).toEqual([200, `${TOKEN}.thumbprint`, 200, true])
+      })
+
+      test.each(['', '..%2fsecret', `${TOKEN}?a`, `%4c${TOKEN.slice(1)}`, 'none'])(
+        'answers %j with nothing of its folder',
+        async (rest) => {
+          for (const name of [host, 'box.example']) {
+            const answer = await client().get(`${PLACE}${rest}`, { host: name })
+            expect([400, 404]).toContain(answer.status)
+            expect(answer.body.toString()).not.toMatch(/^secret$|thumbprint/)
+          }
+        },
+      )
+    },
+  )
 }

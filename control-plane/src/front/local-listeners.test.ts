@@ -22,6 +22,25 @@ function coresOf(nginx: Record<string, unknown>, clientAuthorities?: string): Re
   return Object.fromEntries(tls.map(({ port, coreSocket }) => [port, coreSocket]))
 }
 
+/** What listens on port 80, with its folder of challenges. */
+function onPort80(options: Partial<typeof OPTIONS>) {
+  const acme = { directory: 'https://acme.example', ca: null, contact: null, names: ['box'] }
+  const upstreams = [{ host: 'quay.io', settings: {}, sealedPassword: null }]
+  const nginx = { virtualHosts: ['quay.io'], virtualHostsHttpPort: 80 }
+  const intent = { nginx, certificate: null, upstreams, accounts: [], acme }
+  const wanted = { intent, served: SERVED, clientAuthorities: undefined }
+  return localListeners({ ...OPTIONS, ...options }, wanted).filter(({ port }) => port === 80)
+}
+
+test('an ACME server is answered by the virtual hosts where they have its port, else by a listener of its own', () => {
+  const challenges = '/certificates/challenges'
+  expect(onPort80({ bind: ['10.0.0.1', '10.0.0.2'], httpBind: ['10.0.0.1', '127.0.0.1'] })).toMatchObject([
+    { kind: 'http', address: '10.0.0.1', challenges },
+    { kind: 'http', address: '127.0.0.1', challenges },
+    { kind: 'challenge', address: '10.0.0.2', folder: challenges },
+  ])
+})
+
 test('as shipped anybody pulls by TLS', () => {
   expect(coresOf({})).toEqual({ 5443: 'core.sock', 5444: 'core.sock' })
 })

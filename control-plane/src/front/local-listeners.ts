@@ -1,4 +1,4 @@
-import type { Listener } from '@entrepot/front'
+import type { Listener, PlainListener } from '@entrepot/front'
 
 import type { Intent } from './intent.js'
 import type { LocalGenerationsOptions } from './local-generations.js'
@@ -29,14 +29,18 @@ export function localListeners(
   const hasAcme = intent.acme !== undefined && intent.acme !== null
   const hasVirtual = (port: number, own: number): boolean =>
     virtualHosts.length > 0 && port > 0 && port !== own
+  const plain = httpBind.flatMap((address): PlainListener[] => [
+    { kind: 'http', address, port: ports.registry, coreSocket: sockets.localCore, virtualHosts },
+    { kind: 'http', address, port: ports.mirror, view: 'mirror' },
+    ...(hasVirtual(settings.virtualHostsHttpPort, ports.registry)
+      ? [{ kind: 'http', address, port: settings.virtualHostsHttpPort, virtualHosts } as const]
+      : []),
+  ])
+  const challenges = challengesOf(site)
+  const isAsked = ({ port }: PlainListener): boolean => hasAcme && port === site.acmePort
+  const answering = new Set(plain.filter(isAsked).map(({ address }) => address))
   return [
-    ...httpBind.flatMap((address): Listener[] => [
-      { kind: 'http', address, port: ports.registry, coreSocket: sockets.localCore, virtualHosts },
-      { kind: 'http', address, port: ports.mirror, view: 'mirror' },
-      ...(hasVirtual(settings.virtualHostsHttpPort, ports.registry)
-        ? [{ kind: 'http', address, port: settings.virtualHostsHttpPort, virtualHosts } as const]
-        : []),
-    ]),
+    ...plain.map((listener) => (isAsked(listener) ? { ...listener, challenges } : listener)),
     ...bind.flatMap((address): Listener[] => [
       { kind: 'tls', address, port: ports.tls, ...core, ...pair, virtualHosts },
       { kind: 'tls', address, port: ports.mirrorTls, view: 'mirror', ...pair, ...mirror },
@@ -44,8 +48,8 @@ export function localListeners(
         ? [{ kind: 'tls', address, port: settings.virtualHostsPort, ...core, ...pair, virtualHosts } as const]
         : []),
       { kind: 'admin', address, port: ports.admin, ...pair, apiSocket: sockets.api },
-      ...(hasAcme
-        ? [{ kind: 'challenge', address, port: site.acmePort, folder: challengesOf(site) } as const]
+      ...(hasAcme && !answering.has(address)
+        ? [{ kind: 'challenge', address, port: site.acmePort, folder: challenges } as const]
         : []),
     ]),
   ]
