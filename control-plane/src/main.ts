@@ -6,7 +6,7 @@ import path from 'node:path'
 import { openLogSink } from '@entrepot/registry-core/contract'
 import { type Logger, pino } from 'pino'
 
-import { messagesOf } from './box/box-message.js'
+import { isShown, messagesOf } from './box/box-message.js'
 import { readBoxSettings } from './box/box-settings.js'
 import { workersUser } from './box/children.js'
 import { findNginx } from './box/nginx-program.js'
@@ -116,12 +116,21 @@ async function main(): Promise<void> {
     const { first, applied } = await database.untilKept(start, stopping.signal, say)
     if (applied.outcome === 'refused')
       log.error(applied, 'the configuration is refused: what was in force stays')
+    onceShown(() => database.untilKept(() => controlPlane.forgetFirst(), stopping.signal, say))
     for (const message of messagesOf(first, applied)) process.send?.(message)
     const warn = (error: unknown) => log.warn(error, 'the probe image of clients could not be stored')
     await ensureProbe({ images, mark: places.probeMark, clock, random, warn }, stopping.signal)
   } catch (error) {
     if (!stopping.signal.aborted) throw error // told to stop in the midst of it: the database is closed
   }
+}
+
+/** When whoever started us has shown what it was told. Not before that: it is told again by the next start. */
+function onceShown(run: () => Promise<void>): void {
+  process.on('message', (answer) => {
+    if (isShown(answer)) void run().catch(() => undefined) // told to stop
+  })
+  process.channel?.unref() // it is no reason to stay
 }
 
 try {

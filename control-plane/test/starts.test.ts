@@ -1,5 +1,9 @@
+import { gunzipSync } from 'node:zlib'
+
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals'
 
+import { ACCOUNT_ROUTES as ACCOUNTS } from '#control/access/account.schema.js'
+import { UNTOLD_SETTING } from '#control/access/untold.js'
 import { ADMIN_TOKEN_ROUTES as TOKENS } from '#control/access/admin-token.schema.js'
 import { AdminTokens } from '#control/access/admin-tokens.service.js'
 import { Audit } from '#control/audit/audit.service.js'
@@ -36,12 +40,13 @@ async function isKnown({ api }: ApiStage, token: string): Promise<boolean> {
 
 test('the first start tells a token and an account, and a second one nothing', async () => {
   const url = await postgres.freshDatabase()
-  const { first, api } = await started(url)
+  const { first, api, shown } = await started(url)
   expect(first).toEqual({
     adminToken: expect.any(String),
     account: { name: 'push', password: expect.any(String) },
   })
   await api.done(TOKENS.list)
+  await shown()
   expect((await started(url)).first).toEqual({ adminToken: undefined, account: undefined })
 })
 
@@ -51,9 +56,31 @@ test('what Postgres has kept is told, though its answer was lost and the start w
   expect(await stage.startAgain()).toEqual(stage.first)
 })
 
+test('what was never shown is told by the next start, in no backup, and by none after that', async () => {
+  const url = await postgres.freshDatabase()
+  const { first, api } = await started(url)
+  const { bytes } = await api.done(BACKUP.backup, { body: {} })
+  expect(gunzipSync(bytes).toString()).toContain('admin_token')
+  expect(gunzipSync(bytes).toString()).not.toContain(UNTOLD_SETTING)
+  const next = await started(url)
+  expect(next.first).toEqual(first)
+  await next.shown()
+  expect((await started(url)).first).toEqual({ adminToken: undefined, account: undefined })
+})
+
+test('what was never shown and is no longer good is not told', async () => {
+  const url = await postgres.freshDatabase()
+  const { api } = await started(url)
+  await api.done(ACCOUNTS.rotate, { path: { name: 'push' } })
+  await api.done(TOKENS.create, { body: { name: 'second', rights: 'admin' } })
+  await api.done(TOKENS.remove, { path: { name: 'first-start' } })
+  expect((await started(url)).first).toEqual({ adminToken: undefined, account: undefined })
+})
+
 test('a start makes a token and tells it, when no administrator could come in', async () => {
   const url = await postgres.freshDatabase()
-  const { api, first } = await started(url)
+  const { api, first, shown } = await started(url)
+  await shown()
   const until = new Date(Date.parse('2026-01-01T00:00:00Z')).toISOString()
   await api.done(TOKENS.create, { body: { name: 'reader', rights: 'read' } })
   await api.done(TOKENS.create, { body: { name: 'ended', rights: 'admin', until } })
@@ -67,6 +94,7 @@ test('a start makes a token and tells it, when no administrator could come in', 
   expect(next.first).toEqual({ adminToken: expect.any(String), account: undefined })
   expect(next.first.adminToken).not.toBe(first.adminToken)
   await next.api.done(TOKENS.list)
+  await next.shown()
   expect((await started(url)).first.adminToken).toBeUndefined()
 })
 

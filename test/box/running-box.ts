@@ -72,7 +72,15 @@ export class RunningBox {
   }
 
   /** Starts it for the first time; `given` are the ports of one whose place it takes. */
-  static async open(
+  static async open(...how: Parameters<typeof RunningBox.begin>): Promise<RunningBox> {
+    const box = await RunningBox.begin(...how)
+    await box.#untilAnnounced()
+    box.#secrets = secretsIn(box.log())
+    return box
+  }
+
+  /** The same; nobody waits until it serves. */
+  static async begin(
     data: string,
     further: Readonly<Record<string, string>> = {},
     given?: Ports,
@@ -88,10 +96,7 @@ export class RunningBox {
       ...Object.fromEntries(entries.map(([name, port]) => [PORTS[name], String(port)])),
       ...further,
     }
-    const box = new RunningBox(data, ports, await startWith(environment), environment)
-    await box.#untilAnnounced()
-    box.#secrets = secretsIn(box.log())
-    return box
+    return new RunningBox(data, ports, await startWith(environment), environment)
   }
 
   /** Starts it again on what is there, and answers how long that took until it said that it serves. */

@@ -67,9 +67,10 @@ export class Backups {
 }
 
 /** The rows as lines of JSON, in parts that fit into memory. */
-async function* partsOf(manager: EntityManager, { name, key }: Table): AsyncGenerator<Entry> {
+async function* partsOf(manager: EntityManager, { name, key, only = 'true' }: Table): AsyncGenerator<Entry> {
   await manager.query(
-    `DECLARE rows NO SCROLL CURSOR FOR SELECT to_jsonb(t)::text AS line FROM "${name}" t ORDER BY "${key}"`,
+    `DECLARE rows NO SCROLL CURSOR FOR SELECT to_jsonb(t)::text AS line FROM "${name}" t
+      WHERE ${only} ORDER BY "${key}"`,
   )
   let lines: string[] = []
   let size = 0

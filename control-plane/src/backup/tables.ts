@@ -2,6 +2,7 @@ import { z } from 'zod'
 
 import { readAccount } from '../access/account.schema.js'
 import { RIGHTS } from '../access/right.js'
+import { UNTOLD_SETTING } from '../access/untold.js'
 import { ACME_STATE, acmeState } from '../front/acme-state.js'
 import { ACME_SETTING, CERTIFICATE_SETTING } from '../front/intent.js'
 import { nginxSettings } from '../front/nginx-settings.schema.js'
@@ -78,6 +79,8 @@ export interface Table {
   readonly row: z.ZodType
   /** The columns that are restored, with their types. */
   readonly columns: Readonly<Record<string, string>>
+  /** Which rows, of all; in SQL. */
+  readonly only?: string
   /** Rows that are alike in these are one: nobody's record is taken away, and none is there twice. */
   readonly addedBy?: readonly string[]
 }
@@ -103,6 +106,7 @@ export const TABLES: readonly Table[] = [
   },
   {
     ...{ name: 'setting', key: 'name', row: settingRow },
+    only: `name <> '${UNTOLD_SETTING}'`,
     columns: { name: 'text', value: 'jsonb', version: 'int' },
   },
   {

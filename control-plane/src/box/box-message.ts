@@ -3,7 +3,7 @@ import { z } from 'zod'
 import type { Applied } from '../front/generations.js'
 
 const MESSAGE = z.discriminatedUnion('kind', [
-  /** Said once, by the start that has made it, and written to no log. */
+  /** Said at each start until the box has answered that it was shown, and written to no log. */
   z.object({
     kind: z.literal('first-start'),
     /** Missing when there is one that they know already, as that of ENTREPOT_ADMIN_TOKEN. */
@@ -18,7 +18,14 @@ const MESSAGE = z.discriminatedUnion('kind', [
 /** What the control plane says to the box that started it, over Node's channel: `process.send`. */
 export type BoxMessage = z.infer<typeof MESSAGE>
 
-/** What only the start knows that has made it. */
+/** What the box answers to `first-start` once people can read it. */
+export const SHOWN = { kind: 'shown' } as const
+
+export function isShown(value: unknown): boolean {
+  return z.object({ kind: z.literal(SHOWN.kind) }).safeParse(value).success
+}
+
+/** What is shown once. */
 export type FirstStart = Extract<BoxMessage, { kind: 'first-start' }>
 
 /** `undefined` for what is none. */

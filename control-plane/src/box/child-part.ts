@@ -24,8 +24,8 @@ export interface ChildOptions {
   readonly stopSignal: NodeJS.Signals
   /** How long that may take; then it is killed. */
   readonly stopWithinMs: number
-  /** What the child says to its parent. A child without is no Node, and gets no channel. */
-  readonly onMessage?: (message: unknown) => void
+  /** What the child says to its parent, who may answer. A child without is no Node, and gets no channel. */
+  readonly onMessage?: (message: unknown, answer: (message: object) => void) => void
   /** Takes whole lines of what it writes. They come by a pipe of its own: nobody can halt it by not reading ours. */
   readonly say: (lines: string) => void
   readonly clock: Clock
@@ -71,7 +71,8 @@ async function started({ command, onMessage, say }: ChildOptions): Promise<Child
     detached: true,
   })
   for (const output of [child.stdout, child.stderr]) if (output !== null) passOn(output, say)
-  if (onMessage) child.on('message', onMessage)
+  const answer = (message: object): void => void child.send(message, () => undefined) // it may have ended
+  if (onMessage) child.on('message', (message) => onMessage(message, answer))
   await once(child, 'spawn')
   if (child.pid === undefined) throw new Error(`${file} has no process id`)
   return { process: child, pid: child.pid }

@@ -46,7 +46,7 @@ export function corePart({ root, places, environment, clock, say }: ChildrenOpti
 /** `databaseUrl` is asked at each start, since an embedded server has none before it runs. */
 export interface ControlPlaneOptions extends ChildrenOptions {
   readonly databaseUrl: () => string
-  readonly onMessage: (message: BoxMessage) => void
+  readonly onMessage: (message: BoxMessage, answer: (message: object) => void) => void
 }
 
 /** The control plane, which renders what nginx and registry-core run on. */
@@ -65,9 +65,9 @@ export function controlPlanePart(options: ControlPlaneOptions): Part {
       },
     }),
     isReady: () => listensOn(places.apiSocket),
-    onMessage: (value) => {
+    onMessage: (value, answer) => {
       const message = findBoxMessage(value)
-      if (message !== undefined) onMessage(message)
+      if (message !== undefined) onMessage(message, answer)
     },
   })
 }

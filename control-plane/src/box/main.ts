@@ -20,7 +20,7 @@ async function main(): Promise<number> {
       root: ROOT,
       clock: systemClock,
       random: systemRandom,
-      say: (text) => out.write(`${text}\n`),
+      say: (text, gone) => out.write(`${text}\n`, gone),
     })
   } catch (error) {
     if (!(error instanceof StartRefused)) throw error

@@ -1,11 +1,12 @@
 import fs from 'node:fs'
 import path from 'node:path'
+import { isDeepStrictEqual } from 'node:util'
 import { openApplyScript } from '../front/applying/apply-script.js'
 import { findGeneration } from '../front/applying/apply-places.js'
 import { announcement, secretLines } from './announce.js'
 import { findConfiguration, rememberAsked } from './asked.js'
 import { type BoxOptions, openBox } from './box.js'
-import type { FirstStart } from './box-message.js'
+import { type FirstStart, SHOWN } from './box-message.js'
 import { controlPlanePart, corePart, nginxPart } from './children.js'
 import type { Part } from './part.js'
 import { applyPlacesOf, type BoxPlaces } from './box-places.js'
@@ -17,6 +18,8 @@ import { stopWhenAsked } from './stop-when-asked.js'
 export interface RunOptions extends PrepareOptions {
   /** The repository, or what a release unpacked: the programs of the parts lie in it. */
   readonly root: string
+  /** `gone` is called once the line has left this process. */
+  readonly say: (line: string, gone?: () => void) => void
 }
 
 /** The whole box, until it is told to stop; answers the exit code. @throws StartRefused */
@@ -33,7 +36,7 @@ export async function runBox(options: RunOptions): Promise<number> {
     const { withoutControlPlane } = await box.start()
     talk.announce(withoutControlPlane)
   } catch (error) {
-    talk.sayFirstStart() // it is made, and nobody says it again
+    talk.sayFirstStart() // it is made, and may be of use
     if (stopping.hasBegun()) return await stopping.done
     await box.stop()
     throw error
@@ -44,7 +47,7 @@ export async function runBox(options: RunOptions): Promise<number> {
 /** What the control plane tells, and what people are told of it. */
 interface Talk {
   readonly configured: BoxOptions['configured']
-  firstStart(message: FirstStart): void
+  firstStart(message: FirstStart, answer: (message: object) => void): void
   isConfigured(refusal: string | undefined): void
   announce(withoutControlPlane: string | undefined): void
   sayFirstStart(): void
@@ -53,12 +56,23 @@ interface Talk {
 function openTalk({ root, say }: RunOptions, { settings, places, certificates }: Prepared): Talk {
   const configured = Promise.withResolvers<string | undefined>()
   let told: FirstStart | undefined
+  let shown: FirstStart | undefined
+  let answerShown = (): void => undefined
   let hasAnnounced = false
-  const sayFirstStart = (): void => secretLines(told).forEach((line) => say(line))
+  const gone = (): void => {
+    shown = told
+    answerShown()
+  }
+  const sayFirstStart = (): void => {
+    if (told !== undefined) say(secretLines(told).join('\n'), gone)
+  }
   return {
     sayFirstStart,
     configured: configured.promise,
-    firstStart(message) {
+    firstStart(message, answer) {
+      answerShown = () => answer(SHOWN)
+      // It has ended before it heard of it.
+      if (isDeepStrictEqual(message, shown)) return answerShown()
       told = message
       // It came late, since Postgres did; nobody would ever see it otherwise.
       if (hasAnnounced) sayFirstStart()
@@ -72,7 +86,7 @@ function openTalk({ root, say }: RunOptions, { settings, places, certificates }:
       const { fingerprint } = certificates
       const about = { settings, places, fingerprint, firstStart: told, withoutControlPlane }
       // In one piece: the parts write their logs to the same place.
-      say(announcement({ version: versionOf(root), pid: process.pid, ...about }))
+      say(announcement({ version: versionOf(root), pid: process.pid, ...about }), gone)
     },
   }
 }
@@ -87,8 +101,8 @@ function partsOf(options: RunOptions, { settings, places, nginx }: Prepared, tal
   const controlPlane = controlPlanePart({
     ...children,
     databaseUrl: () => databaseUrl ?? embedded.url(),
-    onMessage(message) {
-      if (message.kind === 'first-start') talk.firstStart(message)
+    onMessage(message, answer) {
+      if (message.kind === 'first-start') talk.firstStart(message, answer)
       else talk.isConfigured(message.refusal)
     },
   })

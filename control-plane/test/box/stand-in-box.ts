@@ -262,7 +262,7 @@ function programOf(root: string): string {
     const { runBox } = await import('${url('box/run-box.js')}')
     const { systemClock } = await import('${url('system/clock.js')}')
     const { systemRandom } = await import('${url('system/random.js')}')
-    const say = (text) => process.stdout.write(text + '\\n')
+    const say = (text, gone) => process.stdout.write(text + '\\n', gone)
     const options = { environment: process.env, root: '${root}', clock: systemClock, random: systemRandom, say }
     runBox(options).then((code) => process.exit(code), (error) => {
       console.error('Entrepot does not start: ' + error.message)

@@ -10,13 +10,14 @@ import { Writable } from 'node:stream'
 import { pino } from 'pino'
 
 import { mendAuthority } from '#control/backup/file-swap.js'
-import { type FirstStart, openControlPlane } from '#control/control-plane.js'
+import { openControlPlane } from '#control/control-plane.js'
 import { CoreImages } from '#control/core/core-images.js'
 import { Core } from '#control/core/core.js'
 import { Database } from '#control/database/database.js'
 import { ensureOwnCertificates, type OwnCertificates } from '#control/front/certificates/own-certificates.js'
 import type { Site } from '#control/front/site.js'
 import type { RandomProvider } from '#control/system/providers.js'
+import type { FirstStart } from '#control/starting.js'
 import { systemRandom } from '#control/system/random.js'
 import { Sealing } from '#control/system/sealed.js'
 import { Traffic } from '#control/traffic/traffic.js'
@@ -45,6 +46,8 @@ export interface ApiStage {
   readonly first: FirstStart
   /** As at its start: where Postgres has kept it and its answer was lost. */
   startAgain(): Promise<FirstStart>
+  /** Somebody has seen what the start has made. */
+  shown(): Promise<void>
   close(): Promise<void>
 }
 
@@ -119,6 +122,7 @@ export async function openApiStage({
   }
   return {
     ...{ base, tls, box, clock, log, certificates: site.certificates, first, startAgain: start },
+    shown: () => controlPlane.forgetFirst(),
     accessLog: path.join(logs, 'access.log'),
     api: new Api(base, await readDocument(base), adminToken ?? first.adminToken ?? null),
     async close() {

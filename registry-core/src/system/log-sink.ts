@@ -3,8 +3,8 @@ import { Socket } from 'node:net'
 
 /** Where lines go. Writing never waits and never fails: what cannot be kept is dropped and counted. */
 export interface LogSink {
-  /** One line, with its end. */
-  write(line: string): void
+  /** One line, with its end; `gone` is called once it has gone out, and never when it cannot. */
+  write(line: string, gone?: () => void): void
   /** Lines that nobody will ever read. */
   readonly dropped: number
   /** Waits until everything has gone out, but not longer than `limitMs`. */
@@ -62,18 +62,20 @@ class BufferedSink implements LogSink {
   #waiting: string[] = []
   #waitingBytes = 0
   #underWay = 0
+  #gone: (() => void)[] = []
   #idle: (() => void) | undefined
 
   constructor(write: Write) {
     this.#write = write
   }
 
-  write(line: string): void {
+  write(line: string, gone?: () => void): void {
     if (this.#waitingBytes + line.length > WAITING_LIMIT_BYTES) {
       this.dropped += 1
       return
     }
     this.#waiting.push(line)
+    if (gone !== undefined) this.#gone.push(gone)
     this.#waitingBytes += line.length
     if (this.#waiting.length === 1 && this.#underWay === 0) setImmediate(() => this.#flush())
   }
@@ -88,8 +90,10 @@ class BufferedSink implements LogSink {
     this.#waiting = []
     this.#waitingBytes = 0
     this.#underWay = lines.length
+    const gone = this.#gone.splice(0)
     this.#write(lines.join(''), (error) => {
       if (error) this.dropped += this.#underWay
+      else for (const tell of gone) tell()
       this.#underWay = 0
       this.#flush()
     })
