@@ -15,12 +15,12 @@ export interface PostgresPart extends Part {
 }
 
 /** The embedded Postgres as a part of the box. */
-export function postgresPart(start: () => Promise<RunningPostgres>): PostgresPart {
+export function postgresPart(start: (signal: AbortSignal) => Promise<RunningPostgres>): PostgresPart {
   let last: RunningPostgres | undefined
   return {
     name: 'PostgreSQL',
-    async start(): Promise<RunningPart> {
-      const running = await start()
+    async start(signal): Promise<RunningPart> {
+      const running = await start(signal)
       last = running
       const ended = running.exited.then((why) => `ended (${why})`)
       return { ended, stop: () => running.stop() }

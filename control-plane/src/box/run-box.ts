@@ -94,8 +94,9 @@ function openTalk({ root, say }: RunOptions, { settings, places, certificates }:
 function partsOf(options: RunOptions, { settings, places, nginx }: Prepared, talk: Talk) {
   const { clock, say, random, root, environment } = options
   const { databaseUrl } = settings
-  const embedded = postgresPart(() =>
-    startPostgres({ folder: places.postgres, runFolder: places.run, clock, say, random, endsWithBox: true }),
+  const { postgres: folder, run: runFolder } = places
+  const embedded = postgresPart((signal) =>
+    startPostgres({ folder, runFolder, clock, say, random, endsWithBox: true, signal }),
   )
   const children = { root, places, environment, clock, say }
   const controlPlane = controlPlanePart({

@@ -1,4 +1,5 @@
-import { execFile } from 'node:child_process'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 
 /**
  * As whom PostgreSQL runs, which refuses root. `namespace` is for folders that only the starting user reaches, and for
@@ -90,19 +91,41 @@ export interface Ended {
   readonly output: string
 }
 
-/** Runs a program as that account to its end; never rejects. */
-export async function runAs(account: Account, program: string, args: readonly string[]): Promise<Ended> {
+/** Runs a program as that account to its end, or that of the signal, with all that it has started; never rejects. */
+export async function runAs(
+  account: Account,
+  program: string,
+  args: readonly string[],
+  signal?: AbortSignal,
+): Promise<Ended> {
   const command = commandAs(account, program, args)
-  const { promise, resolve } = Promise.withResolvers<Ended>()
+  const output: Buffer[] = []
   try {
-    execFile(command.program, command.args, command.options, (error, stdout, stderr) => {
-      const output = `${stdout}${stderr}`.trim()
-      resolve({ ok: error === null, output: output === '' && error !== null ? error.message : output })
+    const child = spawn(command.program, command.args, {
+      ...command.options,
+      detached: true, // Ctrl-C reaches it by us alone
+      stdio: ['ignore', 'pipe', 'pipe'],
     })
+    for (const stream of [child.stdout, child.stderr])
+      stream.on('data', (piece: Buffer) => void output.push(piece))
+    const end = (): void => endGroup(child.pid)
+    signal?.addEventListener('abort', end, { once: true })
+    if (signal?.aborted === true) end()
+    const [code, how] = (await once(child, 'close')) as [number | null, string | null]
+    signal?.removeEventListener('abort', end)
+    const said = Buffer.concat(output).toString('utf8').trim()
+    return { ok: code === 0, output: said === '' && code !== 0 ? `${program} ended by ${how ?? code}` : said }
   } catch (error) {
-    resolve({ ok: false, output: Error.isError(error) ? error.message : String(error) }) // a container without that user id
+    return { ok: false, output: Error.isError(error) ? error.message : String(error) } // a container without that user id
   }
-  return promise
+}
+
+function endGroup(pid: number | undefined): void {
+  try {
+    if (pid !== undefined) process.kill(-pid, 'SIGTERM')
+  } catch {
+    // all have ended
+  }
 }
 
 /** After a loss of power a new name must not stand without its bytes: writes what the file system of `folder` holds. */

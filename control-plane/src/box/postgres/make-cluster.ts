@@ -40,15 +40,17 @@ export interface ClusterOptions {
   readonly random: Random
   /** `false` only where nothing is to survive (tests). */
   readonly durable: boolean
+  readonly signal: AbortSignal
 }
 
-/** Makes an empty database with a password of its own, all of it or nothing. */
+/** Makes an empty database with a password of its own, all of it or nothing. @throws the signal's reason */
 export async function makeCluster({
   places,
   initdb,
   account,
   random,
   durable,
+  signal,
 }: ClusterOptions): Promise<void> {
   await removeUnfinished(places.folder)
   const unfinished = path.join(places.folder, `${UNFINISHED}${random.uuid()}`)
@@ -59,7 +61,9 @@ export async function makeCluster({
   await writeFile(password, `${random.bytes(24).toString('hex')}\n`, { mode: 0o600 })
   await giveTo(account, data)
   await giveTo(account, password) // initdb reads it as that account, nobody does later
-  const { ok, output } = await runAs(account, initdb, initdbArguments(data, password, durable))
+  const { ok, output } = await runAs(account, initdb, initdbArguments(data, password, durable), signal)
+  if (signal.aborted) await removeUnfinished(places.folder)
+  signal.throwIfAborted()
   if (!ok) throw initdbRefused(places, output)
   const { uid, gid } = starter()
   await chown(password, uid, gid)

@@ -13,12 +13,13 @@ const LOOK_AGAIN_MS = 25
 /**
  * After kill -9 of the box its server lives on; after kill -9 of the server its sessions do, for a moment. Ends the one
  * and waits for the others, so that there are never two servers on one data directory.
- * @throws StartRefused when they do not end
+ * @throws StartRefused when they do not end, and the signal's reason
  */
 export async function endOrphan(
   { data, socketFolder }: PostgresPlaces,
   clock: Clock,
   say: (line: string) => void,
+  aborted: AbortSignal,
 ): Promise<void> {
   const lock = path.join(data, 'postmaster.pid')
   const folder = await realpath(data).catch(() => undefined)
@@ -28,9 +29,9 @@ export async function endOrphan(
     say(`A PostgreSQL of an earlier start still runs (pid ${pid}): ending it.`)
     signal(pid, 'SIGINT')
   }
-  if (!(await haveEnded(folder, clock, ENDS_WITHIN_MS))) {
+  if (!(await haveEnded(folder, clock, aborted))) {
     if (pid !== undefined) signal(pid, 'SIGQUIT') // immediate shutdown: the next start recovers
-    if (!(await haveEnded(folder, clock, ENDS_WITHIN_MS)))
+    if (!(await haveEnded(folder, clock, aborted)))
       throw new StartRefused('postgres-still-running', { folder, pids: await processesIn(folder) })
   }
   // Locks whose number is another program's by now would keep the server from starting, and so would the number of a
@@ -48,9 +49,10 @@ async function findServer(lock: string, folder: string): Promise<number | undefi
   return Number.isInteger(pid) && pid > 1 && (await worksIn(pid, folder)) ? pid : undefined
 }
 
-async function haveEnded(folder: string, clock: Clock, withinMs: number): Promise<boolean> {
-  const end = clock.elapsedMs() + withinMs
+async function haveEnded(folder: string, clock: Clock, aborted: AbortSignal): Promise<boolean> {
+  const end = clock.elapsedMs() + ENDS_WITHIN_MS
   while ((await processesIn(folder)).length > 0) {
+    aborted.throwIfAborted()
     if (clock.elapsedMs() >= end) return false
     await clock.sleep(LOOK_AGAIN_MS)
   }

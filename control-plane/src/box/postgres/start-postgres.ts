@@ -29,6 +29,8 @@ export interface PostgresOptions {
   readonly durable?: boolean
   /** Whether it ends by itself when the box is killed, where the machine can do that; the next start ends it anyway. */
   readonly endsWithBox?: boolean
+  /** Told to stop: what was begun is ended. */
+  readonly signal?: AbortSignal
 }
 
 /** A running server with the product's database in it. */
@@ -44,7 +46,7 @@ export interface Postgres {
 /**
  * Starts the PostgreSQL that npm brought, on data that survives: the first time it makes the database, after a kill -9
  * of the box it ends the server that was left, after a kill -9 of the server it recovers.
- * @throws StartRefused when it cannot run here
+ * @throws StartRefused when it cannot run here, and the signal's reason
  */
 export async function startPostgres(options: PostgresOptions): Promise<Postgres> {
   const {
@@ -55,6 +57,7 @@ export async function startPostgres(options: PostgresOptions): Promise<Postgres>
     random = systemRandom,
     durable = true,
     endsWithBox = false,
+    signal = new AbortController().signal,
   } = options
   const places = postgresPlaces(folder, runFolder)
   const found = options.found ?? findPackage()
@@ -67,7 +70,8 @@ export async function startPostgres(options: PostgresOptions): Promise<Postgres>
       brought: found.major,
     })
   const server = await refusingIn(folder, async () => installServer(found, folder, random))
-  await refusingIn(folder, async () => endOrphan(places, clock, say))
+  signal.throwIfAborted()
+  await refusingIn(folder, async () => endOrphan(places, clock, say, signal))
   await refusingIn(folder, async () => removeOldServers(folder, server))
   const postgres = path.join(server, 'bin', 'postgres')
   const reach = { postgres, folders: [folder, runFolder] }
@@ -76,9 +80,10 @@ export async function startPostgres(options: PostgresOptions): Promise<Postgres>
   if (cluster === undefined) {
     say('Making the database (PostgreSQL), once.')
     const initdb = path.join(server, 'bin', 'initdb')
-    await refusingIn(folder, async () => makeCluster({ places, initdb, account, random, durable }))
+    await refusingIn(folder, async () => makeCluster({ places, initdb, account, random, durable, signal }))
   }
-  return run(places, postgres, account, { clock, say, durable, endsWithBox })
+  signal.throwIfAborted()
+  return run(places, postgres, account, { clock, say, durable, endsWithBox, signal })
 }
 
 /** Those that it makes let others pass, whatever the umask: the server runs as another user when root starts it. */
@@ -91,17 +96,34 @@ async function makeFolders({ folder, socketFolder }: PostgresPlaces): Promise<vo
   await refusingIn(socketFolder, async () => mkdir(socketFolder, { recursive: true, mode: 0o700 }))
 }
 
+/** @throws the signal's reason, without waiting any longer */
+async function unlessAborted<T>(awaited: Promise<T>, signal: AbortSignal): Promise<T> {
+  const aborted = Promise.withResolvers<never>()
+  const abort = (): void => aborted.reject(signal.reason)
+  signal.addEventListener('abort', abort, { once: true })
+  try {
+    signal.throwIfAborted()
+    return await Promise.race([awaited, aborted.promise])
+  } finally {
+    signal.removeEventListener('abort', abort)
+  }
+}
+
 async function run(
   places: PostgresPlaces,
   postgres: string,
   account: Account,
-  wishes: Pick<ServerOptions, 'clock' | 'say' | 'durable' | 'endsWithBox'>,
+  {
+    signal,
+    ...wishes
+  }: Pick<ServerOptions, 'clock' | 'say' | 'durable' | 'endsWithBox'> & { readonly signal: AbortSignal },
 ): Promise<Postgres> {
   const password = await readPassword(places)
   await giveTo(account, places.data)
   const server = launch({ places, postgres, account, ...wishes })
   try {
-    if (!(await server.ready)) throw await didNotStart(places, server)
+    // It may recover for minutes.
+    if (!(await unlessAborted(server.ready, signal))) throw await didNotStart(places, server)
     const url = await prepareDatabase({ socketFolder: places.socketFolder, password })
     return { url, exited: server.exited, stop: async () => server.stop() }
   } catch (error) {
