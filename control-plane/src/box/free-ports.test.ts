@@ -39,6 +39,16 @@ test('five free ports are fine, and are free afterwards', async () => {
   expect(listening).toHaveLength(5)
 })
 
+test('a taken port that virtual hosts have is said too, with who has it', async () => {
+  const port = await listen()
+  const further = [{ host: '127.0.0.1', port }]
+  await expect(requireFreePorts(settings, { further })).rejects.toThrow(
+    new RegExp(
+      `^port ${port}, which the virtual hosts have, is taken by process ${process.pid} \\(.*stop it`,
+    ),
+  )
+})
+
 test('every taken port is said at once: who has it, and what to type', async () => {
   await listen(settings.ports.registry)
   await listen(settings.ports.admin)

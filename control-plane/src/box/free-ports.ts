@@ -6,7 +6,8 @@ import { describeOwner } from './port-owner.js'
 import { StartRefused, type TakenPort } from './start-refused.js'
 
 interface Wanted {
-  readonly variable: string
+  /** Undefined for what a setting of nginx asks for. */
+  readonly variable: string | undefined
   readonly port: number
   readonly bindVariable: 'ENTREPOT_BIND' | 'ENTREPOT_HTTP_BIND'
   readonly host: string
@@ -18,20 +19,33 @@ interface Wanted {
  */
 export async function requireFreePorts(
   settings: BoxSettings,
-  { servesChallenges = false }: { readonly servesChallenges?: boolean } = {},
+  {
+    servesChallenges = false,
+    further = [],
+  }: {
+    readonly servesChallenges?: boolean
+    /** Where nginx listens besides, by its own settings. */
+    readonly further?: readonly { readonly host: string; readonly port: number }[]
+  } = {},
 ): Promise<void> {
   const taken = new Map<string, TakenPort>()
   let free = Math.max(...Object.values(settings.ports))
-  for (const { variable, port, bindVariable, host } of wantedBy(settings, servesChallenges)) {
+  const wanted = [...wantedBy(settings, servesChallenges), ...further.map(byASetting)]
+  for (const { variable, port, bindVariable, host } of wanted) {
     const code = await listeningError({ host, port })
-    if (code === undefined || taken.has(variable)) continue
+    const key = variable ?? String(port)
+    if (code === undefined || taken.has(key)) continue
     if (code === 'EADDRNOTAVAIL')
       throw new StartRefused('address-elsewhere', { variable: bindVariable, address: host })
     if (code === 'EADDRINUSE') free += 1
     const owner = code === 'EACCES' ? undefined : describeOwner(port)
-    taken.set(variable, { variable, port, owner, free })
+    taken.set(key, { variable, port, owner, free })
   }
   if (taken.size > 0) throw new StartRefused('ports-taken', { ports: [...taken.values()] })
+}
+
+function byASetting(place: { readonly host: string; readonly port: number }): Wanted {
+  return { ...place, variable: undefined, bindVariable: 'ENTREPOT_BIND' }
 }
 
 function wantedBy({ ports, acmePort, bind, httpBind }: BoxSettings, servesChallenges: boolean): Wanted[] {

@@ -3,7 +3,7 @@ import os from 'node:os'
 import path from 'node:path'
 import { expect, test } from '@jest/globals'
 import { CertificateRefused } from '../front/certificates/certificate-refused.js'
-import { makeFolders, refusalOf } from './prepare-box.js'
+import { listensBesides, makeFolders, refusalOf } from './prepare-box.js'
 
 const SETTINGS = { data: '/srv/there/is/none' }
 
@@ -19,6 +19,23 @@ test('an authority that cannot be used is a sentence, and no stack', () => {
 
 test('a fault of ours stays one', () => {
   expect(refusalOf(new TypeError('undefined is no function'), SETTINGS)).toBeUndefined()
+})
+
+const PORTS = { registry: 5000, mirror: 5001, tls: 5443, mirrorTls: 5444, admin: 5445 }
+
+function confOf(...places: readonly string[]): string {
+  return places.map((place) => `server {\n    listen ${place} ssl default_server backlog=4096;\n}\n`).join('')
+}
+
+test('where nginx listens for virtual hosts is known from what it will start with', () => {
+  const own = Object.values(PORTS).map((port) => `127.0.0.1:${port}`)
+  const conf = confOf(...own, '0.0.0.0:443', '[::]:443', '0.0.0.0:80')
+  expect(listensBesides(conf, { ports: PORTS, acmePort: 80 })).toEqual([
+    { host: '0.0.0.0', port: 443 },
+    { host: '::', port: 443 },
+  ])
+  expect(listensBesides(conf, { ports: { ...PORTS, tls: 6443 }, acmePort: 80 })).toEqual([])
+  expect(listensBesides('', { ports: PORTS, acmePort: 80 })).toEqual([])
 })
 
 test('who asks for what is nobody else’s to read, also in a folder of before', () => {

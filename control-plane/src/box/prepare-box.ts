@@ -61,7 +61,11 @@ async function prepare({ clock, random, say }: PrepareOptions, settings: BoxSett
   requireOwner(places)
   lockDataFolder(places, clock)
   await endLeftOverNginx(places, { clock, say })
-  await requireFreePorts(settings, { servesChallenges: servesChallenges(places) })
+  const conf = readInForce(places)
+  await requireFreePorts(settings, {
+    servesChallenges: conf.includes('/.well-known/acme-challenge/'),
+    further: listensBesides(conf, settings),
+  })
   const nginx = await ensureNginx({ say, isRoot: process.getuid?.() === 0 })
   makeFolders(places)
   await ensureSecretKey(places, settings, random)
@@ -82,8 +86,21 @@ export function makeFolders({ store, config, nginx }: Pick<BoxPlaces, 'store' | 
   fs.chmodSync(logs, 0o700) // who asks for what, from where: nginx writes its files for everybody
 }
 
-/** The configuration that nginx will start with answers an ACME server. */
-function servesChallenges({ currentConfig }: BoxPlaces): boolean {
+/** The configuration that nginx will start with; empty before the first one. */
+function readInForce({ currentConfig }: BoxPlaces): string {
   const conf = path.join(currentConfig, 'nginx.conf')
-  return fs.existsSync(conf) && fs.readFileSync(conf, 'utf8').includes('/.well-known/acme-challenge/')
+  return fs.existsSync(conf) ? fs.readFileSync(conf, 'utf8') : ''
+}
+
+/** Where nginx will listen by a setting of its own, as for virtual hosts; of a configuration for other ports, nothing is known. */
+export function listensBesides(
+  conf: string,
+  { ports, acmePort }: Pick<BoxSettings, 'ports' | 'acmePort'>,
+): readonly { readonly host: string; readonly port: number }[] {
+  const places = [...conf.matchAll(/^\s*listen (?:\[([0-9a-f:.]+)\]|([0-9.]+)):(\d+)[ ;]/gm)].map(
+    ([, six, four, port]) => ({ host: six ?? four ?? '', port: Number(port) }),
+  )
+  const own = Object.values(ports)
+  if (!own.every((port) => places.some((place) => place.port === port))) return []
+  return places.filter(({ port }) => ![...own, acmePort].includes(port))
 }

@@ -54,11 +54,22 @@ export interface WrongVariable {
 
 /** A port that cannot be opened. `owner` is missing where this user may not open it, whoever has it. */
 export interface TakenPort {
-  readonly variable: string
+  /** Missing for what nginx's own setting asks for, virtual hosts: it is changed while the box runs. */
+  readonly variable: string | undefined
   readonly port: number
   readonly owner: string | undefined
   /** One that nobody has, as far as it was looked. */
   readonly free: number
+}
+
+function takenSentence({ variable, port, owner, free }: TakenPort): string {
+  if (variable === undefined)
+    return owner === undefined
+      ? `this user may not open port ${port}, which the virtual hosts have: start as one who may`
+      : `port ${port}, which the virtual hosts have, is taken by ${owner}: stop it, and choose another while the box runs: entrepot nginx set --setting virtualHostsPort=8443`
+  return owner === undefined
+    ? `this user may not open port ${port}: choose one above 1023 with ${variable}`
+    : `port ${port} is taken by ${owner}: stop it, or choose another: ${variable}=${free} npm start`
 }
 
 /** Something in the data folder that is another user's. */
@@ -94,14 +105,7 @@ const SENTENCES: { readonly [R in StartRefusal]: (detail: StartDetails[R]) => st
   'ports-equal': ({ variables, port }) => `${variables.join(' and ')} are both ${port}: each needs its own`,
   'address-elsewhere': ({ variable, address }) =>
     `${variable} is ${address}: this machine has no such address (ip address shows those that it has)`,
-  'ports-taken': ({ ports }) =>
-    ports
-      .map(({ variable, port, owner, free }) =>
-        owner === undefined
-          ? `this user may not open port ${port}: choose one above 1023 with ${variable}`
-          : `port ${port} is taken by ${owner}: stop it, or choose another: ${variable}=${free} npm start`,
-      )
-      .join('; '),
+  'ports-taken': ({ ports }) => ports.map(takenSentence).join('; '),
   'folder-too-long': ({ folder, limitBytes, allowedBytes }) =>
     `ENTREPOT_DATA is ${folder}: sockets lie in it, and their paths may have ${limitBytes} bytes, ` +
     `so choose a folder whose path has ${allowedBytes} or fewer, ${A_FOLDER}`,
