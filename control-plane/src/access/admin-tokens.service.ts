@@ -92,9 +92,10 @@ export class AdminTokens {
 
   /** It counts as wrong until it is known to be right: of many guesses at once no more than ten are looked at. */
   async #look(text: string, key: string, address: string): Promise<Verified> {
-    const seconds = this.#guesses.findWait(address)
+    const id = idOf(text)
+    const seconds = this.#guesses.findWait(address, id)
     if (seconds !== undefined) throw new ProductError('too-many-guesses', { seconds })
-    const forgive = this.#guesses.note(address)
+    const forgive = this.#guesses.note(address, id)
     const forgotten = this.#forgotten
     const found = await this.#find(text).catch((error: unknown) => {
       forgive()
@@ -103,8 +104,8 @@ export class AdminTokens {
     if (found === undefined) throw new ProductError('wrong-token', {})
     forgive()
     const sinceMs = this.clock.elapsedMs()
-    const { id, name, rights: right, until, hash: kept } = found
-    const verified = { ...{ id, name, right, until, sinceMs }, hash: kept, lookedUpMs: sinceMs }
+    const { name, rights: right, until, hash: kept } = found
+    const verified = { ...{ id: found.id, name, right, until, sinceMs }, hash: kept, lookedUpMs: sinceMs }
     if (forgotten !== this.#forgotten) return verified
     if (this.#remembered.size >= REMEMBERED_TOKENS) this.#remembered.clear()
     this.#remembered.set(key, verified)
@@ -216,7 +217,7 @@ export class AdminTokens {
   }
 
   async #find(text: string): Promise<AdminTokenEntity | undefined> {
-    const id = FORM.exec(text)?.[1] ?? ENVIRONMENT
+    const id = idOf(text)
     const row = await this.database.transaction((manager) => manager.findOneBy(AdminTokenEntity, { id }))
     if (row === null || !(await verify(row.hash, text))) return undefined
     return row.until !== null && row.until <= this.clock.now() ? undefined : row
@@ -244,6 +245,11 @@ export class AdminTokens {
   #hasNotEnded({ until }: { readonly until: Date | null }): boolean {
     return until === null || until > this.clock.now()
   }
+}
+
+/** The part that is no secret; what has another form can only be that of ENTREPOT_ADMIN_TOKEN. */
+function idOf(token: string): string {
+  return FORM.exec(token)?.[1] ?? ENVIRONMENT
 }
 
 function lockTokens(manager: EntityManager): Promise<unknown> {

@@ -5,9 +5,30 @@ import { Guesses } from './guesses.js'
 
 function waits(wrongBy: (number: number) => string, then: string): boolean {
   const guesses = new Guesses(systemClock)
-  for (let number = 0; number < 10; number++) guesses.note(wrongBy(number))
-  return guesses.findWait(then) !== undefined
+  for (let number = 0; number < 10; number++) guesses.note(wrongBy(number), `token-${number}`)
+  return guesses.findWait(then, 'another') !== undefined
 }
+
+test('one token is guessed ten times in 15 minutes from one address, however slowly; another token has its own ten', () => {
+  let nowMs = 0
+  const guesses = new Guesses({ ...systemClock, elapsedMs: () => nowMs })
+  for (let number = 0; number < 10; number++) {
+    expect(guesses.findWait('10.0.0.7', 'a')).toBeUndefined()
+    guesses.note('10.0.0.7', 'a')
+    nowMs += 70_000
+  }
+  expect(guesses.findWait('10.0.0.7', 'a')).toBe(200)
+  expect(guesses.findWait('10.0.0.7', 'b')).toBeUndefined()
+  expect(guesses.findWait('10.0.0.8', 'a')).toBeUndefined()
+  nowMs = 15 * 60_000
+  expect(guesses.findWait('10.0.0.7', 'a')).toBeUndefined()
+})
+
+test('what was right takes nothing', () => {
+  const guesses = new Guesses(systemClock)
+  for (let number = 0; number < 20; number++) guesses.note('10.0.0.7', 'a')()
+  expect(guesses.findWait('10.0.0.7', 'a')).toBeUndefined()
+})
 
 test.each([
   ['an IPv4 address', () => '10.0.0.7', '10.0.0.7', '10.0.0.8'],
