@@ -2,11 +2,14 @@ import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
+import { Client } from 'pg'
+import type { EntityManager } from 'typeorm'
 
 import { ADMIN_TOKEN_ROUTES as TOKENS } from '#control/access/admin-token.schema.js'
 import { AUDIT_ROUTES as AUDIT, type AuditRow } from '#control/audit/audit.schema.js'
 import { type Postgres, startPostgres } from '#control/box/postgres/start-postgres.js'
+import { Database } from '#control/database/database.js'
 import { MIGRATIONS } from '#control/database/migrations.js'
 import { dataSource } from '#control/database/open-source.js'
 import { CERTIFICATE_ROUTES as CERTIFICATES } from '#control/front/certificates.schema.js'
@@ -36,6 +39,92 @@ describe('the database', () => {
     const { upQueries } = await source.driver.createSchemaBuilder().log()
     await source.destroy()
     expect(upQueries.map(({ query }) => query)).toEqual([])
+  })
+
+  describe('of transactions that cross', () => {
+    const opened: Database[] = []
+    let url: string
+
+    beforeEach(async () => {
+      url = await postgres.freshDatabase()
+    })
+    afterEach(async () => {
+      for (const database of opened.splice(0)) await database.close()
+    })
+
+    /** Two of them, each until its end; tells how often they were begun. */
+    async function both(
+      run: (manager: EntityManager, met: () => Promise<void>, at: number) => Promise<void>,
+    ) {
+      const database = new Database({ url, clock: systemClock })
+      opened.push(database)
+      await database.transaction((manager) =>
+        manager.query(
+          'CREATE TABLE crossed AS SELECT id, 0 AS n FROM generate_series(0, 1) AS id; ALTER TABLE crossed ADD PRIMARY KEY (id)',
+        ),
+      )
+      const here = Promise.withResolvers<void>()
+      let [arrived, begun] = [0, 0]
+      const met = (): Promise<void> => {
+        arrived += 1
+        if (arrived === 2) here.resolve()
+        return here.promise
+      }
+      const one = (at: number) =>
+        database.transaction((manager) => {
+          begun += 1
+          return run(manager, met, at)
+        })
+      await Promise.all([one(0), one(1)])
+      const rows = await database.transaction((manager) =>
+        manager.query<{ n: number }[]>('SELECT n FROM crossed ORDER BY id'),
+      )
+      return { begun, kept: rows.map(({ n }) => n) }
+    }
+
+    test('one that a deadlock has undone is tried anew, and both are kept', async () => {
+      const add = 'UPDATE crossed SET n = n + 1 WHERE id = $1'
+      const crossed = await both(async (manager, met, at) => {
+        await manager.query(add, [at])
+        await met()
+        await manager.query(add, [1 - at])
+      })
+      expect(crossed).toEqual({ begun: 3, kept: [2, 2] })
+    })
+
+    test('one that read what another has changed meanwhile is tried anew, and both are kept', async () => {
+      const crossed = await both(async (manager, met) => {
+        await manager.query('SET TRANSACTION ISOLATION LEVEL REPEATABLE READ')
+        const [row] = await manager.query<{ n: number }[]>('SELECT n FROM crossed WHERE id = 0')
+        await met()
+        await manager.query('UPDATE crossed SET n = $1 WHERE id = 0', [(row?.n ?? 0) + 1])
+      })
+      expect(crossed).toEqual({ begun: 3, kept: [2, 0] })
+    })
+
+    test('a change of the configuration that a deadlock has undone is tried anew, and made once', async () => {
+      const root = new Client({ connectionString: url.replace('//entrepot:', '//postgres:') })
+      await root.connect()
+      const [{ name }] = (await root.query<{ name: string }>('SELECT current_database() AS name')).rows as [
+        { name: string },
+      ]
+      await root.query(`ALTER DATABASE ${name} SET deadlock_timeout = '2s'`) // of who looks for one: the change
+      await root.query("SET deadlock_timeout = '1min'")
+      const stage = await openApiStage({ url })
+      try {
+        await root.query('BEGIN; LOCK TABLE audit IN SHARE ROW EXCLUSIVE MODE')
+        const change = stage.api.call(UPSTREAMS.put, { path: { host: 'quay.io' }, body: { freshFor: '1h' } })
+        await reached('it waits for the other', async () => (await longestWait(url)) > 0)
+        await root.query("UPDATE upstream SET position = position WHERE host = 'quay.io'")
+        await root.query('COMMIT')
+        expect((await change).status).toBe(200)
+        const { body } = await stage.api.done(AUDIT.list, { query: { author: 'environment' } })
+        expect(body['items']).toMatchObject([{ action: 'upstreams.put', target: 'quay.io' }])
+      } finally {
+        await root.end()
+        await stage.close()
+      }
+    })
   })
 
   describe('of two control planes', () => {
