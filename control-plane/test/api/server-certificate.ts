@@ -1,8 +1,10 @@
-import { rmSync } from 'node:fs'
+import { createPrivateKey, X509Certificate } from 'node:crypto'
+import { readFileSync, rmSync } from 'node:fs'
 
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 
 import { AUDIT_ROUTES as AUDIT } from '#control/audit/audit.schema.js'
+import { BACKUP_ROUTES as BACKUP } from '#control/backup/backup.schema.js'
 import { CERTIFICATE_ROUTES as CERTIFICATES } from '#control/front/certificates.schema.js'
 import { serverCertificateFiles } from '#control/front/certificates/server-certificate.js'
 import { CONFIGURATION_ROUTES as HISTORY } from '#control/front/configuration.schema.js'
@@ -43,6 +45,25 @@ export function testServerCertificate(open: OpenStage): void {
       expect((await api.done(CERTIFICATES.show)).body).toMatchObject({ server: { source: 'uploaded' } })
       await api.done(CERTIFICATES.reset)
       expect((await api.done(CERTIFICATES.show)).body).toMatchObject({ server: { source: 'own' } })
+    })
+
+    test('what was uploaded is served by an empty box that a backup was restored on', async () => {
+      const { api } = stage()
+      const { body: uploaded } = await api.done(CERTIFICATES.upload, { body: issued() })
+      const { bytes } = await api.done(BACKUP.backup, { body: {} })
+      await api.done(CERTIFICATES.reset)
+      const empty = await open()
+      try {
+        await empty.api.done(BACKUP.restore, { stream: bytes })
+        expect((await empty.api.done(CERTIFICATES.show)).body['server']).toEqual(uploaded['server'])
+        const { fingerprint } = uploaded['server'] as { readonly fingerprint: string }
+        const { certificate, key } = serverCertificateFiles(empty.certificates, fingerprint)
+        const served = new X509Certificate(readFileSync(certificate))
+        expect(served.fingerprint256).toBe(fingerprint)
+        expect(served.checkPrivateKey(createPrivateKey(readFileSync(key)))).toBe(true)
+      } finally {
+        await empty.close()
+      }
     })
 
     test('a rollback brings an earlier one back', async () => {
