@@ -1,13 +1,14 @@
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { once } from 'node:events'
 import os from 'node:os'
 import path from 'node:path'
+import tls from 'node:tls'
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 
 import { describeNeeding } from '../support/needs.js'
 import { type RunningNginx, startNginx } from '../support/nginx.js'
 import { connectTo } from '../support/processes.js'
-import { lines, parseAnswers, type RawAnswer } from '../support/raw-http.js'
+import { lines, parseAnswers, type RawAnswer, type RawExchange, sendRaw } from '../support/raw-http.js'
 import { startCore, type Target } from '../support/targets.js'
 import { NEEDS } from './suite.js'
 
@@ -27,7 +28,7 @@ describeNeeding(NEEDS, 'an upload by nobody', () => {
     core = await startCore({
       config: { listeners: [{ socket: coreSocket, view: 'header', anonymous: 'pull' }] },
     })
-    nginx = await startNginx({ coreSocket, storeRoot: core.root, tls: false })
+    nginx = await startNginx({ coreSocket, storeRoot: core.root })
   })
   afterAll(async () => {
     await nginx.stop()
@@ -75,6 +76,31 @@ describeNeeding(NEEDS, 'an upload by nobody', () => {
     expect(filesBelow(path.join(nginx.prefix, 'temp/body'))).toEqual([])
     expect(filesBelow(path.join(core.root, 'entrepot/uploads'))).toEqual([])
   })
+
+  /** Over TLS, by a client that sends no byte of its body before it is asked to. */
+  async function awaiting(line: string, length: number): Promise<RawExchange> {
+    const { tlsPort = 0, caFile = '' } = nginx
+    const socket = tls.connect({ host: '127.0.0.1', port: tlsPort, ca: readFileSync(caFile) })
+    await once(socket, 'secureConnect')
+    const head = lines(line, 'Host: a', `Content-Length: ${length}`, 'Expect: 100-continue')
+    return sendRaw(socket, head, { answers: 1, methods: [line.split(' ', 1).join()] })
+  }
+
+  test('that is too large is refused at once when it waits for 100 Continue, which it does not get', async () => {
+    const line = 'PATCH /v2/team/app/blobs/uploads/3f2504e0-4f89-41d3-9a0c-0305e82c3301 HTTP/1.1'
+    const { answers, received } = await awaiting(line, 20 * GIB)
+    expect(answers[0]?.status).toBe(413)
+    expect(received.toString('latin1')).toMatch(/^HTTP\/1\.1 413 /)
+  })
+
+  test.each(['POST /v2/team/app/blobs/uploads/ HTTP/1.1', 'PUT /v2/team/app/manifests/latest HTTP/1.1'])(
+    'is refused though it waits for 100 Continue and sends nothing, whatever nginx says before: %s',
+    async (line) => {
+      const { answers, received } = await awaiting(line, MIB)
+      expect(answers[0]?.status).toBe(403)
+      expect(received.toString('latin1')).toMatch(/^(?:HTTP\/1\.1 100 Continue\r\n\r\n)?HTTP\/1\.1 403 /)
+    },
+  )
 })
 
 function filesBelow(folder: string): readonly string[] {
