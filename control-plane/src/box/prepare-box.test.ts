@@ -29,7 +29,7 @@ function confOf(...places: readonly string[]): string {
 
 test('where nginx listens for virtual hosts is known from what it will start with', () => {
   const own = Object.values(PORTS).map((port) => `127.0.0.1:${port}`)
-  const conf = confOf(...own, '0.0.0.0:443', '[::]:443', '0.0.0.0:80')
+  const conf = `${confOf(...own, '0.0.0.0:443', '[::]:443', '0.0.0.0:80')}location /.well-known/acme-challenge/ {}`
   expect(listensBesides(conf, { ports: PORTS, acmePort: 80 })).toEqual([
     { host: '0.0.0.0', port: 443 },
     { host: '::', port: 443 },

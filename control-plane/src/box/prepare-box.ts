@@ -63,7 +63,7 @@ async function prepare({ clock, random, say }: PrepareOptions, settings: BoxSett
   await endLeftOverNginx(places, { clock, say })
   const conf = readInForce(places)
   await requireFreePorts(settings, {
-    servesChallenges: conf.includes('/.well-known/acme-challenge/'),
+    servesChallenges: conf.includes(CHALLENGES),
     further: listensBesides(conf, settings),
   })
   const nginx = await ensureNginx({ say, isRoot: process.getuid?.() === 0 })
@@ -86,6 +86,9 @@ export function makeFolders({ store, config, nginx }: Pick<BoxPlaces, 'store' | 
   fs.chmodSync(logs, 0o700) // who asks for what, from where: nginx writes its files for everybody
 }
 
+/** What a configuration says that answers an ACME server. */
+const CHALLENGES = '/.well-known/acme-challenge/'
+
 /** The configuration that nginx will start with; empty before the first one. */
 function readInForce({ currentConfig }: BoxPlaces): string {
   const conf = path.join(currentConfig, 'nginx.conf')
@@ -102,5 +105,6 @@ export function listensBesides(
   )
   const own = Object.values(ports)
   if (!own.every((port) => places.some((place) => place.port === port))) return []
-  return places.filter(({ port }) => ![...own, acmePort].includes(port))
+  const known = conf.includes(CHALLENGES) ? [...own, acmePort] : own
+  return places.filter(({ port }) => !known.includes(port))
 }
