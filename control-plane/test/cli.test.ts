@@ -64,7 +64,7 @@ describe('entrepot', () => {
     expect(again).toMatchObject({ code: 1, out: '', error: expect.stringContaining('upstreams set gitlab') })
     await done(['upstreams', 'rm', host])
     expect((await entrepot(['upstreams', 'show', host], at)).error).toMatch(
-      /^entrepot: There is none: no upstream is called gitlab\.example\n\(request [0-9a-f-]+\)\n$/,
+      /^entrepot: There is none: no upstream is called gitlab\.example: a list shows how each is called\n\(request [0-9a-f-]+\)\n$/,
     )
   })
 

@@ -16,6 +16,7 @@ import { CERTIFICATE_ROUTES as CERTIFICATES } from '#control/front/certificates.
 import { NGINX_SETTINGS_ROUTES as NGINX } from '#control/front/nginx-settings.schema.js'
 import { HEALTH_ROUTES as HEALTH } from '#control/health/health.schema.js'
 import { systemClock } from '#control/system/clock.js'
+import { systemRandom } from '#control/system/random.js'
 import { UPSTREAM_ROUTES as UPSTREAMS } from '#control/upstreams/upstream.schema.js'
 import { reached } from './support/reached.js'
 import { type ApiStage, openApiStage } from './support/api-stage.js'
@@ -275,7 +276,12 @@ describe('while Postgres is away', () => {
 
 function start(folder: string): Promise<Postgres> {
   return startPostgres({
-    ...{ folder: path.join(folder, 'postgres'), runFolder: path.join(folder, 'run'), clock: systemClock },
+    ...{
+      folder: path.join(folder, 'postgres'),
+      runFolder: path.join(folder, 'run'),
+      clock: systemClock,
+      random: systemRandom,
+    },
     ...{ say: () => undefined, durable: false },
   })
 }

@@ -11,6 +11,7 @@ import { type Postgres, startPostgres } from '#control/box/postgres/start-postgr
 import { Database } from '#control/database/database.js'
 import { type Job, Leases } from '#control/leases/leases.js'
 import { systemClock as clock } from '#control/system/clock.js'
+import { systemRandom } from '#control/system/random.js'
 import { query } from './support/postgres-box.js'
 import { reached } from './support/reached.js'
 
@@ -26,8 +27,8 @@ let children: ChildProcess[]
 
 const start = (): Promise<Postgres> =>
   startPostgres({
-    ...{ folder: path.join(folder, 'postgres'), runFolder: path.join(folder, 'run'), clock },
-    ...{ say: () => undefined, durable: false },
+    ...{ folder: path.join(folder, 'postgres'), runFolder: path.join(folder, 'run') },
+    ...{ clock, random: systemRandom, say: () => undefined, durable: false },
   })
 beforeAll(async () => {
   folder = mkdtempSync(path.join(os.tmpdir(), 'e-'))

@@ -4,6 +4,7 @@ import path from 'node:path'
 import { type Postgres, startPostgres } from '#control/box/postgres/start-postgres.js'
 import { dataSource } from '#control/database/open-source.js'
 import { systemClock } from '#control/system/clock.js'
+import { systemRandom } from '#control/system/random.js'
 
 import { eventually } from '../support/eventually.js'
 import { type RunningProcess, runToEnd, startProcess } from '../support/processes.js'
@@ -60,7 +61,7 @@ export class EmbeddedServer implements DatabaseServer {
     chmodSync(this.#folder, 0o755)
     this.#running = await startPostgres({
       ...{ folder: path.join(this.#folder, 'postgres'), runFolder: path.join(this.#folder, 'run') },
-      ...{ clock: systemClock, say: () => undefined, durable: false },
+      ...{ clock: systemClock, random: systemRandom, say: () => undefined, durable: false },
     })
   }
 

@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto'
-import { readFileSync } from 'node:fs'
 import { Readable } from 'node:stream'
 
 import { createTarPacker } from 'modern-tar'
 import { z } from 'zod'
+
+import { productVersion } from '../system/product-version.js'
 
 /** Another one is refused: how the parts of a backup are called, and what stands in them. */
 export const FORMAT = 1
@@ -65,9 +66,4 @@ export function digestOf(bytes: Uint8Array): string {
 
 function jsonEntry(name: string, value: object): Entry {
   return { name, bytes: Buffer.from(`${JSON.stringify(value, null, 2)}\n`) }
-}
-
-function productVersion(): string {
-  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8')
-  return /"version": "([^"]+)"/.exec(text)?.[1] ?? 'unknown'
 }

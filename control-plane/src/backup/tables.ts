@@ -1,5 +1,6 @@
 import { z } from 'zod'
 
+import { BCRYPT } from '../access/account-hash.js'
 import { readAccount } from '../access/account.schema.js'
 import { RIGHTS } from '../access/right.js'
 import { UNTOLD_SETTING } from '../access/untold.js'
@@ -11,7 +12,7 @@ import { ProductError } from '../http/product-error.js'
 const object = z.record(z.string(), z.unknown())
 const time = z.iso.datetime({ offset: true })
 const version = z.int().min(0)
-const secretHash = z.string().regex(/^\$2[abxy]\$[0-9]{2}\$[./A-Za-z0-9]{53}$/, 'a hash of bcrypt')
+const secretHash = z.string().regex(new RegExp(`^${BCRYPT}$`), 'a hash of bcrypt')
 const certificate = z.strictObject({
   fingerprint: z.string(),
   root: z.string().nullable(),

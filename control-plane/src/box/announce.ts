@@ -1,4 +1,5 @@
 import net from 'node:net'
+import { dialledAddress, isLoopback } from '../system/addresses.js'
 import type { FirstStart } from './box-message.js'
 import type { BoxSettings } from './box-settings.js'
 import type { BoxPlaces } from './box-places.js'
@@ -16,8 +17,6 @@ export interface Announcement {
   /** Why there is no admin API yet. */
   readonly withoutControlPlane: string | undefined
 }
-
-const ANY_ADDRESS: Readonly<Record<string, string>> = { '0.0.0.0': '127.0.0.1', '::': '::1' }
 
 /** What runs where, and what to type next. */
 export function announcement(about: Announcement): string {
@@ -62,14 +61,14 @@ export function secretLines(firstStart: FirstStart | undefined): string[] {
 }
 
 function who(addresses: readonly string[]): string {
-  const strange = addresses.filter((address) => !/^(127\.|::1$)/.test(address))
+  const strange = addresses.filter((address) => !isLoopback(address))
   return strange.length === 0 ? 'everybody on this machine' : `everybody who reaches ${strange.join(', ')}`
 }
 
 /** Host and port as they stand in a URL: the name that clients know, else an address that is listened on. */
 function urlHost(addresses: readonly string[], names: readonly string[], port: number): string {
   const [first = '127.0.0.1'] = addresses
-  const isOpen = addresses.some((address) => !/^(127\.|::1$)/.test(address))
-  const host = (isOpen ? names[0] : undefined) ?? ANY_ADDRESS[first] ?? first
+  const isOpen = addresses.some((address) => !isLoopback(address))
+  const host = (isOpen ? names[0] : undefined) ?? dialledAddress(first)
   return net.isIPv6(host) ? `[${host}]:${port}` : `${host}:${port}`
 }

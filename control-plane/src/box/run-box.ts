@@ -1,10 +1,10 @@
-import fs from 'node:fs'
 import path from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
 import { openApplyScript } from '../front/applying/apply-script.js'
 import { findGeneration } from '../front/applying/apply-places.js'
+import { productVersion } from '../system/product-version.js'
 import { announcement, secretLines } from './announce.js'
-import { findConfiguration, rememberAsked } from './asked.js'
+import { findConfiguration, rememberAsked } from './asked-configuration.js'
 import { type BoxOptions, openBox } from './box.js'
 import { type FirstStart, SHOWN } from './box-message.js'
 import { controlPlanePart, corePart, nginxPart } from './children.js'
@@ -112,10 +112,7 @@ function partsOf(options: RunOptions, { settings, places, nginx }: Prepared, tal
 }
 
 function versionOf(root: string): string {
-  const { version }: { version: string } = JSON.parse(
-    fs.readFileSync(path.join(root, 'package.json'), 'utf8'),
-  )
-  return version
+  return productVersion(path.join(root, 'package.json'))
 }
 
 /**

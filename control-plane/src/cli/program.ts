@@ -1,7 +1,6 @@
-import { readFileSync } from 'node:fs'
-
 import { Command } from 'commander'
 
+import { productVersion } from '../system/product-version.js'
 import type { Run } from './command.js'
 import { addAccounts } from './commands/accounts.js'
 import { addAudit } from './commands/audit.js'
@@ -28,7 +27,7 @@ export function makeProgram(run: Run): Command {
     .description(
       'Looks after an Entrepot box: what it mirrors, who may push, how nginx serves, and what was changed.',
     )
-    .version(readVersion())
+    .version(productVersion())
     .addHelpText('after', EXIT_CODES)
   addLogin(program, run)
   addStatus(program, run)
@@ -42,9 +41,4 @@ export function makeProgram(run: Run): Command {
   addTokens(program, run)
   addBackup(program, run)
   return program
-}
-
-function readVersion(): string {
-  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8')
-  return /"version": "([^"]+)"/.exec(text)?.[1] ?? 'unknown'
 }

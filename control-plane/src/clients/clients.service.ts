@@ -11,7 +11,7 @@ import { type ClientBox, viewOfClientBox } from './client-box.js'
 import type { ClientSystem } from './client-files.js'
 import type { ShownClient } from './clients.schema.js'
 import { hasInstallScript, installScript, type ScriptedSystem } from './install-script.js'
-import { Lately } from './lately.js'
+import { MadeLately } from './made-lately.js'
 import { PROBE } from './probe-image.js'
 import { renderClient } from './render-client.js'
 
@@ -21,7 +21,7 @@ const SCRIPT_KEPT_MS = 2000
 /** What makes daemons and builders use this box, with its addresses, its upstreams, and its authority. */
 @Injectable()
 export class Clients {
-  readonly #scripts: Lately<ScriptedSystem, string>
+  readonly #scripts: MadeLately<ScriptedSystem, string>
 
   constructor(
     private readonly database: Database,
@@ -30,7 +30,7 @@ export class Clients {
     private readonly site: Site,
     clock: ClockProvider,
   ) {
-    this.#scripts = new Lately({ clock, keptMs: SCRIPT_KEPT_MS })
+    this.#scripts = new MadeLately({ clock, keptMs: SCRIPT_KEPT_MS })
   }
 
   async show(system: ClientSystem): Promise<ShownClient> {

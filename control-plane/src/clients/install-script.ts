@@ -2,6 +2,7 @@ import { type ClientBox, viewOfClientBox } from './client-box.js'
 import type { ClientFile, ClientSystem } from './client-files.js'
 import { LOGIN_PLACE } from './hosts-toml.js'
 import { renderClient } from './render-client.js'
+import { RKE2_CRICTL, RKE2_CRICTL_PROGRAM } from './systems/k3s.js'
 import { renderTemplate, type Viewable } from './templates.js'
 import { SYSTEM_TRUST } from './trust.js'
 import { documentText, joined, lineText, type Word } from './word.js'
@@ -84,14 +85,11 @@ function partOf(system: ScriptedSystem, files: readonly ClientFile[]): SystemPar
         units: joined`k3s k3s-agent`,
         ...{ crictlProgram: joined`k3s`, crictl: joined`k3s crictl` },
       }
-    case 'rke2': {
-      const crictlProgram = joined`/var/lib/rancher/rke2/bin/crictl`
+    case 'rke2':
       return {
         template: joined`install-k3s`,
         units: joined`rke2-server rke2-agent`,
-        crictlProgram,
-        crictl: joined`${crictlProgram} --runtime-endpoint unix:///run/k3s/containerd/containerd.sock`,
+        ...{ crictlProgram: RKE2_CRICTL_PROGRAM, crictl: RKE2_CRICTL },
       }
-    }
   }
 }

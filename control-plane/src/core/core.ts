@@ -76,8 +76,7 @@ export class Core {
   async checkUpstream(host: string): Promise<CheckedUpstream> {
     const running = this.#checks.get(host)
     if (running !== undefined) return running
-    if (this.#checks.size >= CHECKS_AT_ONCE)
-      throw unavailable(`${CHECKS_AT_ONCE} checks run already: try again in a minute`)
+    if (this.#checks.size >= CHECKS_AT_ONCE) throw unavailable(`${CHECKS_AT_ONCE} checks run already`)
     const check = this.#check(host).finally(() => this.#checks.delete(host))
     this.#checks.set(host, check)
     return check

@@ -4,7 +4,7 @@ import { ProductError } from '../http/product-error.js'
 import type { Clock } from '../system/clock.js'
 import { ANSWER_MS, answered, attended } from './attended.js'
 import { MIGRATION_LOCK, openSource } from './open-source.js'
-import { isCrossed, unavailable, unkeepable } from './unavailable.js'
+import { isBehindAnother, isCrossed, unavailable, unkeepable } from './unavailable.js'
 
 /** A change of the configuration waits for the one before it, also for another control plane's. */
 const CONFIGURATION_LOCK = MIGRATION_LOCK + 1
@@ -54,7 +54,7 @@ export class Database {
         return await run()
       } catch (error) {
         const told = await this.#told(error)
-        if (!(told instanceof ProductError) || told.failure !== 'database-unavailable') throw error
+        if (!isPassing(told)) throw error
         say(told.message)
         await this.#clock.sleep(pauseMs, signal)
       }
@@ -81,7 +81,10 @@ export class Database {
     }
   }
 
-  /** As `transaction`, one at a time over all control planes: for what changes the configuration. Tried once. */
+  /**
+   * As `transaction`, one at a time over all control planes: for what changes the configuration. Tried once.
+   * @throws ProductError `database-unavailable`, `change-under-way`
+   */
   async alone<T>(run: (manager: EntityManager) => Promise<T>): Promise<T> {
     try {
       return await this.#once(async (manager) => {
@@ -130,6 +133,8 @@ export class Database {
 
   /** As people are told it. */
   async #told(error: unknown): Promise<unknown> {
+    if (isBehindAnother(error))
+      return new ProductError('change-under-way', { seconds: TURN_MS / 1000 }, { cause: error })
     const away = unavailable(error)
     if (away === undefined) return unkeepable(error) ?? error
     const disk = await this.#sayOfDisk()
@@ -137,4 +142,12 @@ export class Database {
     const cause = `${away.detail.cause}; ${disk}`
     return new ProductError('database-unavailable', { cause }, { cause: error })
   }
+}
+
+/** Who waits may ask again: it is of no use to be told. */
+function isPassing(error: unknown): error is ProductError {
+  return (
+    error instanceof ProductError &&
+    (error.failure === 'database-unavailable' || error.failure === 'change-under-way')
+  )
 }

@@ -83,6 +83,7 @@ export class Certificates {
 
   async answer(id: string, body: RequestAnswer, caller: Caller): Promise<ChosenCertificate> {
     const folder = this.site.certificates
+    await this.#requireRequest(id)
     const checked = await this.#check((texts) => acceptForRequest(folder, id, { ...texts, ...given(body) }))
     return this.#use(checked, 'certificates.answer', caller)
   }
@@ -149,10 +150,15 @@ export class Certificates {
   }
 
   async dropRequest(id: string, caller: Caller): Promise<void> {
-    if ((await findRequest(this.site.certificates, id)) === undefined)
-      throw new ProductError('not-found', { what: 'certificate request', name: id })
+    await this.#requireRequest(id)
     await this.#note(caller, 'certificates.drop-request', id, {})
     await removeRequest(this.site.certificates, id)
+  }
+
+  /** @throws ProductError `not-found` */
+  async #requireRequest(id: string): Promise<void> {
+    if ((await findRequest(this.site.certificates, id)) === undefined)
+      throw new ProductError('not-found', { what: 'certificate request', name: id })
   }
 
   async #check(

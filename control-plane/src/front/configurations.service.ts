@@ -23,7 +23,7 @@ import type { ConfigurationDiff, ConfigurationRow } from './configuration.schema
 import { findServerCertificate } from './certificates/server-certificate.js'
 import { type Intent, readIntent, writeIntent } from './intent.js'
 import { Site } from './site.js'
-import { Together } from './together.js'
+import { RunTogether } from './run-together.js'
 
 /** One change of what is meant: done in the transaction that is kept only when the box takes it. */
 export interface Change<T> {
@@ -78,7 +78,7 @@ export class Configurations {
   readonly #answered = new WeakSet<Waiting>()
   /** Whose commit may or may not have been one. */
   readonly #undecided: Waiting[] = []
-  readonly #changes = new Together<Waiting>((batch) => this.#settle(batch), MOST_TOGETHER)
+  readonly #changes = new RunTogether<Waiting>((batch) => this.#settle(batch), MOST_TOGETHER)
 
   constructor(
     private readonly database: Database,

@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto'
 
-const BCRYPT = /\$2[abxy]\$[0-9]{2}\$[./A-Za-z0-9]{53}/g
+import { BCRYPT } from '../access/account-hash.js'
+
+const HASHES = new RegExp(BCRYPT, 'g')
 const SHOWN = 8
 
 /** Files as they may be shown to whoever may read: of a hash only whether it is another one than before. */
@@ -8,7 +10,7 @@ export function hideHashes(files: Readonly<Record<string, string>>): Record<stri
   return Object.fromEntries(
     Object.entries(files).map(([path, text]) => [
       path,
-      text.replaceAll(BCRYPT, (hash) => `(hidden, ${digest(hash)})`),
+      text.replaceAll(HASHES, (hash) => `(hidden, ${digest(hash)})`),
     ]),
   )
 }

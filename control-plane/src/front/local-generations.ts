@@ -20,31 +20,16 @@ import { namedCertificates } from './applying/named-certificates.js'
 import { findGeneration, generationFolder } from './applying/apply-places.js'
 import type { Applied, Generations, Standing, Rendered } from './generations.js'
 import type { Intent } from './intent.js'
-import { localListeners } from './local-listeners.js'
+import { type ListenersOptions, localListeners } from './local-listeners.js'
 import { nginxSettings } from './nginx-settings.schema.js'
 import { chooseCertificate, type ServedCertificate } from './served-certificate.js'
-import type { Site } from './site.js'
 
 /** Where the parts of a box on this machine meet; sockets and folders are absolute. */
-export interface LocalGenerationsOptions {
-  readonly site: Site
-  /** Addresses of the TLS listeners, and of the plain ones. */
-  readonly bind: readonly string[]
-  readonly httpBind: readonly string[]
+export interface LocalGenerationsOptions extends ListenersOptions {
   readonly storeRoot: string
   /** Whom nginx's workers run as; undefined for a plain user's nginx. */
   readonly workersUser: string | undefined
   readonly nginxVersion: string
-  readonly sockets: {
-    /** For clients who may push without a login: those of the plain listeners. */
-    readonly localCore: string
-    readonly core: string
-    /** For clients of TLS listeners where nobody may anything without a login. */
-    readonly closedCore: string
-    readonly control: string
-    readonly api: string
-    readonly generation: string
-  }
   readonly applying: ApplyOptions
   readonly sealing: Sealing
   readonly clock: Clock

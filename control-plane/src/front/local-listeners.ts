@@ -1,11 +1,28 @@
 import type { Listener, PlainListener } from '@entrepot/front'
 
 import type { Intent } from './intent.js'
-import type { LocalGenerationsOptions } from './local-generations.js'
 import { nginxSettings } from './nginx-settings.schema.js'
 import type { ServedCertificate } from './served-certificate.js'
-import { challengesOf } from './site.js'
+import { challengesOf, type Site } from './site.js'
 import { virtualHostsOf } from './virtual-hosts.js'
+
+/** Where nginx listens, and the sockets that it asks; all absolute. */
+export interface ListenersOptions {
+  readonly site: Site
+  /** Addresses of the TLS listeners, and of the plain ones. */
+  readonly bind: readonly string[]
+  readonly httpBind: readonly string[]
+  readonly sockets: {
+    /** For clients who may push without a login: those of the plain listeners. */
+    readonly localCore: string
+    readonly core: string
+    /** For clients of TLS listeners where nobody may anything without a login. */
+    readonly closedCore: string
+    readonly control: string
+    readonly api: string
+    readonly generation: string
+  }
+}
 
 interface Wanted {
   readonly intent: Intent
@@ -16,7 +33,7 @@ interface Wanted {
 
 /** Every address that nginx of this machine listens on. @throws SettingRefused */
 export function localListeners(
-  { site, bind, httpBind, sockets }: Pick<LocalGenerationsOptions, 'site' | 'bind' | 'httpBind' | 'sockets'>,
+  { site, bind, httpBind, sockets }: ListenersOptions,
   { intent, served, clientAuthorities }: Wanted,
 ): readonly Listener[] {
   const { ports } = site

@@ -18,6 +18,7 @@ interface Details {
   'not-allowed': { readonly needed: string; readonly has: string }
   refused: { readonly stage: string; readonly reason: string }
   'other-key': { readonly host: string }
+  'change-under-way': { readonly seconds: number }
   'database-unavailable': { readonly cause: string }
   'core-unavailable': { readonly cause: string }
   'disk-full': { readonly cause: string }
@@ -46,7 +47,11 @@ const FAILURES: {
     sentence: ({ fields }) =>
       fields.map(({ field, message }) => (field === '' ? message : `${field}: ${message}`)).join('; '),
   },
-  'not-readable': { status: 400, title: 'The request cannot be read', sentence: ({ cause }) => cause },
+  'not-readable': {
+    status: 400,
+    title: 'The request cannot be read',
+    sentence: ({ cause }) => `${cause}: /api/docs shows what each request looks like`,
+  },
   'not-restorable': {
     status: 400,
     title: 'The backup cannot be restored',
@@ -60,7 +65,8 @@ const FAILURES: {
   'wrong-token': {
     status: 401,
     title: 'This token is not known here',
-    sentence: () => 'the token is unknown, has ended, or was taken back',
+    sentence: () =>
+      'the token is unknown, has ended, or was taken back: send another, or start the box with ENTREPOT_ADMIN_TOKEN',
   },
   'not-allowed': {
     status: 403,
@@ -70,7 +76,7 @@ const FAILURES: {
   'not-found': {
     status: 404,
     title: 'There is none',
-    sentence: ({ what, name }) => `no ${what} is called ${name}`,
+    sentence: ({ what, name }) => `no ${what} is called ${name}: a list shows how each is called`,
   },
   'no-such-route': {
     status: 404,
@@ -80,7 +86,8 @@ const FAILURES: {
   exists: {
     status: 409,
     title: 'There is one already',
-    sentence: ({ what, name }) => `the ${what} ${name} is there already`,
+    sentence: ({ what, name }) =>
+      `the ${what} ${name} is there already: change that one, or choose another name`,
   },
   'last-admin': {
     status: 409,
@@ -129,6 +136,12 @@ const FAILURES: {
     title: 'Something is broken here',
     sentence: () => 'the log tells more, by the request id',
   },
+  'change-under-way': {
+    status: 503,
+    title: 'Another change has not ended',
+    sentence: ({ seconds }) =>
+      `another change has not ended within ${seconds} seconds; nothing of this one is done: try again`,
+  },
   'database-unavailable': {
     status: 503,
     title: 'Postgres cannot be asked',
@@ -138,7 +151,8 @@ const FAILURES: {
   'core-unavailable': {
     status: 503,
     title: 'The registry core cannot be asked',
-    sentence: ({ cause }) => cause,
+    sentence: ({ cause }) =>
+      `${cause}; the box starts it again by itself: try again in a minute, the lines of npm start say what is wrong`,
   },
   'disk-full': {
     status: 507,

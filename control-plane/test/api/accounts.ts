@@ -24,7 +24,10 @@ export function testAccounts(open: OpenStage): void {
       expect(read.body).not.toHaveProperty('password')
       expect(read.text).not.toContain('$2')
       const again = await api.refused(ACCOUNTS.create, { body: { name: 'ci-web' } })
-      expect(again).toMatchObject({ status: 409, detail: 'the account ci-web is there already' })
+      expect(again).toMatchObject({
+        status: 409,
+        detail: 'the account ci-web is there already: change that one, or choose another name',
+      })
     })
 
     test('a PUT makes one and shows its password, the same PUT again keeps that', async () => {

@@ -91,7 +91,8 @@ export function testTokens(open: OpenStage): void {
       clock.move(30_000)
       expect(await api.refused(HEALTH.get, { token })).toMatchObject({
         status: 401,
-        detail: 'the token is unknown, has ended, or was taken back',
+        detail:
+          'the token is unknown, has ended, or was taken back: send another, or start the box with ENTREPOT_ADMIN_TOKEN',
       })
     })
 

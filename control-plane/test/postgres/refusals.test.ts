@@ -8,6 +8,7 @@ import path from 'node:path'
 import { findPackage, type PostgresPackage } from '#control/box/postgres/find-package.js'
 import { startPostgres } from '#control/box/postgres/start-postgres.js'
 import { systemClock } from '#control/system/clock.js'
+import { systemRandom } from '#control/system/random.js'
 import { describeAsRoot } from '../support/needs-root.js'
 import { BoxFolder, killAndWait } from '../support/postgres-box.js'
 
@@ -29,7 +30,14 @@ async function refusal(
   const { folder = path.join(root, 'postgres'), runFolder = path.join(root, 'run'), found } = wishes
   const say = (): void => undefined
   try {
-    const started = startPostgres({ folder, runFolder, clock: systemClock, say, ...(found && { found }) })
+    const started = startPostgres({
+      folder,
+      runFolder,
+      clock: systemClock,
+      random: systemRandom,
+      say,
+      ...(found && { found }),
+    })
     await (await started).stop()
   } catch (error) {
     return Error.isError(error) ? `${error.name}: ${error.message}` : String(error)

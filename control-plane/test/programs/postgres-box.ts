@@ -2,6 +2,7 @@
 // ENTREPOT_TEST_DURABLE: it writes to the disk what it promises. Writes a line of JSON for each thing that happens.
 import { startPostgres } from '#control/box/postgres/start-postgres.js'
 import { systemClock } from '#control/system/clock.js'
+import { systemRandom } from '#control/system/random.js'
 
 const [folder = '', runFolder = ''] = process.argv.slice(2)
 const durable = process.env['ENTREPOT_TEST_DURABLE'] !== undefined
@@ -13,7 +14,14 @@ function tell(event: string, text: string): void {
 
 async function runOnce(): Promise<void> {
   const say = (line: string): void => tell('said', line)
-  const postgres = await startPostgres({ folder, runFolder, clock: systemClock, say, durable })
+  const postgres = await startPostgres({
+    folder,
+    runFolder,
+    clock: systemClock,
+    random: systemRandom,
+    say,
+    durable,
+  })
   const stop = (): void => {
     stopping = true
     void postgres.stop()

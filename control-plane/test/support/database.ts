@@ -7,6 +7,7 @@ import { Client } from 'pg'
 
 import { startPostgres } from '#control/box/postgres/start-postgres.js'
 import { systemClock } from '#control/system/clock.js'
+import { systemRandom } from '#control/system/random.js'
 
 /** A real PostgreSQL for the tests of one file, without fsync: nothing of it is to survive. */
 export interface TestPostgres {
@@ -32,6 +33,7 @@ export async function startTestPostgres(
     folder: path.join(folder, 'postgres'),
     runFolder: path.join(folder, 'run'),
     clock: systemClock,
+    random: systemRandom,
     say: () => undefined,
     durable: false,
   })

@@ -4,6 +4,7 @@ import path from 'node:path'
 import { afterEach, beforeEach, expect, test } from '@jest/globals'
 
 import { systemClock } from '../../system/clock.js'
+import { systemRandom } from '../../system/random.js'
 import { startPostgres } from './start-postgres.js'
 
 let root: string
@@ -55,7 +56,12 @@ async function abortedAt(program: string): Promise<unknown> {
   const [stopping, folder] = [new AbortController(), path.join(root, 'postgres')]
   const starting = startPostgres({
     ...{ folder, runFolder: path.join(root, 'run'), clock: systemClock, say: () => undefined },
-    ...{ found: packageOf(path.join(root, 'native')), durable: false, signal: stopping.signal },
+    ...{
+      random: systemRandom,
+      found: packageOf(path.join(root, 'native')),
+      durable: false,
+      signal: stopping.signal,
+    },
   }).catch((error: unknown) => error)
   await eventually(() => running().some((line) => line.includes(`/bin/${program} `)))
   stopping.abort(new Error('told to stop'))

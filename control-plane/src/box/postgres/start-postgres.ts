@@ -2,7 +2,7 @@ import { access, chmod, constants, mkdir } from 'node:fs/promises'
 import path from 'node:path'
 
 import type { Clock } from '../../system/clock.js'
-import { type Random, systemRandom } from '../../system/random.js'
+import type { Random } from '../../system/random.js'
 import { StartRefused } from '../start-refused.js'
 import type { Account } from './account.js'
 import { chooseAccount, giveTo } from './choose-account.js'
@@ -23,7 +23,7 @@ export interface PostgresOptions {
   readonly clock: Clock
   /** Told to the person who started the box, a line each. */
   readonly say: (line: string) => void
-  readonly random?: Random
+  readonly random: Random
   readonly found?: PostgresPackage
   /** `false` only where nothing is to survive (tests). */
   readonly durable?: boolean
@@ -54,7 +54,7 @@ export async function startPostgres(options: PostgresOptions): Promise<Postgres>
     runFolder,
     clock,
     say,
-    random = systemRandom,
+    random,
     durable = true,
     endsWithBox = false,
     signal = new AbortController().signal,

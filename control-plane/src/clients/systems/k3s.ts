@@ -3,6 +3,7 @@ import { stringify } from 'yaml'
 import type { ClientBoxView } from '../client-box.js'
 import { type ClientFile, type ClientFiles, type Identification, ownFile } from '../client-files.js'
 import { fingerprintNote } from '../trust.js'
+import { joined } from '../word.js'
 
 interface Distribution {
   readonly system: 'k3s' | 'rke2'
@@ -19,12 +20,16 @@ const K3S: Distribution = {
   restart: ['systemctl restart k3s         # a server', 'systemctl restart k3s-agent   # an agent'],
   crictl: 'k3s crictl',
 }
+/** It is in nobody's PATH. */
+export const RKE2_CRICTL_PROGRAM = joined`/var/lib/rancher/rke2/bin/crictl`
+/** The same with the socket of its own containerd. */
+export const RKE2_CRICTL = joined`${RKE2_CRICTL_PROGRAM} --runtime-endpoint unix:///run/k3s/containerd/containerd.sock`
 const RKE2: Distribution = {
   system: 'rke2',
   title: 'RKE2',
   folder: '/etc/rancher/rke2',
   restart: ['systemctl restart rke2-server   # a server', 'systemctl restart rke2-agent    # an agent'],
-  crictl: '/var/lib/rancher/rke2/bin/crictl --runtime-endpoint unix:///run/k3s/containerd/containerd.sock',
+  crictl: RKE2_CRICTL,
 }
 
 /** registries.yaml of k3s, read by its own containerd (docs.k3s.io, "Private Registry Configuration"). */

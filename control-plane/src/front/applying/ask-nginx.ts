@@ -5,6 +5,7 @@ import https from 'node:https'
 import { TLSSocket } from 'node:tls'
 import type { FrontSettings, Listener } from '@entrepot/front'
 
+import { dialledAddress } from '../../system/addresses.js'
 import { askOverSocket } from '../../system/ask-over-socket.js'
 
 /** What a listener must answer through a new configuration before it is kept. */
@@ -25,12 +26,11 @@ export interface Probe {
 const CORES_ANSWERS = [200, 401, 403, 503]
 /** Under this name the box asks its own listeners; neither core nor control plane logs what it asks. */
 export const PROBE = 'entrepot-probe'
-const DIALLED: Readonly<Record<string, string>> = { '0.0.0.0': '127.0.0.1', '::': '::1' }
 
 /** Every listener of a front: its handshake, and an answer. */
 export function probesOf({ listeners }: Pick<FrontSettings, 'listeners'>): readonly Probe[] {
   return listeners.flatMap((listener): readonly Probe[] => {
-    const place = { address: DIALLED[listener.address] ?? listener.address, port: listener.port }
+    const place = { address: dialledAddress(listener.address), port: listener.port }
     return questionsOf(listener).map((question) => ({ ...place, ...question }))
   })
 }

@@ -4,8 +4,8 @@ import type { RenderedFile } from '@entrepot/front'
 
 import { type ApplyPlaces, generationFolder } from './apply-places.js'
 
-/** What nginx reads of a generation; all else is the core's. */
-const NGINXS = /^(?:nginx\.conf$|mirror-clients\.pem$|errors\/|problems\/|authority\/)/
+/** What nginx does not read of a generation, but the core and clients; all else may be nginx's. */
+const OTHERS = /^(?:registry\.yml$|upstreams\/|ca\.pem$)/
 
 /** Whether nginx would do with these files what it does with those of the generation that it runs. */
 export async function isSameFront(
@@ -14,7 +14,7 @@ export async function isSameFront(
   running: string,
 ): Promise<boolean> {
   const folder = generationFolder(places, running)
-  const compared = files.filter((file) => NGINXS.test(file.path))
+  const compared = files.filter((file) => !OTHERS.test(file.path))
   const found = await Promise.all(compared.map((file) => readText(path.join(folder, file.path))))
   return compared.every(({ text }, at) => found[at] === renamed(places, text, { from: id, to: running }))
 }

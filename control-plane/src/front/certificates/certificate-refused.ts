@@ -143,11 +143,15 @@ const ROWS: { readonly [R in CertificateRefusal]: Row<Details[R]> } = {
     'certificate',
     ({ why }) => `OpenSSL takes no server with this certificate and key: ${why}`,
   ],
-  'request-unknown': ['request', ({ id }) => `there is no certificate request ${JSON.stringify(id)}`],
+  'request-unknown': [
+    'request',
+    ({ id }) =>
+      `there is no certificate request ${JSON.stringify(id)}: GET certificates/requests lists those that there are`,
+  ],
   'other-request': [
     'certificate',
     ({ id, certificates }) =>
-      `none of the certificates (${certificates.map(label).join('; ')}) was issued for the request ${id}: its key is another`,
+      `none of the certificates (${certificates.map(label).join('; ')}) was issued for the request ${id}: its key is another; name the request that it answers, or upload it with its key`,
   ],
   'acme-directory-invalid': [
     'acme',

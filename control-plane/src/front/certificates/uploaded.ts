@@ -6,7 +6,7 @@ import { type CertificateWarning, warningOf } from './certificate-warning.js'
 import { type Chain, isSignedBy, sortChain, whichOf } from './chain.js'
 import { expiryOf } from './expiry.js'
 import { type CertificateName, covers } from './names.js'
-import { readUploaded, type Uploaded, type UploadedCertificate } from './pem.js'
+import { nameOn1Line, readUploaded, type Uploaded, type UploadedCertificate } from './pem.js'
 import { type ServerCertificate, serverCertificate } from './server-certificate.js'
 import { checkKeyStrength, checkSignature } from './weakness.js'
 
@@ -93,7 +93,7 @@ function checkWhole(chain: Chain, { allowUnknownIssuer = false, roots }: Uploade
   if (served.some(({ x509 }) => known.some((root) => isSignedBy(x509, root)))) return true
   if (allowUnknownIssuer) return false
   const last = served.at(-1) ?? chain.leaf
-  throw new CertificateRefused('issuer-missing', { which: last.which, issuer: issuerOf(last.x509) })
+  throw new CertificateRefused('issuer-missing', { which: last.which, issuer: nameOn1Line(last.x509.issuer) })
 }
 
 /** The last word is that of the library that nginx uses as well. */
@@ -120,7 +120,7 @@ function chainWarnings(chain: Chain, { certificates }: Uploaded, isWhole: boolea
     ...(root === leaf ? [warningOf('self-issued', {})] : []),
     ...(wanted.some((one, at) => one !== used[at]) ? [warningOf('sorted', {})] : []),
     ...(unused.length > 0 ? [warningOf('unused', { certificates: whichOf(unused) })] : []),
-    ...(isWhole ? [] : [warningOf('issuer-not-sent', { issuer: issuerOf(last.x509) })]),
+    ...(isWhole ? [] : [warningOf('issuer-not-sent', { issuer: nameOn1Line(last.x509.issuer) })]),
   ]
 }
 
@@ -137,10 +137,6 @@ function dateWarnings(chain: Chain, certificate: ServerCertificate, now: Date): 
       .filter(({ x509 }) => x509.validToDate < validToDate)
       .map(({ x509, which }) => warningOf('issuer-ends-first', { which, end: x509.validToDate })),
   ]
-}
-
-function issuerOf(x509: X509Certificate): string {
-  return x509.issuer.replaceAll('\n', ', ')
 }
 
 function pemOf(x509: X509Certificate): string {

@@ -1,7 +1,7 @@
 import type { Clock } from '../system/clock.js'
 
 /** What everybody may ask for and costs much: made once for all who ask meanwhile, and once in a while. */
-export class Lately<K, V> {
+export class MadeLately<K, V> {
   readonly #options: { readonly clock: Clock; readonly keptMs: number }
   readonly #made = new Map<K, { readonly sinceMs: number; readonly value: Promise<V> }>()
 

@@ -1,5 +1,5 @@
 /** Runs what came while the last run went on as one: `run` is called with at most `most` items, one call at a time. */
-export class Together<T> {
+export class RunTogether<T> {
   readonly #waiting: T[] = []
   readonly #run: (items: readonly T[]) => Promise<void>
   readonly #most: number

@@ -4,6 +4,7 @@ import type { BoxOptions } from './box.js'
 import type { BoxSettings } from './box-settings.js'
 import type { BoxPlaces } from './box-places.js'
 
+/** What this start is to run: by it a configuration of an earlier one is known to be the same. */
 export interface Asked {
   readonly settings: BoxSettings
   readonly places: BoxPlaces

@@ -1,12 +1,12 @@
 import { expect, test } from '@jest/globals'
 
-import { Lately } from '#control/clients/lately.js'
+import { MadeLately } from '#control/clients/made-lately.js'
 
 import { MovedClock } from '../support/moved-clock.js'
 
 test('what many ask for is made once, and again after a while', async () => {
   const clock = new MovedClock()
-  const lately = new Lately<string, number>({ clock, keptMs: 60_000 })
+  const lately = new MadeLately<string, number>({ clock, keptMs: 60_000 })
   let made = 0
   const ask = () => lately.get('docker', async () => ++made)
   expect(await Promise.all(Array.from({ length: 100 }, ask))).toEqual(Array.from({ length: 100 }, () => 1))
@@ -16,7 +16,7 @@ test('what many ask for is made once, and again after a while', async () => {
 })
 
 test('what could not be made is tried again at once', async () => {
-  const lately = new Lately<string, number>({ clock: new MovedClock(), keptMs: 60_000 })
+  const lately = new MadeLately<string, number>({ clock: new MovedClock(), keptMs: 60_000 })
   await expect(lately.get('docker', async () => Promise.reject(new Error('no database')))).rejects.toThrow(
     'no',
   )
