@@ -3,7 +3,7 @@ import { Injectable } from '@nestjs/common'
 import { CoreImages } from '../core/core-images.js'
 import { Database } from '../database/database.js'
 import { Certificates } from '../front/certificates.service.js'
-import { type Intent, readIntent } from '../front/intent.js'
+import { type Intent, readFrontIntent } from '../front/intent.js'
 import { nginxSettings } from '../front/nginx-settings.schema.js'
 import { Site } from '../front/site.js'
 import { ClockProvider } from '../system/providers.js'
@@ -63,8 +63,9 @@ export class Clients {
   }
 
   async #box(): Promise<{ readonly box: ClientBox; readonly publicKey: string }> {
-    const { upstreams, nginx } = await this.database.transaction(readIntent)
-    const { caPem, fingerprint, isKnownAnyway, publicKey } = await this.certificates.trusted()
+    const intent = await this.database.transaction(readFrontIntent)
+    const { upstreams, nginx } = intent
+    const { caPem, fingerprint, isKnownAnyway, publicKey } = await this.certificates.trusted(intent)
     const { registry, mirror, tls, mirrorTls } = this.site.ports
     const box: ClientBox = {
       host: this.site.host,

@@ -103,7 +103,7 @@ export class Acme {
   }
 
   /** Null when no ACME server is in force. */
-  async look(intent: Intent): Promise<AcmeShown | null> {
+  async look(intent: Pick<Intent, 'acme' | 'certificate'>): Promise<AcmeShown | null> {
     const { acme } = intent
     if (acme === undefined || acme === null) return null
     const { reason, triedAt, nextTryAt, terms } = await this.database.transaction(readAcmeState)

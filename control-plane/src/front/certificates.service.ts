@@ -32,7 +32,7 @@ import type {
   RequestWish,
 } from './certificates.schema.js'
 import { Configurations } from './configurations.service.js'
-import { CERTIFICATE_SETTING, readIntent } from './intent.js'
+import { CERTIFICATE_SETTING, type FrontIntent, readFrontIntent, readIntent } from './intent.js'
 import { findServedCertificate, type FoundCertificate, namesOf } from './served-certificate.js'
 import { SettingEntity } from './setting.entity.js'
 import { Site } from './site.js'
@@ -51,7 +51,7 @@ export class Certificates {
   ) {}
 
   async show(): Promise<CertificatesShown> {
-    const intent = await this.database.transaction(readIntent)
+    const intent = await this.database.transaction(readFrontIntent)
     return { ...this.#shown(await findServedCertificate(intent, this)), acme: await this.acme.look(intent) }
   }
 
@@ -61,11 +61,8 @@ export class Certificates {
   }
 
   /** Whom clients have to trust for what is shown now, and its key as curl pins it: base64 of SHA-256. */
-  async trusted() {
-    const { authority, ca, server } = await findServedCertificate(
-      await this.database.transaction(readIntent),
-      this,
-    )
+  async trusted(intent: FrontIntent) {
+    const { authority, ca, server } = await findServedCertificate(intent, this)
     const caPem = authority ?? ca.pem
     const key = new X509Certificate(server.pem).publicKey.export({ type: 'spki', format: 'der' })
     return {

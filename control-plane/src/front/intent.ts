@@ -43,11 +43,23 @@ export const CERTIFICATE_SETTING = 'certificate'
 /** The row that holds `Intent.acme`. */
 export const ACME_SETTING = 'acme'
 
+/** All but who may log in. */
+export type FrontIntent = Omit<Intent, 'accounts'>
+
 /** Reads it as this transaction sees it. */
 export async function readIntent(manager: EntityManager): Promise<Intent> {
+  const front = await readFrontIntent(manager)
+  const accounts = await manager.find(AccountEntity, { order: { name: 'ASC' } })
+  return {
+    ...front,
+    accounts: accounts.map(({ name, secretHash, settings }) => ({ name, secretHash, settings })),
+  }
+}
+
+/** The same without the accounts, which may be many. */
+export async function readFrontIntent(manager: EntityManager): Promise<FrontIntent> {
   const nginx = await manager.findOneBy(SettingEntity, { name: 'nginx' })
   const upstreams = await manager.find(UpstreamEntity, { order: { position: 'ASC', host: 'ASC' } })
-  const accounts = await manager.find(AccountEntity, { order: { name: 'ASC' } })
   const certificate = await manager.findOneBy(SettingEntity, { name: CERTIFICATE_SETTING })
   const acme = await manager.findOneBy(SettingEntity, { name: ACME_SETTING })
   return {
@@ -55,7 +67,6 @@ export async function readIntent(manager: EntityManager): Promise<Intent> {
     certificate: (certificate?.value as Intent['certificate'] | undefined) ?? null,
     acme: (acme?.value as AcmeIntent | undefined) ?? null,
     upstreams: upstreams.map(({ host, settings, sealedPassword }) => ({ host, settings, sealedPassword })),
-    accounts: accounts.map(({ name, secretHash, settings }) => ({ name, secretHash, settings })),
   }
 }
 

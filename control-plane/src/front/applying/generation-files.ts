@@ -3,6 +3,7 @@ import { chmod, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promi
 import path from 'node:path'
 import type { RenderedFile } from '@entrepot/front'
 
+import { KeptByFiles } from '../../system/kept-by-files.js'
 import { syncFolder } from '../../system/sync-folder.js'
 import { type ApplyPlaces, generationFolder } from './apply-places.js'
 
@@ -48,10 +49,15 @@ export async function findDrift(places: Pick<ApplyPlaces, 'config'>, id: string)
   for (const line of (await readFile(path.join(folder, SUMS), 'utf8')).split('\n').filter(Boolean)) {
     const [sum, name = ''] = line.split('  ')
     if (!found.delete(name)) drift.push({ path: name, what: 'missing' })
-    else if (sha256(await readFile(path.join(folder, name))) !== sum)
-      drift.push({ path: name, what: 'changed' })
+    else if ((await sumOf(path.join(folder, name))) !== sum) drift.push({ path: name, what: 'changed' })
   }
   return [...drift, ...[...found].map((name): Drift => ({ path: name, what: 'added' }))]
+}
+
+const sums = new KeptByFiles<string>()
+
+function sumOf(file: string): Promise<string> {
+  return sums.get([file], async () => sha256(await readFile(file)))
 }
 
 function sumsOf(files: readonly RenderedFile[]): RenderedFile {

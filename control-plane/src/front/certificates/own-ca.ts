@@ -9,6 +9,7 @@ import {
 import path from 'node:path'
 
 import type { Clock } from '../../system/clock.js'
+import { KeptByFiles } from '../../system/kept-by-files.js'
 import type { Random } from '../../system/random.js'
 import { CertificateRefused } from './certificate-refused.js'
 import { createDurably } from './create-durably.js'
@@ -71,19 +72,24 @@ export function ownCaFiles(folder: string): OwnCaFiles {
 export async function readOrMakeOwnCa(options: OwnCaOptions): Promise<OwnCa> {
   const { folder, random } = options
   const files = ownCaFiles(folder)
-  const there = await findText(files.certificate)
-  if (there !== undefined) return readOwnCa(files, there)
+  const there = await findOwnCa(folder)
+  if (there !== undefined) return there
   await createDurably({ file: files.key, text: newKeyPem(), mode: 0o600, random })
   const key = parseKey(files.key, (await findKeyText(files.key)) ?? '')
   await createDurably({ file: files.certificate, text: await selfSigned(key, options), mode: 0o644, random })
   return readOwnCa(files, (await findText(files.certificate)) ?? '')
 }
 
+/** Whoever looks at the box asks for it. */
+const kept = new KeptByFiles<OwnCa | undefined>()
+
 /** The authority; undefined when none was made yet. @throws CertificateRefused as `readOrMakeOwnCa` does */
 export async function findOwnCa(folder: string): Promise<OwnCa | undefined> {
   const files = ownCaFiles(folder)
-  const pem = await findText(files.certificate)
-  return pem === undefined ? undefined : readOwnCa(files, pem)
+  return kept.get([files.certificate, files.key], async () => {
+    const pem = await findText(files.certificate)
+    return pem === undefined ? undefined : readOwnCa(files, pem)
+  })
 }
 
 /** A new server certificate for these names, with a key of its own. */
@@ -108,10 +114,17 @@ export async function issueServerCertificate(
   return serverCertificate(pem, privateKey.export({ type: 'pkcs8', format: 'pem' }).toString())
 }
 
+/** Both are the same values as long as their files are. */
+const issuers = new WeakMap<ServerCertificate, { readonly ca: OwnCa; readonly isIssued: boolean }>()
+
 /** Whether clients that have this authority take a certificate: it needs the authority's name, and its signature. */
 export function isIssuedBy(ca: OwnCa, certificate: ServerCertificate): boolean {
+  const known = issuers.get(certificate)
+  if (known?.ca === ca) return known.isIssued
   const x509 = new X509Certificate(certificate.pem)
-  return x509.checkIssued(new X509Certificate(ca.pem)) && x509.verify(createPublicKey(ca.key))
+  const isIssued = x509.checkIssued(new X509Certificate(ca.pem)) && x509.verify(createPublicKey(ca.key))
+  issuers.set(certificate, { ca, isIssued })
+  return isIssued
 }
 
 async function selfSigned(key: KeyObject, { boxName, clock, random }: OwnCaOptions): Promise<string> {

@@ -10,7 +10,8 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 
 import { systemClock } from '../../system/clock.js'
 import { systemRandom } from '../../system/random.js'
-import { ensureOwnCertificates, type OwnCertificates } from './own-certificates.js'
+import { ensureOwnCertificates, findOwnCertificates, type OwnCertificates } from './own-certificates.js'
+import { findServerCertificate } from './server-certificate.js'
 
 const DAY_MS = 24 * 60 * 60 * 1000
 const NAMES = ['registry.example', 'quay.io', '127.0.0.1', '::1']
@@ -228,5 +229,53 @@ describe('an authority that cannot be used is said, and never made anew in silen
       field: 'names',
     })
     expect(() => readdirSync(folder)).toThrow('ENOENT')
+  })
+})
+
+describe('what was read is kept, and yet', () => {
+  /** Long enough after they were written that what was read of them is kept. */
+  async function untilOld(...files: readonly string[]): Promise<void> {
+    const youngest = Math.max(...files.map((file) => statSync(file).ctimeMs))
+    while (systemClock.now().getTime() < youngest + 200) await systemClock.sleep(10)
+  }
+
+  test('a key of the same size in the place of another is seen at once', async () => {
+    const [one, other] = [await ensure(), await ensure(['other.example'])]
+    await untilOld(one.certificate, one.key)
+    const { fingerprint } = one.server
+    expect(await findServerCertificate(folder, fingerprint)).toEqual(one.server)
+    expect(statSync(other.key).size).toBe(statSync(one.key).size)
+    writeFileSync(one.key, readFileSync(other.key))
+    expect(await findServerCertificate(folder, fingerprint)).toBeUndefined()
+    writeFileSync(one.certificate, readFileSync(other.certificate))
+    expect(await findServerCertificate(folder, fingerprint)).toEqual(other.server)
+  })
+
+  test('another authority in the place of the own one is seen at once', async () => {
+    const made = await ensure()
+    const elsewhere = `${folder}-2`
+    const other = await ensureOwnCertificates({
+      ...{ folder: elsewhere, names: NAMES, clock: { now: () => now }, random: systemRandom },
+    })
+    await untilOld(made.caFile, made.key, other.caFile)
+    expect((await ensure()).ca).toBe((await ensure()).ca)
+    for (const name of ['ca.pem', 'ca.key'])
+      writeFileSync(path.join(folder, name), readFileSync(path.join(elsewhere, name)))
+    const again = await ensure()
+    expect([again.fingerprint, again.server.fingerprint]).toEqual([
+      other.fingerprint,
+      expect.not.stringMatching(made.server.fingerprint),
+    ])
+  })
+
+  test('its end is that of now', async () => {
+    const made = await ensure()
+    await untilOld(made.caFile, made.certificate)
+    expect((await ensure()).server).toEqual(made.server)
+    now = new Date(made.server.notAfter.getTime() - DAY_MS)
+    expect((await findOwnCertificates({ folder, names: NAMES, clock: { now: () => now } })).server).toEqual(
+      made.server,
+    )
+    expect((await ensure()).server.fingerprint).not.toBe(made.server.fingerprint)
   })
 })

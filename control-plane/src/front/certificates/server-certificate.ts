@@ -3,6 +3,7 @@ import { chmod, readdir, readFile, stat } from 'node:fs/promises'
 import path from 'node:path'
 
 import { errorCode } from '../../system/error-code.js'
+import { KeptByFiles } from '../../system/kept-by-files.js'
 import type { Random } from '../../system/random.js'
 import { createDurably, makeFolder } from './create-durably.js'
 import type { Validity } from './expiry.js'
@@ -68,14 +69,19 @@ export async function storeServerCertificate(
   return files
 }
 
+/** Reading a pair and trying its key takes a millisecond, and each look at the box asks for all of them. */
+const kept = new KeptByFiles<ServerCertificate | undefined>()
+
 /** One by its fingerprint; undefined when it is not there whole, with the key that fits. */
 export async function findServerCertificate(
   folder: string,
   fingerprint: string,
 ): Promise<ServerCertificate | undefined> {
   const files = serverCertificateFiles(folder, fingerprint)
-  const [pem, keyPem] = await Promise.all([findText(files.certificate), findText(files.key)])
-  return pem === undefined || keyPem === undefined ? undefined : findPair(pem, keyPem)
+  return kept.get([files.certificate, files.key], async () => {
+    const [pem, keyPem] = await Promise.all([findText(files.certificate), findText(files.key)])
+    return pem === undefined || keyPem === undefined ? undefined : findPair(pem, keyPem)
+  })
 }
 
 /** All that are there whole; what a hand or a broken disk left behind is passed over. */
