@@ -17,7 +17,7 @@ import {
   removeOldConfigurations,
   textsOf,
 } from './configuration-history.js'
-import { type Applied, Generations, type Rendered } from './generations.js'
+import { type Applied, Generations, type Rendered, renderOrRefuse } from './generations.js'
 import { ConfigurationEntity } from './configuration.entity.js'
 import type { ConfigurationDiff, ConfigurationRow } from './configuration.schema.js'
 import { findServerCertificate } from './certificates/server-certificate.js'
@@ -194,7 +194,8 @@ export class Configurations {
     return this.database.alone(async (manager) => {
       await ensure(manager)
       const intent = await readIntent(manager)
-      const rendered = await this.generations.render(intent)
+      const rendered = await renderOrRefuse(this.generations, intent)
+      if ('outcome' in rendered) return rendered
       const applied = await this.generations.apply(rendered)
       if (await isNews(manager, rendered))
         await this.#keep(manager, { author: 'entrepot', reason: 'start' }, { intent, rendered }, applied)

@@ -1,5 +1,6 @@
 import type { RenderedFile } from '@entrepot/front'
 
+import { ProductError } from '../http/product-error.js'
 import type { Probe } from './applying/ask-nginx.js'
 import type { Intent } from './intent.js'
 
@@ -40,4 +41,14 @@ export abstract class Generations {
   abstract look(): Promise<Standing>
   /** Files of certificates that nginx reads, or may be sent back to. */
   abstract certificateFiles(): Promise<ReadonlySet<string>>
+}
+
+/** What was meant under other variables, or by another version, may be none to us: the API must be there then to mend it. */
+export async function renderOrRefuse(generations: Generations, intent: Intent): Promise<Rendered | Applied> {
+  try {
+    return await generations.render(intent)
+  } catch (error) {
+    if (!(error instanceof ProductError)) throw error
+    return { outcome: 'refused', stage: 'settings', reason: error.message }
+  }
 }

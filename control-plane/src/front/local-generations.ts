@@ -11,7 +11,6 @@ import { ProductError } from '../http/product-error.js'
 import type { Clock } from '../system/clock.js'
 import type { Random } from '../system/random.js'
 import type { Sealing } from '../system/sealed.js'
-import { openSecrets, withoutProxyPassword } from '../upstreams/upstream-secrets.js'
 import { applyGeneration, type ApplyOptions } from './applying/apply-generation.js'
 import { probesOf, runningGeneration } from './applying/ask-nginx.js'
 import { countDraining } from './applying/draining.js'
@@ -21,6 +20,7 @@ import { findGeneration, generationFolder } from './applying/apply-places.js'
 import type { Applied, Generations, Standing, Rendered } from './generations.js'
 import type { Intent } from './intent.js'
 import { type ListenersOptions, localListeners } from './local-listeners.js'
+import { localUpstreams } from './local-upstreams.js'
 import { nginxSettings } from './nginx-settings.schema.js'
 import { chooseCertificate, type ServedCertificate } from './served-certificate.js'
 
@@ -56,7 +56,7 @@ export class LocalGenerations implements Generations {
       .replaceAll(/[^0-9]/g, '')
       .slice(0, 14)}-${random.bytes(4).toString('hex')}`
     const folder = generationFolder(applying.places, id)
-    const { upstreams, files, secrets } = this.#upstreamsOf(intent, folder)
+    const { upstreams, files, secrets } = localUpstreams(intent, { folder, sealing: this.#options.sealing })
     try {
       const { front, served, clients } = await this.#frontOf(intent, folder)
       const registry = this.#registryOf(intent, upstreams)
@@ -111,32 +111,6 @@ export class LocalGenerations implements Generations {
     return { front, served, clients }
   }
 
-  #upstreamsOf({ upstreams }: Intent, folder: string) {
-    const rendered = upstreams.map(({ host, settings: { ca, proxy, ...settings }, sealedPassword }) => {
-      const name = `upstreams/${host.replaceAll(/[^a-z0-9.-]/g, '_')}`
-      const { password, proxyPassword } = openSecrets(this.#options.sealing, host, sealedPassword)
-      return {
-        upstream: {
-          ...{ host, ...settings },
-          ...(proxy !== undefined && { proxy: withoutProxyPassword(proxy) }),
-          ...(typeof ca === 'string' && { ca: `${folder}/${name}.ca.pem` }),
-          ...(password !== undefined && { passwordFile: `${folder}/${name}.password` }),
-          ...(proxyPassword !== undefined && { proxyPasswordFile: `${folder}/${name}.proxy-password` }),
-        },
-        files: typeof ca === 'string' ? [privateFile(`${name}.ca.pem`, ca)] : [],
-        secrets: [
-          ...(password === undefined ? [] : [privateFile(`${name}.password`, password)]),
-          ...(proxyPassword === undefined ? [] : [privateFile(`${name}.proxy-password`, proxyPassword)]),
-        ],
-      }
-    })
-    return {
-      upstreams: rendered.map(({ upstream }) => upstream),
-      files: rendered.flatMap(({ files }) => files),
-      secrets: rendered.flatMap(({ secrets }) => secrets),
-    }
-  }
-
   #registryOf({ accounts }: Intent, upstreams: readonly object[]): RenderedFile {
     const { storeRoot, sockets } = this.#options
     return renderRegistry({
@@ -156,10 +130,6 @@ export class LocalGenerations implements Generations {
       },
     } as Parameters<typeof renderRegistry>[0])
   }
-}
-
-function privateFile(path: string, text: string): RenderedFile {
-  return { path, mode: 0o600, text }
 }
 
 /** What no renderer takes is a wrong request: the sentence says which setting. */

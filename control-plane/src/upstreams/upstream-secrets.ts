@@ -38,6 +38,20 @@ export function openSecrets(sealing: Sealing, host: string, sealed: string | nul
     : { password: data.password, proxyPassword: data.proxyPassword }
 }
 
+/** Undefined for what another key has sealed: whoever reads it goes on without. */
+export function findSecrets(
+  sealing: Sealing,
+  host: string,
+  sealed: string | null,
+): UpstreamSecrets | undefined {
+  try {
+    return openSecrets(sealing, host, sealed)
+  } catch (error) {
+    if (error instanceof ProductError) return undefined
+    throw error
+  }
+}
+
 function opened(sealing: Sealing, host: string, sealed: string): string {
   try {
     return sealing.open(sealed, ownerOf(host))

@@ -21,7 +21,7 @@ import {
   type UpstreamSettings,
   type UpstreamState,
 } from './upstream.schema.js'
-import { openSecrets, sealSecrets } from './upstream-secrets.js'
+import { findSecrets, sealSecrets } from './upstream-secrets.js'
 
 /** What is mirrored as shipped. */
 export const UPSTREAM_HOSTS = [
@@ -48,14 +48,14 @@ export class Upstreams {
         .getMany(),
     )
     const page = cutPage(rows, limit, ({ host }) => host)
-    return { ...page, items: page.items.map(shown) }
+    return { ...page, items: page.items.map((row) => this.#shown(row)) }
   }
 
   async get(named: string): Promise<Versioned<Upstream>> {
     const host = canonicalHost(named)
     const row = await this.database.transaction((manager) => manager.findOneBy(UpstreamEntity, { host }))
     if (row === null) throw new ProductError('not-found', { what: 'upstream', name: host })
-    return new Versioned(shown(row), row.version)
+    return new Versioned(this.#shown(row), row.version)
   }
 
   /** As the core sees it now. */
@@ -99,7 +99,7 @@ export class Upstreams {
         if (row === null) throw new ProductError('not-found', { what: 'upstream', name: host })
         requireMatch(ifMatch, 'upstream', row.version)
         await manager.delete(UpstreamEntity, { host })
-        return { answer: undefined, before: shown(row) }
+        return { answer: undefined, before: this.#shown(row) }
       },
     })
   }
@@ -125,9 +125,9 @@ export class Upstreams {
         requireMatch(ifMatch, 'upstream', row?.version ?? 0)
         const after = await this.#save(manager, host, row, next(row))
         return {
-          answer: new Versioned(shown(after), after.version),
-          ...(row !== null && { before: shown(row) }),
-          after: shown(after),
+          answer: new Versioned(this.#shown(after), after.version),
+          ...(row !== null && { before: this.#shown(row) }),
+          after: this.#shown(after),
         }
       },
     })
@@ -151,15 +151,18 @@ export class Upstreams {
   }
 
   #beforeOf({ host, settings, sealedPassword }: UpstreamEntity): UpstreamBefore {
-    return { settings, secrets: openSecrets(this.sealing, host, sealedPassword) }
+    const none = { password: undefined, proxyPassword: undefined }
+    return { settings, secrets: findSecrets(this.sealing, host, sealedPassword) ?? none }
+  }
+
+  /** A password that another key has sealed is none. */
+  #shown({ host, settings, sealedPassword }: UpstreamEntity): Upstream {
+    const { password } = findSecrets(this.sealing, host, sealedPassword) ?? {}
+    return { host, ...settings, hasPassword: password !== undefined && settings['username'] !== undefined }
   }
 }
 
 /** `registry.example:5000` is kept as the store writes it, `registry.example_5000`. */
 function canonicalHost(named: string): string {
   return findUpstreamHost(named) ?? named
-}
-
-function shown({ host, settings, sealedPassword }: UpstreamEntity): Upstream {
-  return { host, ...settings, hasPassword: sealedPassword !== null && settings['username'] !== undefined }
 }

@@ -35,5 +35,22 @@ export function testOtherKey(freshDatabase: () => Promise<string>): void {
         await after.close()
       }
     })
+
+    test('what cannot be opened any more keeps no API from starting, and is set anew there', async () => {
+      const url = await freshDatabase()
+      const before = await openApiStage({ url, key: 1 })
+      await before.api.done(UPSTREAMS.put, { path: { host: HOST }, body: { username: 'a', password: 'p' } })
+      await before.close()
+      const after = await openApiStage({ url, key: 2 })
+      try {
+        const { body } = await after.api.done(UPSTREAMS.get, { path: { host: HOST } })
+        expect(body).toMatchObject({ username: 'a', hasPassword: false })
+        const anew = { path: { host: HOST }, body: { username: 'a', password: 'q' } }
+        expect((await after.api.done(UPSTREAMS.put, anew)).body).toMatchObject({ hasPassword: true })
+        expect(after.box.last(`${HOST}.password`)).toBe('q')
+      } finally {
+        await after.close()
+      }
+    })
   })
 }
