@@ -16,7 +16,7 @@ afterEach(() => fs.rmSync(folder, { recursive: true }))
 
 async function ensure(secretKeyFile?: string): Promise<void> {
   await ensureSecretKey(
-    { secretKey, postgres: path.join(folder, 'postgres') },
+    { secretKey, postgres: path.join(folder, 'postgres'), currentConfig: path.join(folder, 'current') },
     { secretKeyFile },
     systemRandom,
   )
@@ -31,8 +31,11 @@ test('the first start makes 32 bytes that only their owner reads, and the second
   expect(fs.readFileSync(secretKey, 'utf8')).toBe(made)
 })
 
-test('a key that is lost while there is a database is not replaced by one that fits nothing', async () => {
-  fs.mkdirSync(path.join(folder, 'postgres'))
+test.each([
+  ['the database is here', 'postgres'],
+  ['the database is elsewhere, and a configuration was in force', 'current'],
+])('a key that is lost while %s is not replaced by one that fits nothing', async (_where, name) => {
+  fs.mkdirSync(path.join(folder, name))
   await expect(ensure()).rejects.toThrow(
     `${secretKey} is missing, and without it nobody can read the passwords`,
   )

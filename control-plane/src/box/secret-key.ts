@@ -12,7 +12,7 @@ const KEY_BYTES = 32
  * @throws StartRefused when it is missing later, or is none
  */
 export async function ensureSecretKey(
-  { secretKey, postgres }: Pick<BoxPlaces, 'secretKey' | 'postgres'>,
+  { secretKey, postgres, currentConfig }: Pick<BoxPlaces, 'secretKey' | 'postgres' | 'currentConfig'>,
   { secretKeyFile }: Pick<BoxSettings, 'secretKeyFile'>,
   random: Random,
 ): Promise<void> {
@@ -20,7 +20,8 @@ export async function ensureSecretKey(
     if (secretKeyFile !== undefined) {
       throw new StartRefused('secret-key-not-there', { file: secretKey })
     }
-    if (fs.existsSync(postgres)) {
+    // A database of DATABASE_URL leaves no folder here, but what was once in force does.
+    if (fs.existsSync(postgres) || fs.existsSync(currentConfig)) {
       throw new StartRefused('secret-key-lost', { file: secretKey })
     }
     const text = `${random.bytes(KEY_BYTES).toString('base64')}\n`
