@@ -2,6 +2,7 @@ import { collectDefaultMetrics, Gauge, type Registry } from 'prom-client'
 
 import type { Standing } from '../front/generations.js'
 import type { Part } from '../health/health.schema.js'
+import type { LeaseEntity } from '../leases/lease.entity.js'
 
 /** What is told of the box, in numbers. */
 export interface BoxFacts {
@@ -11,6 +12,8 @@ export interface BoxFacts {
   readonly changes: Readonly<Record<string, number>> | undefined
   /** When each certificate ends, in milliseconds of the clock. */
   readonly certificates: Readonly<Record<string, number>> | undefined
+  /** Undefined while Postgres cannot tell. */
+  readonly jobs: readonly Pick<LeaseEntity, 'name' | 'begun' | 'failed'>[] | undefined
   readonly nowMs: number
 }
 
@@ -53,8 +56,9 @@ export function openBoxMetrics(register: Registry): BoxMetrics {
     'How long the certificate holds; negative when it has ended.',
     'certificate',
   )
+  const setJobs = openJobMetrics(gauge)
   return {
-    set({ parts: states, front, changes: counted, certificates, nowMs }) {
+    set({ parts: states, front, changes: counted, certificates, jobs, nowMs }) {
       for (const [part, { state }] of Object.entries(states)) parts.set({ part }, STATES[state])
       if (front !== undefined) {
         drift.set(front.drift.length)
@@ -65,6 +69,24 @@ export function openBoxMetrics(register: Registry): BoxMetrics {
         expiry.set({ certificate }, Math.round(endMs / 1000))
         remaining.set({ certificate }, Math.round((endMs - nowMs) / 1000))
       }
+      setJobs(jobs ?? [])
     },
+  }
+}
+
+type MakeGauge = (name: string, help: string, ...labelNames: string[]) => Gauge
+
+function openJobMetrics(gauge: MakeGauge): (jobs: NonNullable<BoxFacts['jobs']>) => void {
+  const begun = gauge(
+    'entrepot_job_begun_timestamp_seconds',
+    'When the job was begun last, by any control plane, in seconds since 1970.',
+    'job',
+  )
+  const failed = gauge('entrepot_job_failed', 'Whether its last run has failed: 1, else 0.', 'job')
+  return (jobs) => {
+    for (const { name: job, ...last } of jobs) {
+      begun.set({ job }, Math.round(last.begun.getTime() / 1000))
+      failed.set({ job }, last.failed === true ? 1 : 0)
+    }
   }
 }

@@ -7,6 +7,7 @@ import { Generations } from '../front/generations.js'
 import { ConfigurationEntity } from '../front/configuration.entity.js'
 import { Certificates } from '../front/certificates.service.js'
 import { HealthService } from '../health/health.service.js'
+import { Leases } from '../leases/leases.js'
 import { ClockProvider } from '../system/providers.js'
 import { Traffic } from '../traffic/traffic.js'
 import { openBoxMetrics } from './box-metrics.js'
@@ -25,6 +26,7 @@ export class MetricsService {
     private readonly generations: Generations,
     private readonly database: Database,
     private readonly certificates: Certificates,
+    private readonly leases: Leases,
     private readonly clock: ClockProvider,
   ) {}
 
@@ -40,16 +42,17 @@ export class MetricsService {
   }
 
   async #lookAtBox(): Promise<void> {
-    const [{ parts }, front, changes, certificates] = await Promise.all([
+    const [{ parts }, front, changes, certificates, jobs] = await Promise.all([
       this.health.get(),
       unlessAway(() => this.generations.look()),
       unlessAway(() => this.#changes()),
       unlessAway(() => this.certificates.show()),
+      unlessAway(() => this.leases.look()),
     ])
     if (certificates !== undefined) this.#certificates = endsOf(certificates)
     // While Postgres is away nobody changes them: what was known holds.
     const known = this.#certificates
-    this.#box.set({ parts, front, changes, certificates: known, nowMs: this.clock.now().getTime() })
+    this.#box.set({ parts, front, changes, certificates: known, jobs, nowMs: this.clock.now().getTime() })
   }
 
   async #changes(): Promise<Record<string, number>> {

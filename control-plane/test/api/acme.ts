@@ -7,6 +7,7 @@ import { AUDIT_ROUTES as AUDIT } from '#control/audit/audit.schema.js'
 import { BACKUP_ROUTES as BACKUP } from '#control/backup/backup.schema.js'
 import { CERTIFICATE_ROUTES as CERTIFICATES } from '#control/front/certificates.schema.js'
 import { HEALTH_ROUTES as HEALTH } from '#control/health/health.schema.js'
+import { METRICS_ROUTES as METRICS } from '#control/metrics/metrics.schema.js'
 import { AcmeByHand } from '../support/acme-by-hand.js'
 import { eventually } from '../support/eventually.js'
 import { CompanyPki, AUTHORITY } from '../front/company-pki.js'
@@ -45,6 +46,9 @@ export function testAcme(open: OpenStage): void {
         },
       })
       expect(await show()).toEqual(shown)
+      const { text } = await stage().api.done(METRICS.get)
+      expect(text).toMatch(/^entrepot_job_failed\{job="order-certificate"\} 0$/m)
+      expect(text).toMatch(/^entrepot_job_begun_timestamp_seconds\{job="order-certificate"\} [1-9]\d+$/m)
       expect(readdirSync(path.join(stage().certificates, 'challenges'))).toEqual([])
       expect(readdirSync(path.join(stage().certificates, 'acme')).join()).not.toContain('order')
     })

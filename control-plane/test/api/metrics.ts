@@ -33,6 +33,7 @@ export function testMetrics(open: OpenStage): void {
       expect(text).toMatch(/^entrepot_configuration_changes\{outcome="applied"\} [1-9]\d*$/m)
       expect(text).toMatch(/^entrepot_configuration_changes\{outcome="refused"\} 0$/m)
       expect(text).toMatch(/^entrepot_certificate_remaining_seconds\{certificate="server"\} [1-9]\d+$/m)
+      expect(text).toMatch(/^# TYPE entrepot_job_failed gauge$/m)
       expect(text).not.toMatch(/alpine|10\.0\.0\.7/)
       const names = [...text.matchAll(/^# TYPE (\S+) /gm)].map(([, name]) => name)
       expect(names.length).toBe(new Set(names).size)
