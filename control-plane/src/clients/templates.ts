@@ -22,8 +22,12 @@ const handlebars = Handlebars.create()
 for (const file of readdirSync(TEMPLATES))
   handlebars.registerPartial(path.basename(file, '.hbs'), readFileSync(new URL(file, TEMPLATES), 'utf8'))
 const OPTIONS = { strict: true, noEscape: true, knownHelpersOnly: true }
+/** Compiled at their first use: that takes a millisecond, and a client has a file for each upstream. */
+const compiled = new Map<string, Handlebars.TemplateDelegate<unknown>>()
 
 /** Renders `templates/clients/<name>.hbs`, which decides nothing. */
 export function renderTemplate(name: string, view: { readonly [field: string]: Viewable }): Rendered {
-  return handlebars.compile(`{{> ${name}}}`, OPTIONS)(view).replace(/\n+$/, '\n') as Rendered
+  const render = compiled.get(name) ?? handlebars.compile<unknown>(`{{> ${name}}}`, OPTIONS)
+  compiled.set(name, render)
+  return render(view).replace(/\n+$/, '\n') as Rendered
 }
