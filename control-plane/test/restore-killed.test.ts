@@ -96,19 +96,23 @@ test('a restore that is killed at any step leaves the old box or the new one, ne
   const next = await look(whole)
   expect(next).not.toEqual(old)
 
-  const became: string[] = []
+  const found = new Map<number, 'new' | 'old'>()
   let isWhole = false
   async function tryStep(step: number): Promise<void> {
     const box = await copied(`killed-${step}`)
     const isOver = await restoredWhole(box, backup, step)
     isWhole ||= isOver
-    const found = await look(box)
-    const isNew = found.shown[0] !== undefined && JSON.stringify(found.shown) === JSON.stringify(next.shown)
-    expect({ step, ...found }).toEqual({ step, ...(isNew ? next : old) })
-    if (!isOver) became[(step - 1) / EVERY] = isNew ? 'new' : 'old'
+    const shown = await look(box)
+    const isNew = shown.shown[0] !== undefined && JSON.stringify(shown.shown) === JSON.stringify(next.shown)
+    expect({ step, ...shown }).toEqual({ step, ...(isNew ? next : old) })
+    if (!isOver) found.set(step, isNew ? 'new' : 'old')
   }
   for (let step = 1; !isWhole; step += TOGETHER * EVERY)
     await Promise.all(Array.from({ length: TOGETHER }, (_, at) => tryStep(step + at * EVERY)))
+  // What comes after the database's decision are few steps: all of the last ones are tried.
+  const last = Math.max(...found.keys())
+  await Promise.all(Array.from({ length: EVERY - 1 }, (_, at) => tryStep(last + 1 + at)))
+  const became = [...found].toSorted(([one], [other]) => one - other).map(([, which]) => which)
   process.stdout.write(`killed at ${became.length} steps: ${became.join(' ')}\n`)
   expect(new Set(became)).toEqual(new Set(['old', 'new']))
   expect(became.toSorted().toReversed()).toEqual(became) // the database decides, once
