@@ -27,7 +27,7 @@ const CONTROL_PLANE_PROGRAMS = [
   ...['control-plane/test/cli.test.ts', 'control-plane/test/backup.test.ts'],
   ...['control-plane/test/restore-killed.test.ts', 'control-plane/test/backup-full-disk.test.ts'],
   ...['control-plane/test/starts.test.ts', 'control-plane/test/leases.test.ts'],
-  'control-plane/test/backup-acme.test.ts',
+  ...['control-plane/test/backup-acme.test.ts', 'control-plane/test/backup-foreign.test.ts'],
 ] as const
 
 /** A thousand daemons before nginx, and changes of its configuration killed at each step. */

@@ -54,7 +54,7 @@ export async function replaceRows(
   return written
 }
 
-/** Versions grow, so that no ETag that somebody has read fits by chance. */
+/** Versions are this box's, the same for all: those of the backup, added or kept, could reach the end of their column. */
 async function insert(
   manager: EntityManager,
   { name, columns, addedBy }: Table,
@@ -62,8 +62,10 @@ async function insert(
   version: number,
 ): Promise<number> {
   const quoted = Object.keys(columns).map((column) => `"${column}"`)
-  const values = quoted.map((column) => (column === '"version"' ? `r."version" + ${version}` : `r.${column}`))
-  const types = Object.entries(columns).map(([column, type]) => `"${column}" ${type}`)
+  const values = quoted.map((column) => (column === '"version"' ? String(version) : `r.${column}`))
+  const types = Object.entries(columns)
+    .filter(([column]) => column !== 'version')
+    .map(([column, type]) => `"${column}" ${type}`)
   const isThere = addedBy?.map((column) => `t."${column}" = r."${column}"`).join(' AND ')
   const conditions = [
     ...(isThere === undefined ? [] : [`NOT EXISTS (SELECT 1 FROM "${name}" t WHERE ${isThere})`]),

@@ -97,10 +97,14 @@ export async function writeIntent(manager: EntityManager, intent: Intent, now: D
   )
 }
 
-/** Larger than every version that a client may have read. */
+/** No box comes there by itself: what is higher came from a restore that added versions up, or from a foreign hand. */
+const HIGHEST = 1_000_000_000
+
+/** Larger than every version that a client may have read, and far from the end of its column. */
 export async function nextVersion(manager: EntityManager): Promise<number> {
   const [row] = await manager.query<{ highest: number | null }[]>(
-    'SELECT max(version) AS highest FROM (SELECT version FROM setting UNION SELECT version FROM upstream UNION SELECT version FROM account) AS every_row',
+    'SELECT max(version) AS highest FROM (SELECT version FROM setting UNION SELECT version FROM upstream UNION SELECT version FROM account) AS every_row WHERE version < $1',
+    [HIGHEST],
   )
   return (row?.highest ?? 0) + 1
 }
