@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
-import { rm } from 'node:fs/promises'
+import { chmod, rm } from 'node:fs/promises'
 import { once } from 'node:events'
+import type { Server } from 'node:net'
 import path from 'node:path'
 
 import { openLogSink } from '@entrepot/registry-core/contract'
@@ -72,6 +73,13 @@ function trafficOf(places: BoxPlaces, { places: front, programs }: ApplyOptions,
   })
 }
 
+async function listenAt(socket: string, server: Server): Promise<void> {
+  await rm(socket, { force: true }) // of a process that was killed: the data folder has one box at a time
+  server.listen({ path: socket, backlog: BACKLOG })
+  await once(server, 'listening')
+  await chmod(socket, 0o600) // nginx's workers run as whom we run; the address that they tell of clients is believed
+}
+
 /** The control plane of a box on this machine: a process that `npm start` runs, and starts again. */
 async function main(): Promise<void> {
   const settings = readBoxSettings(process.env)
@@ -96,10 +104,8 @@ async function main(): Promise<void> {
       },
     }),
   })
-  await rm(places.apiSocket, { force: true }) // of a process that was killed: the data folder has one box at a time
   controlPlane.server.keepAliveTimeout = KEPT_MS
-  controlPlane.server.listen({ path: places.apiSocket, backlog: BACKLOG })
-  await once(controlPlane.server, 'listening')
+  await listenAt(places.apiSocket, controlPlane.server)
   const stopping = new AbortController()
   for (const signal of ['SIGTERM', 'SIGINT'] as const)
     process.once(signal, () => {

@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { lstatSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
 import type { Socket } from 'node:net'
 import os from 'node:os'
 import path from 'node:path'
@@ -84,9 +84,24 @@ test('npm start says what runs, where, what to push and to pull, and ends well o
   }
 })
 
-test('it is not changed by what was set for a registry:2', async () => {
+/** What lies below a folder that others than its owner may write, with their rights. */
+function writableByOthers(): readonly string[] {
+  return readdirSync(data, { recursive: true, encoding: 'utf8' })
+    .map((name) => ({ name, found: lstatSync(path.join(data, name)) }))
+    .filter(({ found }) => !found.isSymbolicLink() && (found.mode & 0o022) !== 0)
+    .map(({ name, found }) => `${name} ${(found.mode & 0o777).toString(8)}`)
+    .toSorted()
+}
+
+test('it is not changed by what was set for a registry:2, nor by a umask that gives all to everybody', async () => {
   const theirs = { REGISTRY_STORAGE_DELETE_ENABLED: 'false', REGISTRY_HTTP_ADDR: '127.0.0.1:1' }
-  const box = await RunningBox.open(data, theirs)
+  const before = process.umask(0)
+  const box = await RunningBox.open(data, theirs).finally(() => process.umask(before))
+  // nginx opens its own to everybody: it tells which generation it runs, and nothing else.
+  const cores = ['control', 'core-closed', 'core-local', 'core'].map((name) => `run/${name}.sock 660`)
+  expect(writableByOthers()).toEqual([...cores, 'run/front.sock 666'].toSorted())
+  expect(statSync(data).mode & 0o777).toBe(0o755)
+  expect(statSync(path.join(data, 'run/api.sock')).mode & 0o777).toBe(0o600)
   const client = new RegistryClient(`http://127.0.0.1:${box.ports.registry}`)
   expect((await client.delete('/v2/team/app/manifests/none')).status).toBe(404)
   await client.close()

@@ -29,6 +29,8 @@ async function main(): Promise<number> {
   }
 }
 
+// Some containers and NAS give every file to everybody: what lies here is nobody else's to write, whoever started it.
+process.umask(process.umask() | 0o022)
 const code = await main()
 await Promise.all([out, errors].map((sink) => sink.close(LAST_LINES_MS)))
 // Not left to an empty event loop: a look at our parent is always due.

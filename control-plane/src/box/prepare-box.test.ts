@@ -38,15 +38,15 @@ test('where nginx listens for virtual hosts is known from what it will start wit
   expect(listensBesides('', { ports: PORTS, acmePort: 80 })).toEqual([])
 })
 
-test('who asks for what is nobody else’s to read, also in a folder of before', () => {
+test('who asks for what is nobody else’s to read, and nothing is theirs to write, also in a folder of before', () => {
   const data = fs.mkdtempSync(path.join(os.tmpdir(), 'e-'))
-  const [store = '', config = '', nginx = ''] = ['store', 'config', 'nginx'].map((name) =>
-    path.join(data, name),
-  )
-  const logs = path.join(nginx, 'logs')
-  fs.mkdirSync(logs, { recursive: true })
-  fs.chmodSync(logs, 0o755)
-  makeFolders({ store, config, nginx })
-  expect(fs.statSync(logs).mode & 0o777).toBe(0o700)
+  const names = ['store', 'config', 'nginx', 'run']
+  const [store = '', config = '', nginx = '', run = ''] = names.map((name) => path.join(data, name))
+  const made = ['nginx/logs', 'nginx/temp', 'nginx', 'config/generations', 'config', 'run']
+  for (const name of made) fs.mkdirSync(path.join(data, name), { recursive: true })
+  for (const name of made) fs.chmodSync(path.join(data, name), 0o777)
+  makeFolders({ store, config, nginx, run })
+  const modes = made.map((name) => (fs.statSync(path.join(data, name)).mode & 0o777).toString(8))
+  expect(modes).toEqual(['700', '755', '755', '755', '755', '755'])
   fs.rmSync(data, { recursive: true })
 })

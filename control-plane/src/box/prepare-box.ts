@@ -78,13 +78,18 @@ async function prepare({ clock, random, say }: PrepareOptions, settings: BoxSett
   return { settings, places, nginx, certificates }
 }
 
-/** What their owners count on; the rest they make themselves. */
-export function makeFolders({ store, config, nginx }: Pick<BoxPlaces, 'store' | 'config' | 'nginx'>): void {
-  const logs = path.join(nginx, 'logs')
-  for (const folder of [store, config, logs, path.join(nginx, 'temp')])
-    fs.mkdirSync(folder, { recursive: true })
+/** What their owners count on; the rest they make themselves. Those of an earlier start are taken from others too. */
+export function makeFolders({ store, config, nginx, run }: Folders): void {
+  const [logs, temp] = [path.join(nginx, 'logs'), path.join(nginx, 'temp')]
+  for (const folder of [store, config, logs, temp]) fs.mkdirSync(folder, { recursive: true })
+  for (const folder of [run, config, path.join(config, 'generations'), nginx, temp].filter((place) =>
+    fs.existsSync(place),
+  ))
+    fs.chmodSync(folder, fs.statSync(folder).mode & 0o755)
   fs.chmodSync(logs, 0o700) // who asks for what, from where: nginx writes its files for everybody
 }
+
+type Folders = Pick<BoxPlaces, 'store' | 'config' | 'nginx' | 'run'>
 
 /** What a configuration says that answers an ACME server. */
 const CHALLENGES = '/.well-known/acme-challenge/'
