@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals'
 
+import { ADMIN_TOKEN_ROUTES as TOKENS } from '#control/access/admin-token.schema.js'
 import { BACKUP_ROUTES as BACKUP } from '#control/backup/backup.schema.js'
 import { NGINX_SETTINGS_ROUTES as NGINX } from '#control/front/nginx-settings.schema.js'
 import { type ApiStage, openApiStage, type StageOptions } from './support/api-stage.js'
@@ -40,4 +41,25 @@ test('versions at the end of their column, in a backup and on a box, are low aga
     expect(Math.max(...versions)).toBeLessThan(20)
     await stage.api.done(NGINX.patch, { body: { maxUploadSize: '16g' } })
   }
+})
+
+test('a backup without an administrator leaves the token that restores it, though one of its own is called so', async () => {
+  const old = await open()
+  const file = await backup(old) // its one token is of its environment
+  const next = await open({ key: 9, adminToken: null })
+  await next.api.done(BACKUP.restore, sent(file))
+  expect((await next.api.done(TOKENS.list)).body).toMatchObject({ items: [{ name: 'first-start' }] })
+  await old.api.done(TOKENS.create, { body: { name: 'first-start', rights: 'operate' } })
+  await next.api.done(BACKUP.restore, sent(await backup(old)))
+  await old.api.done(TOKENS.create, { body: { name: 'jo', rights: 'admin' } })
+  await changed(old.url, "UPDATE admin_token SET until = '2020-01-01' WHERE name = 'jo'")
+  await next.api.done(BACKUP.restore, sent(await backup(old)))
+  const { items } = (await next.api.done(TOKENS.list)).body as { items: { name: string; rights: string }[] }
+  expect(items.map(({ name, rights }) => [name, rights])).toEqual([
+    ['first-start', 'admin'],
+    ['jo', 'admin'],
+  ])
+  await changed(old.url, "UPDATE admin_token SET until = NULL WHERE name = 'jo'")
+  await next.api.done(BACKUP.restore, sent(await backup(old)))
+  expect((await next.api.refused(TOKENS.list)).status).toBe(401) // jo comes in
 })

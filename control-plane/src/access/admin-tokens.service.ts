@@ -157,6 +157,18 @@ export class AdminTokens {
     this.forget()
   }
 
+  /** Whoever puts other tokens in the place of all keeps theirs, when no administrator could come in by the others. */
+  async replacing<T>(manager: EntityManager, { author }: Caller, replace: () => Promise<T>): Promise<T> {
+    await lockTokens(manager)
+    const own = await manager.findOneBy(AdminTokenEntity, { name: author })
+    const answer = await replace()
+    if (await this.#hasAdministrator(manager)) return answer
+    if (own === null) throw new ProductError('last-admin', { name: author })
+    await manager.delete(AdminTokenEntity, [{ id: own.id }, { name: author }])
+    await manager.insert(AdminTokenEntity, own)
+    return answer
+  }
+
   /** What was right a minute ago may be unknown by now: each is looked at anew. */
   forget(): void {
     this.#forgotten += 1

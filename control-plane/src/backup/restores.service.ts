@@ -89,7 +89,7 @@ export class Restores {
       action: 'restore',
       target: madeAt,
       run: async (manager) => {
-        const rows = await replaceRows(manager, backup, keys)
+        const rows = await this.tokens.replacing(manager, caller, () => replaceRows(manager, backup, keys))
         await manager.save(SettingEntity, { name: MARK, value: { id, madeAt, madeBy }, version: 1 })
         await swap.swap(files)
         const answer = { madeAt, madeBy, authority, rows }
