@@ -14,6 +14,7 @@ import type { Applied } from './front/generations.js'
 import { openApi } from './http/openapi.js'
 import { ProblemsFilter } from './http/problems.filter.js'
 import { ProductError } from './http/product-error.js'
+import { refuseHostileJson } from './http/refuse-hostile-json.js'
 import { API } from './http/route-url.js'
 import { chooseRequestId } from './http/request-id.js'
 import { type FirstStart, Starting } from './starting.js'
@@ -61,6 +62,7 @@ export async function openControlPlane(foundations: Foundations): Promise<Contro
     limit: LARGEST_BODY,
     type: ['application/json', 'application/merge-patch+json'],
   })
+  app.use(refuseHostileJson)
   SwaggerModule.setup('api/docs', app, () => openApi(app), { jsonDocumentUrl: 'api/openapi.json' })
   await app.init()
   const starting = new Starting(app, foundations.sealing)

@@ -15,6 +15,7 @@ import { testOtherKey } from './api/other-key.js'
 import { testNginxSettings } from './api/nginx-settings.js'
 import { testSecrets } from './api/secrets.js'
 import { testServerCertificate } from './api/server-certificate.js'
+import { testTogether } from './api/together.js'
 import { testTokens } from './api/tokens.js'
 import { testUpstreams } from './api/upstreams.js'
 import { openApiStage } from './support/api-stage.js'
@@ -49,6 +50,7 @@ testNginxSettings(open)
 testTokens(open)
 testHistory(open)
 testOtherKey(freshDatabase)
+testTogether(freshDatabase)
 testAudit(open)
 testCertificatesAndClients(open)
 testServerCertificate(open)

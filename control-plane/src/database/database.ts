@@ -4,7 +4,7 @@ import { ProductError } from '../http/product-error.js'
 import type { Clock } from '../system/clock.js'
 import { ANSWER_MS, answered, attended } from './attended.js'
 import { MIGRATION_LOCK, openSource } from './open-source.js'
-import { isBehindAnother, isCrossed, unavailable, unkeepable } from './unavailable.js'
+import { isBehindAnother, isCrossed, isOfDatabase, unavailable, unkeepable } from './unavailable.js'
 
 /** A change of the configuration waits for the one before it, also for another control plane's. */
 const CONFIGURATION_LOCK = MIGRATION_LOCK + 1
@@ -146,8 +146,5 @@ export class Database {
 
 /** Who waits may ask again: it is of no use to be told. */
 function isPassing(error: unknown): error is ProductError {
-  return (
-    error instanceof ProductError &&
-    (error.failure === 'database-unavailable' || error.failure === 'change-under-way')
-  )
+  return error instanceof ProductError && isOfDatabase(error)
 }

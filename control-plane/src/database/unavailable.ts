@@ -41,6 +41,13 @@ export function unkeepable(error: unknown): ProductError | undefined {
   return new ProductError('invalid', { fields: [{ field: '', message: 'any text without a NUL character' }] })
 }
 
+/** Whether it is Postgres that cannot keep anything now: what else fails may be of what was asked. */
+export function isOfDatabase(error: unknown): boolean {
+  if (error instanceof ProductError)
+    return error.failure === 'database-unavailable' || error.failure === 'change-under-way'
+  return isBehindAnother(error) || unavailable(error) !== undefined
+}
+
 /** Undefined for what is no Postgres that is away, or takes nothing for now. */
 export function unavailable(error: unknown): ProductError<'database-unavailable'> | undefined {
   if (error instanceof ProductError || !Error.isError(error) || isBehindAnother(error)) return undefined

@@ -3,7 +3,7 @@ import type { EntityManager } from 'typeorm'
 
 import { Audit } from '../audit/audit.service.js'
 import { Database } from '../database/database.js'
-import { isCrossed } from '../database/unavailable.js'
+import { isCrossed, isOfDatabase, unkeepable } from '../database/unavailable.js'
 import type { Caller } from '../http/caller.js'
 import type { Page, PageQuery } from '../http/paging.js'
 import { ProductError } from '../http/product-error.js'
@@ -113,14 +113,15 @@ export class Configurations {
       if (isRun && !isUndone) this.#undecided.push(...open)
       else await this.#takeBack(open)
       if (isUndone && tries < TRIES) await this.#settle(open, tries + 1)
-      else await this.#settleFailed(error, open)
+      else await this.#settleFailed(error, open, !isRun && !isOfDatabase(error))
     }
   }
 
-  async #settleFailed(error: unknown, open: readonly Waiting[]): Promise<void> {
-    const isOfOne = error instanceof Refused || (error instanceof ProductError && error.failure === 'invalid')
-    if (!isOfOne) this.#isInDoubt = true
-    if (isOfOne && open.length > 1) for (const waiting of open) await this.#settle([waiting])
+  /** `mayBeOfOne`: nothing was kept, and one of them may be why. */
+  async #settleFailed(error: unknown, open: readonly Waiting[], mayBeOfOne: boolean): Promise<void> {
+    const isWrong = error instanceof ProductError && error.failure === 'invalid'
+    if (!isWrong && !(error instanceof Refused)) this.#isInDoubt = true
+    if (mayBeOfOne && open.length > 1) for (const waiting of open) await this.#settle([waiting])
     else for (const waiting of open) waiting.reject(await this.#refusal(error, open))
   }
 
@@ -138,11 +139,11 @@ export class Configurations {
           answers.set(waiting, answer)
         })
       } catch (error) {
-        if (!(error instanceof ProductError)) throw error
+        if (isOfDatabase(error)) throw error
         answers.delete(waiting)
         await change.takeBack?.()
         this.#answered.add(waiting)
-        reject(error)
+        reject(unkeepable(error) ?? error)
       }
     }
     if (answers.size > 0) await this.#applyOrTakeBack(manager, [...answers.keys()])

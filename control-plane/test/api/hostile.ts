@@ -21,10 +21,41 @@ export function testHostileRequests(open: OpenStage): void {
       ['an unknown encoding', { body: 'x', headers: { ...JSON_TYPE, 'content-encoding': 'zip' } }, 415],
       ['an unknown charset', { body: '{}', headers: { 'content-type': 'application/json; charset=x' } }, 415],
       ['two megabytes', { body: JSON.stringify({ name: 'x'.repeat(2 << 20) }), headers: JSON_TYPE }, 413],
+      [
+        'nested 101 levels deep',
+        { body: '{"a":'.repeat(101) + '1' + '}'.repeat(101), headers: JSON_TYPE },
+        400,
+      ],
+      [
+        'a list of a hundred thousand lists',
+        { body: '['.repeat(1e5) + ']'.repeat(1e5), headers: JSON_TYPE },
+        400,
+      ],
       ['a prototype', { body: '{"__proto__": {"name": "x"}}', headers: JSON_TYPE }, 400],
     ])('a body that is %s is refused as a problem', async (_what, { body, headers }, status) => {
       const answer = await send('POST', '/api/v1/accounts', { body, headers })
       expect(answer.status).toBe(status)
+    })
+
+    test('a PATCH that is nested deeply is refused before anybody merges it, and one of a hundred levels by its field', async () => {
+      const nested = (levels: number) => ({
+        ...{ body: '{"a":'.repeat(levels) + '1' + '}'.repeat(levels), headers: JSON_TYPE },
+      })
+      for (const path of ['upstreams/quay.io', 'accounts/push']) {
+        const { status, detail } = await send('PATCH', `/api/v1/${path}`, nested(5000))
+        expect({ status, detail }).toEqual({ status: 400, detail: expect.stringContaining('100 levels') })
+        expect((await send('PATCH', `/api/v1/${path}`, nested(100))).detail).toBe('a: there is no such field')
+      }
+    })
+
+    test.each(['__proto__', 'constructor'])('%s is no field, at any depth', async (name) => {
+      const field = `{${JSON.stringify(name)}: {"x": 1}}`
+      const routes = ['settings/nginx', 'upstreams/quay.io'].map((path) => ['PATCH', path] as const)
+      for (const [method, path] of [...routes, ['POST', 'admin-tokens'] as const])
+        for (const body of [field, `{"names": [${field}]}`])
+          expect(await send(method, `/api/v1/${path}`, { body, headers: JSON_TYPE })).toEqual({
+            ...{ status: 400, detail: `${name}: there is no such field` },
+          })
     })
 
     test('a NUL character is a wrong value, wherever it stands', async () => {
@@ -63,7 +94,7 @@ export function testHostileRequests(open: OpenStage): void {
     })
 
     async function send(
-      method: 'GET' | 'POST' | 'DELETE',
+      method: 'GET' | 'POST' | 'PATCH' | 'DELETE',
       path: string,
       { body = null, headers = {} }: { body?: string | null; headers?: Record<string, string> } = {},
     ): Promise<{ status: number; detail: string }> {
