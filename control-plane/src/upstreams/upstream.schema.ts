@@ -15,6 +15,9 @@ import { HIDDEN, splitProxy, type UpstreamSecrets } from './upstream-secrets.js'
 export type UpstreamSettings = Readonly<Record<string, unknown>>
 
 const PEM = 'PEM certificates: -----BEGIN CERTIFICATE----- and so on'
+/** Everybody who may read the settings reads it. */
+const CERTIFICATES_ALONE = 'certificates alone, and nothing else of PEM: a private key would be shown'
+const OTHER_BLOCK = /-----BEGIN (?!(?:X509 |TRUSTED )?CERTIFICATE-----)/
 const coreJson = z.toJSONSchema(upstreamSchema, { io: 'input', unrepresentable: 'any' })
 const { passwordFile: _file, proxyPasswordFile: _proxyFile, ...coreProperties } = coreJson.properties ?? {}
 const settingsJson = {
@@ -186,6 +189,7 @@ export function readUpstream(
 function misplaced(host: string, named: unknown, body: UpstreamSettings): FieldProblem[] {
   const { ca } = body
   const isPem = ca === undefined || (typeof ca === 'string' && /-----BEGIN CERTIFICATE-----/.test(ca))
+  const hasMore = typeof ca === 'string' && (/PRIVATE KEY/i.test(ca) || OTHER_BLOCK.test(ca))
   return [
     ...(named !== host && findUpstreamHost(String(named)) !== host
       ? [{ field: 'host', message: `${host}, as in the path, or nothing` }]
@@ -197,6 +201,7 @@ function misplaced(host: string, named: unknown, body: UpstreamSettings): FieldP
       ? [{ field: 'proxyPasswordFile', message: 'send it in proxy: the box keeps it encrypted' }]
       : []),
     ...(isPem ? [] : [{ field: 'ca', message: PEM }]),
+    ...(isPem && hasMore ? [{ field: 'ca', message: CERTIFICATES_ALONE }] : []),
   ]
 }
 

@@ -173,6 +173,19 @@ export function testUpstreams(open: OpenStage): void {
       expect((await api.refused(UPSTREAMS.get, { path: { host: 'wrong.example' } })).status).toBe(404)
     })
 
+    test('a private key, or other PEM, beside the certificates is refused and shown to nobody', async () => {
+      const { api } = stage()
+      const path = { host: 'keyed.example' }
+      const key = '-----BEGIN PRIVATE KEY-----\nMIIE\n-----END PRIVATE KEY-----\n'
+      await api.done(UPSTREAMS.put, { path, body: { ca: `# a company\n${PEM}${PEM}` } })
+      for (const more of [key, key.replaceAll('PRIVATE', 'EC PRIVATE'), '-----BEGIN PKCS7-----\n'])
+        for (const ca of [PEM + more, more + PEM])
+          expect((await api.refused(UPSTREAMS.patch, { path, body: { ca } })).errors).toEqual([
+            { field: 'ca', message: expect.stringContaining('certificates alone') },
+          ])
+      expect((await api.done(UPSTREAMS.get, { path })).text).not.toContain('KEY')
+    })
+
     test('who changes what somebody else has changed meanwhile is told so', async () => {
       const { api } = stage()
       const path = { host: 'quay.io' }
