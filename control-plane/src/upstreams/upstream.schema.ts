@@ -41,7 +41,7 @@ const upstream = z
   .meta({ id: 'Upstream', description: 'An upstream with its settings, and without its password.' })
 
 /** Whoever sets these anew could read a password that was sent for others. */
-const WHO_SEES_IT = ['urls', 'realms', 'proxy', 'dns', 'ca'] as const
+const WHO_SEES_IT = ['urls', 'realms', 'proxy', 'noProxy', 'dns', 'ca', 'allowAddresses'] as const
 /** The same for the password of the proxy, whose own URL is as it was. */
 const WHO_IS_THE_PROXY = ['dns', 'ca'] as const
 

@@ -93,6 +93,13 @@ export function testUpstreams(open: OpenStage): void {
         expect((await api.refused(route, { path, body: elsewhere })).errors).toEqual([
           { field: 'password', message: 'to be sent again, with another urls' },
         ])
+      for (const body of [{ allowAddresses: ['127.0.0.0/8'] }, { proxy: 'http://p:3128', noProxy: ['*'] }])
+        expect((await api.refused(UPSTREAMS.patch, { path, body })).errors).toEqual([
+          {
+            field: 'password',
+            message: `to be sent again, with another ${Object.keys(body).join(', ')}`,
+          },
+        ])
       await api.done(UPSTREAMS.put, { path, body: { ...elsewhere, password: 'other' } })
       await api.done(UPSTREAMS.patch, { path, body: { maxConnections: 2 } })
     })
