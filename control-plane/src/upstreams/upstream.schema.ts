@@ -164,6 +164,8 @@ export function readUpstream(
     password === undefined && rest['username'] !== undefined ? before?.secrets.password : undefined
   const fields = [
     ...misplaced(host, named, body),
+    ...unwritable('password', password),
+    ...unwritable('proxy', proxy.password),
     ...missent(settings, proxy.password, keptPassword !== undefined, before),
   ]
   const read = upstreamSchema.safeParse({
@@ -203,6 +205,12 @@ function misplaced(host: string, named: unknown, body: UpstreamSettings): FieldP
     ...(isPem ? [] : [{ field: 'ca', message: PEM }]),
     ...(isPem && hasMore ? [{ field: 'ca', message: CERTIFICATES_ALONE }] : []),
   ]
+}
+
+/** A password that its file could not give back, or that no server could have set. */
+function unwritable(field: string, password: unknown): readonly FieldProblem[] {
+  const isPrintable = typeof password !== 'string' || !/[\p{Cc}\p{Cs}\p{Zl}\p{Zp}]/u.test(password)
+  return isPrintable ? [] : [{ field, message: 'a password of printable text, without line ends' }]
 }
 
 /** Passwords that were not sent again, and would go to others than before. */

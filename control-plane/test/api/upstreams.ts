@@ -83,6 +83,20 @@ export function testUpstreams(open: OpenStage): void {
       expect(detail).toContain('password')
     })
 
+    test('a password that a file could not give back is refused, and any other printable one is kept as it is', async () => {
+      const { api, box } = stage()
+      const path = { host: 'printable.example' }
+      for (const password of ['a\0b', 'a\n', '\r', '\ud800', 'a\tb', 'a\u2028'])
+        expect(
+          (await api.refused(UPSTREAMS.put, { path, body: { username: 'robot', password } })).errors,
+        ).toEqual([{ field: 'password', message: expect.stringContaining('printable') }])
+      const proxied = { path, body: { proxy: 'http://user:a%0A@proxy.example:3128' } }
+      expect((await api.refused(UPSTREAMS.put, proxied)).errors?.[0]?.field).toBe('proxy')
+      const password = ' grün "🔑" \\ $& '
+      await api.done(UPSTREAMS.put, { path, body: { username: 'robot', password } })
+      expect(box.last('printable.example.password')).toBe(password)
+    })
+
     test('a password that is kept is not sent to whoever is named afterwards', async () => {
       const { api } = stage()
       const path = { host: 'moved.example' }
