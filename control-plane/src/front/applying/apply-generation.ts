@@ -65,7 +65,7 @@ export async function applyGeneration(candidate: Candidate, options: ApplyOption
     const left = await takeBack(previous, { places, clock, script })
     return left === undefined ? applied : { ...applied, reason: `${applied.reason}; and ${left}` }
   }
-  await removeOld(options).catch(() => undefined) // the next change removes them
+  await removeOld(options, previous).catch(() => undefined) // the next change removes them
   return applied
 }
 
@@ -81,8 +81,8 @@ async function isServedAlready(candidate: Candidate, places: ApplyPlaces): Promi
 }
 
 /** nginx may run an older generation than the one in force: the same for it, and its files are still read. */
-async function removeOld({ places, kept }: ApplyOptions): Promise<void> {
+async function removeOld({ places, kept }: ApplyOptions, previous: string | undefined): Promise<void> {
   const running = await runningGeneration(places.generationSocket, AbortSignal.timeout(LOOK_MS))
   const named = [...(kept?.named ?? []), ...(running === undefined ? [] : [running])]
-  await removeOldGenerations(places, { ...kept, named })
+  await removeOldGenerations(places, { ...kept, named, previous })
 }

@@ -10,24 +10,32 @@ export interface KeptGenerations {
   /** The newest so many: workers that drain still read error bodies of theirs. */
   readonly newest?: number
   readonly named?: readonly string[]
+  /** The one that was in force until now: what began under it may still ask for its passwords. */
+  readonly previous?: string | undefined
 }
 
 const NEWEST = 30
+const PASSWORDS = /\.(?:proxy-)?password$/
 
-/** Removes what nobody goes back to any more. */
+/** Removes what nobody goes back to any more; and passwords of what nginx alone still reads, which reads no password. */
 export async function removeOldGenerations(
   places: ApplyPlaces,
-  { newest = NEWEST, named = [] }: KeptGenerations = {},
+  { newest = NEWEST, named = [], previous }: KeptGenerations = {},
 ): Promise<void> {
   const ids = await generationIds(places)
-  const kept = new Set([
-    ...named,
-    ...ids.slice(0, newest),
-    await findGeneration(places, 'current'),
-    await findGeneration(places, 'applied'),
-  ])
+  const inForce = [await findGeneration(places, 'current'), await findGeneration(places, 'applied')]
+  const kept = new Set([...named, ...ids.slice(0, newest), ...inForce])
+  const withPasswords = new Set([previous, ...inForce])
   for (const id of ids) {
-    if (!kept.has(id)) await rm(generationFolder(places, id), { recursive: true, force: true })
+    const folder = generationFolder(places, id)
+    if (!kept.has(id)) await rm(folder, { recursive: true, force: true })
+    else if (!withPasswords.has(id)) await removePasswords(folder)
+  }
+}
+
+async function removePasswords(folder: string): Promise<void> {
+  for (const file of await readdir(folder, { recursive: true })) {
+    if (PASSWORDS.test(file)) await rm(path.join(folder, file), { force: true })
   }
 }
 
