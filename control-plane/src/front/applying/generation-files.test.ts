@@ -32,10 +32,10 @@ test('files are written with their modes, also where the umask takes them away',
     process.umask(before)
   }
   const folder = generationFolder({ config }, '1')
-  const modes = ['nginx.conf', 'registry.yml', 'errors', '.'].map(
+  const modes = ['nginx.conf', 'registry.yml', 'sha256sums', 'errors', '.'].map(
     (name) => statSync(path.join(folder, name)).mode & 0o777,
   )
-  expect(modes).toEqual([0o644, 0o600, 0o755, 0o755])
+  expect(modes).toEqual([0o644, 0o600, 0o600, 0o755, 0o755])
 })
 
 test('digests beside them are those of sha256sum, and find what somebody changed', async () => {

@@ -7,7 +7,7 @@ import { KeptByFiles } from '../../system/kept-by-files.js'
 import { syncFolder } from '../../system/sync-folder.js'
 import { type ApplyPlaces, generationFolder } from './apply-places.js'
 
-/** Digests of a generation's files, as `sha256sum -c` reads them. */
+/** Digests of a generation's files, as `sha256sum -c` reads them; for nobody else, since a digest of a password lets it be guessed. */
 const SUMS = 'sha256sums'
 
 /** A file of a generation that is not as it was written. */
@@ -62,7 +62,7 @@ function sumOf(file: string): Promise<string> {
 
 function sumsOf(files: readonly RenderedFile[]): RenderedFile {
   const lines = files.map((file) => `${sha256(file.text)}  ${file.path}\n`)
-  return { path: SUMS, mode: 0o644, text: lines.join('') }
+  return { path: SUMS, mode: 0o600, text: lines.join('') }
 }
 
 function sha256(bytes: string | Uint8Array): string {
