@@ -2,6 +2,7 @@ import type { EntityManager } from 'typeorm'
 import type { z } from 'zod'
 
 import { ENVIRONMENT } from '../access/admin-token.schema.js'
+import { codeOf } from '../database/unavailable.js'
 import { nextVersion } from '../front/intent.js'
 import { ProductError } from '../http/product-error.js'
 import { Sealing } from '../system/sealed.js'
@@ -24,6 +25,9 @@ export interface Keys {
 
 /** Of so many rows, and of comparing them with those that are there. */
 const STATEMENT_MS = 60_000
+
+/** Of objects and lists within each other: a row of more cannot be written as JSON again. */
+const LEVELS = 100
 
 /** Looks at every row. @throws ProductError `not-restorable`, naming the first that no box would have written */
 export async function checkRows(backup: UnpackedBackup, keys: Keys): Promise<void> {
@@ -48,10 +52,25 @@ export async function replaceRows(
   const written: Record<string, number> = {}
   for (const table of TABLES) {
     let count = 0
-    for await (const rows of rowsOf(backup, table, keys)) count += await insert(manager, table, rows, version)
+    for await (const rows of rowsOf(backup, table, keys))
+      count += await insertOrRefuse(manager, table, rows, version)
     written[table.name] = count
   }
   return written
+}
+
+/** What Postgres does not take of a row is the backup's fault: class 22 (values), 23 (keys), 54 (what is too large for it). */
+async function insertOrRefuse(...what: Parameters<typeof insert>): Promise<number> {
+  try {
+    return await insert(...what)
+  } catch (error) {
+    const code = codeOf(error)
+    if (!/^(?:22|23|54)\w{3}$/.test(code)) throw error
+    const [, { name }] = what
+    // Not in Postgres's words, which have the value in them.
+    if (code === '23505') throw refusal(`of two rows of ${name} one is the other again`, error)
+    throw refusal(`a row of ${name} has a value that the database does not take (SQLSTATE ${code})`, error)
+  }
 }
 
 /** Versions are this box's, the same for all: those of the backup, added or kept, could reach the end of their column. */
@@ -106,7 +125,9 @@ function readRow(
 }
 
 function read(schema: z.ZodType, line: string, where: string): object {
-  const parsed = schema.safeParse(parseJson(line))
+  const value = parseJson(line)
+  if (isDeep(value, LEVELS)) throw refusal(`${where}: it has more than ${LEVELS} levels`)
+  const parsed = schema.safeParse(value)
   if (parsed.success && typeof parsed.data === 'object' && parsed.data !== null) return parsed.data
   const issue = parsed.error?.issues[0]
   // Of the value nothing is said: it may be a secret.
@@ -119,6 +140,11 @@ function parseJson(line: string): unknown {
   } catch {
     return undefined
   }
+}
+
+function isDeep(value: unknown, levels: number): boolean {
+  if (typeof value !== 'object' || value === null) return false
+  return levels === 0 || Object.values(value).some((each) => isDeep(each, levels - 1))
 }
 
 function resealedUpstream(row: z.output<typeof upstreamRow>, { theirs, ours }: Keys, where: string): object {

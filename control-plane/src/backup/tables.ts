@@ -10,8 +10,11 @@ import { nginxSettings } from '../front/nginx-settings.schema.js'
 import { ProductError } from '../http/product-error.js'
 
 const object = z.record(z.string(), z.unknown())
-const time = z.iso.datetime({ offset: true })
-const version = z.int().min(0)
+/** Anything else could be kept, and not be shown again. */
+const time = z.iso
+  .datetime({ offset: true })
+  .refine((text) => isIn(new Date(text).getUTCFullYear(), 1, 9999), 'a time in the years 1 to 9999')
+const version = z.int32().min(0)
 const secretHash = z.string().regex(new RegExp(`^${BCRYPT}$`), 'a hash of bcrypt')
 const certificate = z.strictObject({
   fingerprint: z.string(),
@@ -50,7 +53,7 @@ const adminTokenRow = z.strictObject({
 
 /** Its settings are looked at when its password is open. */
 export const upstreamRow = z.strictObject({
-  ...{ host: z.string(), position: z.int().min(0), settings: object, sealedPassword, version },
+  ...{ host: z.string(), position: z.int32().min(0), settings: object, sealedPassword, version },
 })
 
 /** A row of the history. `files`: path → rendered text; those without `acme` are older than it. */
@@ -131,6 +134,10 @@ export const TABLES: readonly Table[] = [
     addedBy: ['at', 'author', 'requestId', 'action', 'target'],
   },
 ]
+
+function isIn(value: number, from: number, to: number): boolean {
+  return value >= from && value <= to
+}
 
 function asIssue(context: z.RefinementCtx, check: () => unknown): void {
   try {
