@@ -176,7 +176,7 @@ function resealedHistory(row: z.output<typeof configurationRow>, { theirs, ours 
     const { shown, password } = splitProxy(before['proxy'])
     const isInClear = password !== undefined && password !== HIDDEN
     const settings = isInClear ? { ...before, proxy: shown } : before
-    const hidden = (text: string) => text.replaceAll(String(before['proxy']), String(shown))
+    const hidden = (text: string) => text.replaceAll(String(before['proxy']), () => String(shown)) // `$&` is a name like any other
     if (isInClear) files = files.map(([name, text]) => [name, hidden(text)])
     try {
       const secrets = openSecrets(theirs, host, sealedPassword)
