@@ -9,7 +9,7 @@ import { BACKUP_ROUTES as BACKUP } from '#control/backup/backup.schema.js'
 import { NGINX_SETTINGS_ROUTES as NGINX } from '#control/front/nginx-settings.schema.js'
 import { systemRandom } from '#control/system/random.js'
 import { type ApiStage, openApiStage, type StageOptions } from './support/api-stage.js'
-import { changed, rowsIn } from './support/backup-rows.js'
+import { changed, proxied, rowsIn } from './support/backup-rows.js'
 import { startTestPostgres, type TestPostgres } from './support/database.js'
 import { backup, live, look, sent } from './support/lived-box.js'
 
@@ -121,4 +121,26 @@ test('rows that Postgres does not take are refused as a backup that cannot be re
   }
   expect(await look(old)).toEqual(before)
   await old.api.done(BACKUP.restore, sent(await rewritten(file, 'audit', (line) => line)))
+})
+
+test('a hash of an admin token that asks for more memory than ours is refused', async () => {
+  const old = await open()
+  await old.api.done(TOKENS.create, { body: { name: 'jo', rights: 'admin' } })
+  const file = await rewritten(await backup(old), 'admin_token', (line) =>
+    line.replace('m=19456', 'm=4194304'),
+  )
+  expect((await old.api.refused(BACKUP.restore, sent(file))).detail).toMatch(
+    /, line 1: hash a hash of argon2id, as a box makes it; nothing has changed$/,
+  )
+})
+
+test('the password of a proxy whose user is a pattern of replacements is hidden in the files of the history', async () => {
+  const old = await open()
+  await live(old)
+  await proxied(old.url, 'http://$&:canary-of-then@proxy.example:3128')
+  const next = await open({ key: 9 })
+  await next.api.done(BACKUP.restore, sent(await backup(old)))
+  const { configuration } = await rowsIn(await backup(next))
+  expect(JSON.stringify(configuration)).toContain('"registry.yml":"proxy: http://$&:***@proxy.example:3128"')
+  expect(JSON.stringify(configuration)).not.toContain('canary-of-then')
 })

@@ -1,7 +1,7 @@
 import { createHmac } from 'node:crypto'
 
 import { Injectable } from '@nestjs/common'
-import { hash, verify } from '@node-rs/argon2'
+import { verify } from '@node-rs/argon2'
 import { type EntityManager, IsNull, MoreThan, Not } from 'typeorm'
 
 import { Audit } from '../audit/audit.service.js'
@@ -10,6 +10,7 @@ import type { Caller } from '../http/caller.js'
 import { cutPage, type Page, type PageQuery } from '../http/paging.js'
 import { ProductError } from '../http/product-error.js'
 import { ClockProvider, RandomProvider } from '../system/providers.js'
+import { hashOfToken } from './admin-token-hash.js'
 import { AdminTokenEntity } from './admin-token.entity.js'
 import {
   type AdminToken,
@@ -21,8 +22,6 @@ import { Guesses } from './guesses.js'
 import type { Right } from './right.js'
 
 const FORM = /^entrepot_([0-9a-f]{12})_([0-9a-f]{48})$/
-/** OWASP's smallest for argon2id: 19 MiB, two passes. */
-const COST = { algorithm: 2, memoryCost: 19_456, timeCost: 2, parallelism: 1 } as const
 const REMEMBERED_MS = 60_000
 /** Another control plane may have taken one back: what is remembered is looked up again after so long. */
 const LOOKED_UP_MS = 5000
@@ -222,7 +221,7 @@ export class AdminTokens {
   ): Promise<AdminTokenEntity> {
     return manager.save(AdminTokenEntity, {
       ...row,
-      hash: await hash(token, COST),
+      hash: await hashOfToken(token),
       until: until === undefined ? null : new Date(until),
       createdAt: this.clock.now(),
     })

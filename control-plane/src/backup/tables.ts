@@ -2,6 +2,7 @@ import { z } from 'zod'
 
 import { BCRYPT } from '../access/account-hash.js'
 import { readAccount } from '../access/account.schema.js'
+import { ARGON2ID } from '../access/admin-token-hash.js'
 import { RIGHTS } from '../access/right.js'
 import { UNTOLD_SETTING } from '../access/untold.js'
 import { ACME_STATE, acmeState } from '../front/acme-state.js'
@@ -47,7 +48,11 @@ const settingRow = z
   })
 
 const adminTokenRow = z.strictObject({
-  ...{ id: z.string(), name: z.string(), hash: z.string().startsWith('$argon2id$') },
+  ...{
+    id: z.string(),
+    name: z.string(),
+    hash: z.string().regex(ARGON2ID, 'a hash of argon2id, as a box makes it'),
+  },
   ...{ rights: z.enum(RIGHTS), until: time.nullable(), createdAt: time },
 })
 
