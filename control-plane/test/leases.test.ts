@@ -211,6 +211,20 @@ describe('of two control planes', () => {
   })
 })
 
+describe('of two boxes on one database', () => {
+  test('each does what is of its own folder, in the same hour, and shows its own', async () => {
+    const own: Job = { ...HOURLY, isOfOneBox: true }
+    const [one, other] = [await plane('a /one'), await plane('a /other')]
+    for (const box of [one, other]) {
+      expect(await box.run(own)).toBe(true)
+      expect(await box.run(own)).toBe(false)
+      expect(await box.leases.look()).toMatchObject([{ name: 'job', failed: false }])
+    }
+    expect(await done()).toEqual(['a /one', 'a /other'])
+    expect((await other.leases.look()).map(({ holder }) => holder)).toEqual(['a /other'])
+  })
+})
+
 describe('a Postgres that is restarted in the midst', () => {
   test('takes no lease away that has not ended', async () => {
     const [one, other] = [await plane('one', 20_000), await plane('other', 20_000)]

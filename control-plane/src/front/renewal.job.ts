@@ -13,8 +13,10 @@ import { Site } from './site.js'
 
 const EVERY_MS = 60 * 60 * 1000
 const DOUBT_MS = 10_000
-const RENEW: Job = { name: 'renew-certificate', everyMs: EVERY_MS }
-const TIDY: Job = { name: 'remove-unused-certificates', everyMs: EVERY_MS }
+/** Certificates and keys lie in the folder of each box. */
+const OWN = { everyMs: EVERY_MS, isOfOneBox: true }
+const RENEW: Job = { name: 'renew-certificate', ...OWN }
+const TIDY: Job = { name: 'remove-unused-certificates', ...OWN }
 /** Each control plane has doubts of its own: that another had none is no reason. */
 const SETTLE: Job = { name: 'settle-doubt' }
 /** What is chosen now, and whatever a rollback could bring back. */

@@ -3,6 +3,7 @@ import { Column, Entity, PrimaryColumn } from 'typeorm'
 /** Who does a job, or has done it last: one row a job, in the database's own time. */
 @Entity('lease')
 export class LeaseEntity {
+  /** The job's; for one that is each box's own, with the holder. */
   @PrimaryColumn('text')
   name!: string
 

@@ -11,6 +11,8 @@ export interface Job {
   readonly name: string
   /** From one beginning to the next, whoever does it; without it, whenever nobody is at it. */
   readonly everyMs?: number
+  /** What lies in the folder of one box: each box does its own, and nobody else can. */
+  readonly isOfOneBox?: boolean
 }
 
 /** The right to do it, while it lasts. */
@@ -45,6 +47,9 @@ const LOOK_MS = 1_000
 /** Timers are late or early: what comes a tenth too soon is meant. */
 const EARLY = 0.9
 
+/** Between a job and the box whose own it is, in the name of its row. */
+const OF_BOX = ' of '
+
 /** Leases by name, rows of Postgres (ADR 22). */
 export class Leases {
   readonly #options: Required<LeasesOptions>
@@ -55,7 +60,7 @@ export class Leases {
 
   /** Does it if it is due and nobody is at it, and answers whether. @throws what the work throws */
   async run(job: Job, work: (lease: Lease) => Promise<void>): Promise<boolean> {
-    const taken = await this.#take(job)
+    const taken = await this.#take(this.#rowOf(job), job.everyMs)
     if (taken === undefined) return false
     const [over, lost] = [new AbortController(), new AbortController()]
     const renewing = this.#renew(taken, over.signal, lost)
@@ -85,14 +90,22 @@ export class Leases {
     )
   }
 
-  /** What was done last, of each job. */
-  look(): Promise<LeaseEntity[]> {
-    return this.#options.database.transaction((manager) =>
+  /** What was done last, of each job: by anybody, and of those that are one box's, by this one. */
+  async look(): Promise<LeaseEntity[]> {
+    const { database, holder } = this.#options
+    const rows = await database.transaction((manager) =>
       manager.find(LeaseEntity, { order: { name: 'ASC' } }),
     )
+    return rows
+      .filter(({ name }) => !name.includes(OF_BOX) || name.endsWith(`${OF_BOX}${holder}`))
+      .map((row) => ({ ...row, name: row.name.replace(`${OF_BOX}${holder}`, '') }))
   }
 
-  #take({ name, everyMs = 0 }: Job): Promise<Taken | undefined> {
+  #rowOf({ name, isOfOneBox = false }: Job): string {
+    return isOfOneBox ? `${name}${OF_BOX}${this.#options.holder}` : name
+  }
+
+  #take(name: string, everyMs = 0): Promise<Taken | undefined> {
     const { database, holder, leaseMs } = this.#options
     return database.transaction(async (manager) => {
       await manager.query(NEW, [name])

@@ -79,7 +79,7 @@ type MakeGauge = (name: string, help: string, ...labelNames: string[]) => Gauge
 function openJobMetrics(gauge: MakeGauge): (jobs: NonNullable<BoxFacts['jobs']>) => void {
   const begun = gauge(
     'entrepot_job_begun_timestamp_seconds',
-    'When the job was begun last, by any control plane, in seconds since 1970.',
+    'When the job was begun last, in seconds since 1970.',
     'job',
   )
   const failed = gauge('entrepot_job_failed', 'Whether its last run has failed: 1, else 0.', 'job')
