@@ -32,6 +32,12 @@ interface Ordering {
   readonly stop: AbortController
 }
 
+interface Tried {
+  readonly acme: AcmeIntent
+  readonly triedAt: Date
+  readonly lease: Lease
+}
+
 /** Orders of certificates from the ACME server that is meant: one at a time, also of another control plane's. */
 @Injectable()
 export class AcmeOrders implements OnApplicationShutdown {
@@ -84,9 +90,9 @@ export class AcmeOrders implements OnApplicationShutdown {
 
   async #order(stop: AbortSignal, lease: Lease): Promise<void> {
     const triedAt = this.clock.now()
+    const { acme } = await this.database.transaction(readIntent)
+    if (acme === undefined || acme === null) return
     try {
-      const { acme } = await this.database.transaction(readIntent)
-      if (acme === undefined || acme === null) return
       const { clock, random, sealing } = this
       const folder = this.site.certificates
       const challenges = await openChallengeFolder(challengesOf(this.site), random)
@@ -101,7 +107,7 @@ export class AcmeOrders implements OnApplicationShutdown {
       await checked.orders.drop()
       this.log.info({ directory: acme.directory, names }, 'a certificate by ACME is in force')
     } catch (error) {
-      if (!stop.aborted && !isOfAnother(error)) await this.#noteFailure(error, triedAt, lease)
+      if (!stop.aborted && !isOfAnother(error)) await this.#noteFailure(error, { acme, triedAt, lease })
     }
   }
 
@@ -126,13 +132,15 @@ export class AcmeOrders implements OnApplicationShutdown {
   }
 
   /** Kept for people, and so that the next try waits. */
-  async #noteFailure(error: unknown, triedAt: Date, lease: Lease): Promise<void> {
+  async #noteFailure(error: unknown, { acme, triedAt, lease }: Tried): Promise<void> {
     const isForPeople = error instanceof CertificateRefused || error instanceof ProductError
     const reason = isForPeople ? error.message : 'something is broken here: the log tells more'
     this.log.warn(isForPeople ? { reason } : { err: error }, 'no certificate came by ACME')
     try {
       await this.database.transaction(async (manager) => {
         await lease.require(manager)
+        // Another server is meant by now: it has not failed.
+        if (!isDeepStrictEqual((await readIntent(manager)).acme, acme)) return
         const { failures: before, terms } = await readAcmeState(manager)
         const failures = before + 1
         const nextTryAt = new Date(triedAt.getTime() + pauseAfterMs(failures)).toISOString()

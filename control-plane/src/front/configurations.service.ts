@@ -242,15 +242,14 @@ export class Configurations {
   }
 
   /** What was meant then is meant again; it is a change like any other. */
-  async rollback(id: number, caller: Caller): Promise<void> {
-    await this.change(caller, {
+  async rollback(id: number, caller: Caller): Promise<{ readonly isOtherAcme: boolean }> {
+    return this.change(caller, {
       action: 'config.rollback',
       target: String(id),
       run: async (manager) => {
         const intent = await readEarlierIntent(manager, id, this.sealing)
         await this.#requireCertificate(intent)
-        await writeIntent(manager, intent, this.clock.now())
-        return { answer: undefined, after: { id } }
+        return { answer: await writeIntent(manager, intent, this.clock.now()), after: { id } }
       },
     })
   }

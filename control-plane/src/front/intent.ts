@@ -1,7 +1,10 @@
+import { isDeepStrictEqual } from 'node:util'
+
 import type { EntityManager } from 'typeorm'
 
 import { AccountEntity } from '../access/account.entity.js'
 import { UpstreamEntity } from '../upstreams/upstream.entity.js'
+import { resetAcmeState } from './acme-state.js'
 import { SettingEntity } from './setting.entity.js'
 
 /** An ACME server that the certificate comes from. */
@@ -70,8 +73,15 @@ export async function readFrontIntent(manager: EntityManager): Promise<FrontInte
   }
 }
 
-/** Puts an earlier one in the place of what is there. */
-export async function writeIntent(manager: EntityManager, intent: Intent, now: Date): Promise<void> {
+/** Puts an earlier one in the place of what is there; of another ACME server's tries nothing is kept. */
+export async function writeIntent(
+  manager: EntityManager,
+  intent: Intent,
+  now: Date,
+): Promise<{ readonly isOtherAcme: boolean }> {
+  const { acme } = await readFrontIntent(manager)
+  const isOtherAcme = !isDeepStrictEqual(acme ?? null, intent.acme ?? null)
+  if (isOtherAcme) await resetAcmeState(manager, null)
   const version = await nextVersion(manager)
   const made = new Map((await manager.find(AccountEntity)).map(({ name, createdAt }) => [name, createdAt]))
   await manager.createQueryBuilder().delete().from(UpstreamEntity).execute()
@@ -95,6 +105,7 @@ export async function writeIntent(manager: EntityManager, intent: Intent, now: D
     AccountEntity,
     intent.accounts.map((account) => ({ ...account, version, createdAt: made.get(account.name) ?? now })),
   )
+  return { isOtherAcme }
 }
 
 /** No box comes there by itself: what is higher came from a restore that added versions up, or from a foreign hand. */
