@@ -74,10 +74,16 @@ export class Acme {
     const { acme } = await this.database.transaction(readIntent)
     if (acme === undefined || acme === null)
       throw new ProductError('not-found', { what: 'ACME server', name: 'in force' })
+    const before = this.#renewableMs
     this.#requirePause()
-    await this.database.transaction((manager) =>
-      this.audit.note(manager, caller, { action: 'certificates.acme.renew', target: acme.directory }),
-    )
+    try {
+      await this.database.transaction((manager) =>
+        this.audit.note(manager, caller, { action: 'certificates.acme.renew', target: acme.directory }),
+      )
+    } catch (error) {
+      this.#renewableMs = before // nothing is ordered
+      throw error
+    }
     await this.#orderForAWhile()
   }
 

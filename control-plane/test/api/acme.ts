@@ -11,6 +11,7 @@ import { HEALTH_ROUTES as HEALTH } from '#control/health/health.schema.js'
 import { METRICS_ROUTES as METRICS } from '#control/metrics/metrics.schema.js'
 import { AcmeByHand } from '../support/acme-by-hand.js'
 import { eventually } from '../support/eventually.js'
+import { query } from '../support/postgres-box.js'
 import { CompanyPki, AUTHORITY } from '../front/company-pki.js'
 import { describeOn, type OpenStage } from './suite.js'
 
@@ -234,6 +235,21 @@ export function testAcme(open: OpenStage): void {
       } finally {
         clock.move(-MINUTE_MS)
       }
+    })
+
+    test('a renewal that was not noted, and not begun, makes nobody wait a minute', async () => {
+      const { api, url } = stage()
+      await put()
+      const action = 'certificates.acme.renew'
+      await query(url, `ALTER TABLE audit ADD CONSTRAINT none CHECK (action <> '${action}') NOT VALID`)
+      try {
+        expect((await api.refused(CERTIFICATES.renewAcme)).status).toBe(500)
+      } finally {
+        await query(url, 'ALTER TABLE audit DROP CONSTRAINT none')
+      }
+      expect(acme.orders).toBe(1)
+      await api.done(CERTIFICATES.renewAcme)
+      expect(acme.orders).toBe(2)
     })
 
     test('an end of ACME ends an order under way', async () => {

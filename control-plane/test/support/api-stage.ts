@@ -38,6 +38,8 @@ export interface ApiStage {
   readonly box: RememberingGenerations
   readonly clock: MovedClock
   readonly log: readonly string[]
+  /** Of its database. */
+  readonly url: string
   /** The folder of certificates. */
   readonly certificates: string
   /** Where nginx would log. */
@@ -121,7 +123,7 @@ export async function openApiStage({
     ...{ base: `https://127.0.0.1:${portOf(secure)}`, caFile: own.caFile, fingerprint: own.fingerprint },
   }
   return {
-    ...{ base, tls, box, clock, log, certificates: site.certificates, first, startAgain: start },
+    ...{ base, tls, url, box, clock, log, certificates: site.certificates, first, startAgain: start },
     shown: () => controlPlane.forgetFirst(),
     accessLog: path.join(logs, 'access.log'),
     api: new Api(base, await readDocument(base), adminToken ?? first.adminToken ?? null),
