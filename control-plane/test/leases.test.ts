@@ -9,7 +9,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 
 import { type Postgres, startPostgres } from '#control/box/postgres/start-postgres.js'
 import { Database } from '#control/database/database.js'
-import { type Job, Leases } from '#control/leases/leases.js'
+import { type Job, LeaseLost, Leases } from '#control/leases/leases.js'
 import { systemClock as clock } from '#control/system/clock.js'
 import { systemRandom } from '#control/system/random.js'
 import { query } from './support/postgres-box.js'
@@ -18,7 +18,7 @@ import { reached } from './support/reached.js'
 const PROGRAM = path.join(import.meta.dirname, 'programs/lease-holder.js')
 const HOURLY: Job = { name: 'job', everyMs: 60 * 60_000 }
 const LEASE_MS = 900
-const LOST = /the job job is another control plane's by now/
+const LOST = /the job job is another control plane's by now$/
 
 let folder: string
 let server: Postgres
@@ -132,6 +132,7 @@ describe('of two control planes', () => {
       expect(await after.run()).toBe(true)
       await before.keep(require)
     })
+    await expect(cut).rejects.toBeInstanceOf(LeaseLost)
     await expect(cut).rejects.toThrow(LOST)
     expect(await done()).toEqual(['one'])
   })

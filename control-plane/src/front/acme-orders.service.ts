@@ -6,7 +6,7 @@ import type { Logger } from 'pino'
 import { Database } from '../database/database.js'
 import { THE_BOX } from '../http/caller.js'
 import { ProductError } from '../http/product-error.js'
-import { type Lease, Leases } from '../leases/leases.js'
+import { type Lease, LeaseLost, Leases } from '../leases/leases.js'
 import { LOG } from '../system/log.js'
 import { ClockProvider, RandomProvider } from '../system/providers.js'
 import { Sealing } from '../system/sealed.js'
@@ -107,7 +107,9 @@ export class AcmeOrders implements OnApplicationShutdown {
       await checked.orders.drop()
       this.log.info({ directory: acme.directory, names }, 'a certificate by ACME is in force')
     } catch (error) {
-      if (!stop.aborted && !isOfAnother(error)) await this.#noteFailure(error, { acme, triedAt, lease })
+      const why: unknown = lease.signal.aborted ? lease.signal.reason : error
+      if (why instanceof LeaseLost) this.log.info(why.message)
+      else if (!stop.aborted && !isOfAnother(error)) await this.#noteFailure(error, { acme, triedAt, lease })
     }
   }
 
@@ -148,7 +150,8 @@ export class AcmeOrders implements OnApplicationShutdown {
         await writeAcmeState(manager, state)
       })
     } catch (unkept) {
-      this.log.error({ err: unkept }, 'why no certificate came could not be kept')
+      if (unkept instanceof LeaseLost) this.log.info(unkept.message)
+      else this.log.error({ err: unkept }, 'why no certificate came could not be kept')
     }
   }
 
@@ -166,7 +169,7 @@ export class AcmeOrders implements OnApplicationShutdown {
   }
 }
 
-/** Somebody else's turn, or another wish: what became of ours is nothing to be told. */
+/** Another wish: what became of ours is nothing to be told. */
 function isOfAnother(error: unknown): boolean {
   return error instanceof ProductError && error.failure === 'changed-meanwhile'
 }

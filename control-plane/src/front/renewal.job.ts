@@ -3,7 +3,7 @@ import { Interval } from '@nestjs/schedule'
 import type { Logger } from 'pino'
 
 import { Database } from '../database/database.js'
-import { type Job, type Lease, Leases } from '../leases/leases.js'
+import { type Job, type Lease, LeaseLost, Leases } from '../leases/leases.js'
 import { LOG } from '../system/log.js'
 import { ClockProvider } from '../system/providers.js'
 import { removeUnused } from './certificates/remove-unused.js'
@@ -47,6 +47,7 @@ export class RenewalJob {
         this.#tell(await this.configurations.refresh('certificate renewed', require)),
       )
     } catch (error) {
+      if (this.#isOfAnother(error)) return
       this.log.error({ err: error }, 'the certificate could not be looked after: the next hour tries again')
     }
   }
@@ -57,6 +58,7 @@ export class RenewalJob {
     try {
       await this.leases.run(TIDY, (lease) => this.#removeUnused(lease))
     } catch (error) {
+      if (this.#isOfAnother(error)) return
       this.log.warn({ err: error }, 'unused certificates could not be removed: the next hour tries again')
     }
   }
@@ -69,6 +71,7 @@ export class RenewalJob {
         this.#tell(await this.configurations.refresh('what was not kept is undone', require)),
       )
     } catch (error) {
+      if (this.#isOfAnother(error)) return
       this.log.warn({ err: error }, 'what was not kept cannot be undone yet')
     }
   }
@@ -84,6 +87,12 @@ export class RenewalJob {
       })
     })
     if (removed > 0) this.log.info({ removed }, 'certificates that nobody needs any more are removed')
+  }
+
+  #isOfAnother(error: unknown): boolean {
+    if (!(error instanceof LeaseLost)) return false
+    this.log.info(error.message)
+    return true
   }
 
   #tell(applied: Applied | undefined): void {

@@ -2,7 +2,6 @@ import { type EntityManager, IsNull } from 'typeorm'
 import type { Logger } from 'pino'
 
 import type { Database } from '../database/database.js'
-import { ProductError } from '../http/product-error.js'
 import type { Clock } from '../system/clock.js'
 import { LeaseEntity } from './lease.entity.js'
 
@@ -21,9 +20,17 @@ export interface Lease {
   readonly signal: AbortSignal
   /**
    * Asked in the transaction that keeps what was done: until that ends nobody else has the lease, and whoever has lost it,
-   * asleep or cut off, keeps nothing. @throws ProductError `changed-meanwhile`
+   * asleep or cut off, keeps nothing. @throws LeaseLost
    */
   readonly require: (manager: EntityManager) => Promise<void>
+}
+
+/** Another control plane goes on with it: nothing is broken, and nobody has to do anything. */
+export class LeaseLost extends Error {
+  constructor(job: string) {
+    super(`the job ${job} is another control plane's by now`)
+    this.name = 'LeaseLost'
+  }
 }
 
 export interface LeasesOptions {
@@ -139,7 +146,7 @@ export class Leases {
         const { affected } = await database.transaction((manager) =>
           manager.update(LeaseEntity, { ...taken }, { until: later(leaseMs) }),
         )
-        if (affected === 0) lost.abort(lostTo(taken))
+        if (affected === 0) lost.abort(new LeaseLost(taken.name))
         else keptMs = askedMs
       } catch (error) {
         if (clock.elapsedMs() - keptMs > leaseMs) lost.abort(error)
@@ -177,11 +184,7 @@ const MINE = `SELECT 1 FROM lease WHERE name = $1 AND turn = $2 FOR KEY SHARE`
 
 async function requireTurn(manager: EntityManager, taken: Taken): Promise<void> {
   const rows = await manager.query<readonly unknown[]>(MINE, [taken.name, taken.turn])
-  if (rows.length === 0) throw lostTo(taken)
-}
-
-function lostTo({ name }: Taken): ProductError {
-  return new ProductError('changed-meanwhile', { what: `job ${name}`, current: "another control plane's" })
+  if (rows.length === 0) throw new LeaseLost(taken.name)
 }
 
 function later(ms: number): () => string {
