@@ -137,6 +137,16 @@ describe('of two control planes', () => {
     expect(await done()).toEqual(['one'])
   })
 
+  test('one whose work has begun before its start has ended those before it keeps its own', async () => {
+    const [one, other] = [await plane('one', 10_000), await plane('other', 10_000)]
+    await one.leases.run(HOURLY, async ({ require }) => {
+      await one.leases.endThoseBefore()
+      expect(await other.run()).toBe(false)
+      await one.keep(require)
+    })
+    expect(await done()).toEqual(['one'])
+  })
+
   test('a frozen one that wakes after its lease keeps nothing, and is told', async () => {
     const holder = await program('keep')
     const { run } = await plane('one')

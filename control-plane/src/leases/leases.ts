@@ -60,6 +60,8 @@ const OF_BOX = ' of '
 /** Leases by name, rows of Postgres (ADR 22). */
 export class Leases {
   readonly #options: Required<LeasesOptions>
+  /** By this process, and not ended. */
+  readonly #taken = new Set<string>()
 
   constructor(options: LeasesOptions) {
     this.#options = { leaseMs: LEASE_MS, ...options }
@@ -79,6 +81,7 @@ export class Leases {
       over.abort()
       await renewing
       await this.#end(taken, failed)
+      this.#taken.delete(keyOf(taken))
     }
     return true
   }
@@ -89,12 +92,14 @@ export class Leases {
     while (!(await this.run({ name }, work))) await clock.sleep(LOOK_MS, signal)
   }
 
-  /** At a start: whoever held them under this name was killed, and nobody has to wait for their end. */
+  /** At a start, when jobs may have begun already: any other process of this name was killed, and nobody has to wait for its end. */
   async endThoseBefore(): Promise<void> {
     const { database, holder } = this.#options
-    await database.transaction((manager) =>
-      manager.update(LeaseEntity, { holder, ended: IsNull() }, { until: () => 'clock_timestamp()' }),
-    )
+    await database.transaction(async (manager) => {
+      for (const { name, turn } of await manager.findBy(LeaseEntity, { holder, ended: IsNull() }))
+        if (!this.#taken.has(keyOf({ name, turn })))
+          await manager.update(LeaseEntity, { name, turn }, { until: () => 'clock_timestamp()' })
+    })
   }
 
   /** What was done last, of each job: by anybody, and of those that are one box's, by this one. */
@@ -121,20 +126,26 @@ export class Leases {
         ...[name, leaseMs, Math.round(everyMs * EARLY)],
       ])
       if (due === undefined) return undefined
-      const turn = due.turn + 1
+      const taken = { name, turn: due.turn + 1 }
+      // Before anybody can read the row.
+      this.#taken.add(keyOf(taken))
       await manager.update(
         LeaseEntity,
         { name },
         {
-          ...{ holder, turn, begun: () => 'clock_timestamp()', until: later(leaseMs) },
+          ...{ holder, turn: taken.turn, begun: () => 'clock_timestamp()', until: later(leaseMs) },
           ...{ ended: null, failed: null },
         },
       )
-      return { name, turn }
+      return taken
     })
   }
 
-  /** Again and again until the work is over; never throws. A row that is another's, or a database that is away for as long as the lease, end it. */
+  /**
+   * Again and again until the work is over; never throws. A row that is another's ends it, and so does a database that has been away
+   * for longer than the lease, as soon as a try has failed by then: a silent one takes its time to fail, and until then `require` keeps
+   * what is done from being kept.
+   */
   async #renew(taken: Taken, over: AbortSignal, lost: AbortController): Promise<void> {
     const { clock, database, leaseMs } = this.#options
     let keptMs = clock.elapsedMs()
@@ -181,6 +192,10 @@ const DUE = `SELECT turn FROM lease WHERE name = $1
 
 /** Stands in the way of whoever takes the lease, and not of whoever renews it. */
 const MINE = `SELECT 1 FROM lease WHERE name = $1 AND turn = $2 FOR KEY SHARE`
+
+function keyOf({ name, turn }: Taken): string {
+  return `${turn} ${name}`
+}
 
 async function requireTurn(manager: EntityManager, taken: Taken): Promise<void> {
   const rows = await manager.query<readonly unknown[]>(MINE, [taken.name, taken.turn])
