@@ -189,7 +189,10 @@ const SENTENCES: { readonly [R in StartRefusal]: (detail: StartDetails[R]) => st
     `PostgreSQL did not start on ${folder}. It said: ${reason}\nCure that and start again, or ${OWN_DATABASE}.`,
 }
 
-/** Why `npm start` does not start: a sentence for who typed it. Nothing else is printed, and nothing was started. */
+/**
+ * Why `npm start` does not start: a sentence for who typed it. Before any part is started, or on a first start by a part that is;
+ * on later ones the box says it as what is wrong with that part, and tries again.
+ */
 export class StartRefused<R extends StartRefusal = StartRefusal> extends Error {
   readonly refusal: R
   readonly detail: StartDetails[R]
