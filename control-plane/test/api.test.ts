@@ -4,6 +4,7 @@ import { Database } from '#control/database/database.js'
 import { systemClock } from '#control/system/clock.js'
 import { testAccounts } from './api/accounts.js'
 import { testAcme } from './api/acme.js'
+import { testAcmeRollback } from './api/acme-rollback.js'
 import { testAudit } from './api/audit.js'
 import { testCertificatesAndClients } from './api/certificates-and-clients.js'
 import { testBackups } from './api/backups.js'
@@ -55,6 +56,7 @@ testAudit(open)
 testCertificatesAndClients(open)
 testServerCertificate(open)
 testAcme(open)
+testAcmeRollback(open)
 testSecrets(open)
 testBackups(open)
 testMetrics(open)

@@ -110,7 +110,7 @@ export class Leases {
     )
     return rows
       .filter(({ name }) => !name.includes(OF_BOX) || name.endsWith(`${OF_BOX}${holder}`))
-      .map((row) => ({ ...row, name: row.name.replace(`${OF_BOX}${holder}`, '') }))
+      .map((row) => Object.assign(row, { name: row.name.replace(`${OF_BOX}${holder}`, '') }))
   }
 
   #rowOf({ name, isOfOneBox = false }: Job): string {

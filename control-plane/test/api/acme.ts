@@ -6,7 +6,6 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import { AUDIT_ROUTES as AUDIT } from '#control/audit/audit.schema.js'
 import { BACKUP_ROUTES as BACKUP } from '#control/backup/backup.schema.js'
 import { CERTIFICATE_ROUTES as CERTIFICATES } from '#control/front/certificates.schema.js'
-import { CONFIGURATION_ROUTES as HISTORY } from '#control/front/configuration.schema.js'
 import { HEALTH_ROUTES as HEALTH } from '#control/health/health.schema.js'
 import { METRICS_ROUTES as METRICS } from '#control/metrics/metrics.schema.js'
 import { AcmeByHand } from '../support/acme-by-hand.js'
@@ -261,35 +260,6 @@ export function testAcme(open: OpenStage): void {
       resolve()
       expect(await asked).toMatchObject({ server: { source: 'own' }, acme: null })
       expect((await stage().api.refused(CERTIFICATES.renewAcme)).status).toBe(404)
-    })
-
-    test('a rollback to another server keeps nothing of this one: no failure, no pause, no order', async () => {
-      const latest = async () => {
-        const { body } = await stage().api.done(HISTORY.list, { query: { limit: 1 } })
-        return (body['items'] as { id: number }[])[0]?.id ?? 0
-      }
-      await put()
-      const id = await latest()
-      const other = { names: ['box.example', 'other.example'] }
-      const rollback = () => stage().api.done(HISTORY.rollback, { path: { id } })
-      acme.behaviour.order = 'rejected'
-      expect(await put(other)).toMatchObject({ acme: { state: 'failed' } })
-      await rollback()
-      const before = {
-        server: { source: 'acme' },
-        acme: { state: 'in-force', reason: null, nextTryAt: null },
-      }
-      expect(await show()).toMatchObject(before)
-      acme.behaviour.order = 'taken'
-      const { promise, resolve } = Promise.withResolvers<void>()
-      acme.behaviour.gate = promise
-      const orders = acme.orders
-      const asked = put(other)
-      await eventually('it is ordered', async () => acme.orders > orders || undefined)
-      await rollback()
-      expect(await asked).toMatchObject(before)
-      resolve()
-      expect(await show()).toMatchObject(before)
     })
 
     test('a backup has it', async () => {
