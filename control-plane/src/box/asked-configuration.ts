@@ -35,12 +35,20 @@ export function findConfiguration(asked: Asked): BoxOptions['configuration'] {
   const file = fileOf(places)
   return fs.existsSync(file) && fs.readFileSync(file, 'utf8') === textOf(asked)
     ? 'usable'
-    : 'of other settings'
+    : 'of another start'
 }
 
-/** The control plane has made it what is asked: the next start with the same need not wait for that. */
-export function rememberAsked(asked: Asked): void {
+/**
+ * The control plane has made it what is asked: the next start with the same need not wait for that. Answers why it could not
+ * be noted, on a full disk: then that start waits, and nothing else is lost.
+ */
+export function rememberAsked(asked: Asked): string | undefined {
   const file = fileOf(asked.places)
-  fs.writeFileSync(`${file}.new`, textOf(asked))
-  fs.renameSync(`${file}.new`, file)
+  try {
+    fs.writeFileSync(`${file}.new`, textOf(asked))
+    fs.renameSync(`${file}.new`, file)
+    return undefined
+  } catch (error) {
+    return Error.isError(error) ? error.message : String(error)
+  }
 }

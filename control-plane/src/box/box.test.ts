@@ -145,7 +145,7 @@ describe('a later start', () => {
   })
 
   test('with other ports waits until the configuration has them', async () => {
-    const { box, events, configured } = stage({ configuration: 'of other settings' })
+    const { box, events, configured } = stage({ configuration: 'of another start' })
     const started = box.start()
     await turns()
     expect(events).not.toContain('nginx')
@@ -156,7 +156,7 @@ describe('a later start', () => {
   })
 
   test('with other ports that are refused serves on the last good configuration, and says so', async () => {
-    const { box, events, said, configured } = stage({ configuration: 'of other settings' })
+    const { box, events, said, configured } = stage({ configuration: 'of another start' })
     configured('nginx: no such user')
     await box.start()
     expect(events).toContain('nginx')
@@ -165,7 +165,7 @@ describe('a later start', () => {
   })
 
   test('with other ports and a broken Postgres serves on the last good configuration, and says so', async () => {
-    const { box, events, said } = stage({ configuration: 'of other settings', fail: 'postgres' })
+    const { box, events, said } = stage({ configuration: 'of another start', fail: 'postgres' })
     await box.start()
     expect(events).toContain('nginx')
     expect(said).toContainEqual(expect.stringContaining('The last good configuration serves'))

@@ -15,7 +15,7 @@ export interface BoxParts {
 export interface BoxOptions {
   readonly parts: BoxParts
   /** Whether a configuration lies there that an earlier start made, and whether it is for the settings of this one. */
-  readonly configuration: 'none' | 'of other settings' | 'usable'
+  readonly configuration: 'none' | 'of another start' | 'usable'
   /** Resolves once the control plane has put in force what settings and database ask for, or with why it could not. */
   readonly configured: Promise<string | undefined>
   readonly clock: Clock
@@ -118,8 +118,10 @@ class SupervisedBox implements Box {
     if (outcome === undefined) return
     const why =
       outcome === 'late' ? 'the control plane has not rendered a configuration yet' : outcome.message
-    if (configuration === 'of other settings')
-      return say(`${why}. The last good configuration serves; what ENTREPOT_* changed waits for that.`)
+    if (configuration === 'of another start')
+      return say(
+        `${why}. The last good configuration serves; what this start has anew (ENTREPOT_*, another version) waits for that.`,
+      )
     if (outcome !== 'late') throw asRefusal('PostgreSQL', outcome)
     say(`${why}: the lines above say what it waits for`)
     const refusal = await done

@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs'
+import path from 'node:path'
 import { errorCode } from '../system/error-code.js'
 import { StartRefused } from './start-refused.js'
 
@@ -28,11 +29,19 @@ export function findFileRefusal(folder: string, error: unknown): StartRefused | 
   const [reason, cure] = REASONS[code] ?? []
   if (reason === undefined || cure === undefined) return undefined
   const place = Error.isError(error) && 'path' in error ? String(error.path) : folder
+  const isSignal = Error.isError(error) && 'syscall' in error && error.syscall === 'kill'
+  if (isSignal || !concerns(folder, place)) return undefined
   return new StartRefused(
     'folder-not-writable',
     { folder, reason, cure: cure(folder, place) },
     { cause: error },
   )
+}
+
+/** Whether it lies in the folder, or on the way to it: a program elsewhere is mended otherwise. */
+function concerns(folder: string, place: string): boolean {
+  const [inner, outer] = [path.resolve(place), path.resolve(folder)]
+  return `${inner}/`.startsWith(`${outer}/`) || `${outer}/`.startsWith(inner === '/' ? '/' : `${inner}/`)
 }
 
 /** Runs what touches files below a folder. @throws StartRefused for a full disk and missing rights */

@@ -50,17 +50,27 @@ test('a taken port that virtual hosts have is said too, with who has it', async 
 })
 
 test('every taken port is said at once: who has it, and what to type', async () => {
-  await listen(settings.ports.registry)
-  await listen(settings.ports.admin)
-  const free = Math.max(...Object.values(settings.ports)) + 1
-  const sentence = (port: number, variable: string, other: number): string =>
-    `port ${port} is taken by process ${process.pid} \\(.*\\): stop it, or choose another: ${variable}=${other} npm start`
-  await expect(requireFreePorts(settings)).rejects.toThrow(
-    new RegExp(
-      `^${sentence(settings.ports.registry, 'ENTREPOT_REGISTRY_PORT', free)}; ` +
-        `${sentence(settings.ports.admin, 'ENTREPOT_ADMIN_PORT', free + 1)}$`,
-    ),
+  const { registry, admin } = settings.ports
+  await listen(registry)
+  await listen(admin)
+  const sentence = (port: number, variable: string): string =>
+    `port ${port} is taken by process ${process.pid} \\(.*\\): stop it, or choose another: ${variable}=(\\d+) npm start`
+  const said = new RegExp(
+    `^${sentence(registry, 'ENTREPOT_REGISTRY_PORT')}; ${sentence(admin, 'ENTREPOT_ADMIN_PORT')}$`,
   )
+  const refused = await requireFreePorts(settings).catch(String)
+  const [, first, second] = said.exec(String(refused).replace('StartRefused: ', '')) ?? []
+  expect(first).not.toBe(second)
+  for (const free of [first, second]) await listen(Number(free))
+})
+
+test('what is offered for a taken port is free, also above the highest one', async () => {
+  const { registry } = settings.ports
+  await listen(registry)
+  const highest = { ...settings, ports: { ...settings.ports, admin: 65_535 } }
+  const [, free] = /REGISTRY_PORT=(\d+) /.exec(String(await requireFreePorts(highest).catch(String))) ?? []
+  expect(Number(free)).toBeGreaterThanOrEqual(1024)
+  await listen(Number(free))
 })
 
 test('a port that is taken on any address of several is said once', async () => {

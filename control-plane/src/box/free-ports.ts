@@ -5,6 +5,10 @@ import { type BoxSettings, PORT_VARIABLES } from './box-settings.js'
 import { describeOwner } from './port-owner.js'
 import { StartRefused, type TakenPort } from './start-refused.js'
 
+const [FIRST_FREE_PORT, LAST_PORT] = [1024, 65_535]
+/** Where a thousand in a row are taken, one more is no help. */
+const MOST_TRIES = 1000
+
 interface Wanted {
   /** Undefined for what a setting of nginx asks for. */
   readonly variable: string | undefined
@@ -29,7 +33,7 @@ export async function requireFreePorts(
   } = {},
 ): Promise<void> {
   const taken = new Map<string, TakenPort>()
-  let free = Math.max(...Object.values(settings.ports))
+  const free = freePorts(settings)
   const wanted = [...wantedBy(settings, servesChallenges), ...further.map(byASetting)]
   for (const { variable, port, bindVariable, host } of wanted) {
     const code = await listeningError({ host, port })
@@ -37,11 +41,31 @@ export async function requireFreePorts(
     if (code === undefined || taken.has(key)) continue
     if (code === 'EADDRNOTAVAIL')
       throw new StartRefused('address-elsewhere', { variable: bindVariable, address: host })
-    if (code === 'EADDRINUSE') free += 1
     const owner = code === 'EACCES' ? undefined : describeOwner(port)
-    taken.set(key, { variable, port, owner, free })
+    taken.set(key, { variable, port, owner, free: await free() })
   }
   if (taken.size > 0) throw new StartRefused('ports-taken', { ports: [...taken.values()] })
+}
+
+/** Answers one port after the other that nobody has where the box listens, above its own ports first. */
+function freePorts({ ports, acmePort, bind, httpBind }: BoxSettings): () => Promise<number> {
+  const own = new Set([...Object.values(ports), acmePort])
+  const hosts = [...new Set([...bind, ...httpBind])]
+  let last = Math.max(...Object.values(ports))
+  return async () => {
+    for (let tries = 0; tries < MOST_TRIES; tries++) {
+      last = last < LAST_PORT ? last + 1 : FIRST_FREE_PORT
+      if (!own.has(last) && (await isFree(hosts, last))) break
+    }
+    return last
+  }
+}
+
+async function isFree(hosts: readonly string[], port: number): Promise<boolean> {
+  for (const host of hosts) {
+    if ((await listeningError({ host, port })) === 'EADDRINUSE') return false
+  }
+  return true
 }
 
 function byASetting(place: { readonly host: string; readonly port: number }): Wanted {
@@ -79,6 +103,7 @@ async function listeningError(address: { host: string; port: number }): Promise<
   } catch (error) {
     const code = errorCode(error)
     if (code === 'EADDRINUSE' || code === 'EACCES' || code === 'EADDRNOTAVAIL') return code
+    if (code === 'EAFNOSUPPORT') return 'EADDRNOTAVAIL' // an IPv6 address where the kernel has none
     throw error
   }
   server.close()

@@ -55,6 +55,7 @@ interface Talk {
 
 function openTalk({ root, say }: RunOptions, { settings, places, certificates }: Prepared): Talk {
   const configured = Promise.withResolvers<string | undefined>()
+  const version = versionOf(root)
   let told: FirstStart | undefined
   let shown: FirstStart | undefined
   let answerShown = (): void => undefined
@@ -78,7 +79,8 @@ function openTalk({ root, say }: RunOptions, { settings, places, certificates }:
       if (hasAnnounced) sayFirstStart()
     },
     isConfigured(refusal) {
-      if (refusal === undefined) rememberAsked({ settings, places, version: versionOf(root) })
+      const unnoted = refusal === undefined ? rememberAsked({ settings, places, version }) : undefined
+      if (unnoted !== undefined) say(`The next start will wait for its configuration: ${unnoted}`)
       configured.resolve(refusal)
     },
     announce(withoutControlPlane) {
@@ -86,7 +88,7 @@ function openTalk({ root, say }: RunOptions, { settings, places, certificates }:
       const { fingerprint } = certificates
       const about = { settings, places, fingerprint, firstStart: told, withoutControlPlane }
       // In one piece: the parts write their logs to the same place.
-      say(announcement({ version: versionOf(root), pid: process.pid, ...about }), gone)
+      say(announcement({ version, pid: process.pid, ...about }), gone)
     },
   }
 }

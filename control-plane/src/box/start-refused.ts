@@ -58,7 +58,7 @@ export interface TakenPort {
   readonly variable: string | undefined
   readonly port: number
   readonly owner: string | undefined
-  /** One that nobody has, as far as it was looked. */
+  /** One that nobody has now. */
   readonly free: number
 }
 
